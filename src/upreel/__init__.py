@@ -1,0 +1,1 @@
+"""Video super-resolution for files, live streams and libraries."""

@@ -28,7 +28,6 @@ class Encoder:
         containers: endings of the files that can hold it, with the dot.
         part: ending of a part file, one that keeps every PTS.
         native: the encoder's own name of a format, where it is packed and not planar.
-        rgb_library: FFmpeg's name of the encoder for RGB, "" where it is the same.
         minimum: least width and height.
         maximum: largest width and height.
         even_chroma: whether subsampled sizes must be multiples of the subsampling.
@@ -46,7 +45,6 @@ class Encoder:
     containers: tuple[str, ...]
     part: str
     native: Mapping[str, str] = field(default_factory=dict[str, str])
-    rgb_library: str = ""
     minimum: tuple[int, int] = (1, 1)
     maximum: tuple[int, int] = (16384, 16384)
     even_chroma: bool = False
@@ -80,7 +78,7 @@ _FFV1 = (
     *("yuv420p9le", "yuv422p9le", "yuv444p9le"),
     *("yuv420p14le", "yuv420p16le", "yuv422p16le", "yuv444p16le"),
     *("gbrp", "gbrp9le", "gbrp10le", "gbrp12le", "gbrp14le", "gbrp16le"),
-    *("gbrap", "gbrap10le", "gbrap12le", "gbrap14le", "gbrap16le", "ya8"),
+    *("gbrap", "gbrap10le", "gbrap12le", "gbrap14le", "gbrap16le"),
     *("yuva420p", "yuva422p", "yuva444p", "yuva420p10le", "yuva422p10le", "yuva444p10le"),
     *("yuva422p12le", "yuva444p12le", "yuva420p16le", "yuva422p16le", "yuva444p16le"),
 )
@@ -102,9 +100,7 @@ ENCODERS: tuple[Encoder, ...] = (
         name="x264",
         codec="h264",
         library="libx264",
-        formats=(*_YUV8, *_YUV10, "gray", "gray10le", "gbrp"),
-        native={"gbrp": "rgb24"},
-        rgb_library="libx264rgb",
+        formats=(*_YUV8, *_YUV10),  # its grey is read back as 4:2:0
         containers=(".mp4", ".m4v", ".mov", ".mkv", ".avi", ".ts", ".m2ts", ".mts"),
         part=".mp4",
         even_chroma=True,
@@ -157,7 +153,7 @@ ENCODERS: tuple[Encoder, ...] = (
         name="vp9",
         codec="vp9",
         library="libvpx-vp9",
-        formats=(*_YUV8, "yuv440p", "gbrp"),
+        formats=(*_YUV8, "gbrp"),
         containers=(".mp4", ".mkv", ".webm"),
         part=".mp4",
         crf=(0, 63),

@@ -1,26 +1,43 @@
+# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false
+# pyright: reportUnknownArgumentType=false, reportPrivateImportUsage=false
+# PyAV is typed in part: packets are generic without parameters, errors not re-exported.
 """Encoding frames into a part file, or straight through into a stream.
 
 `PartWriter` writes aside and renames: a part file exists only when it is complete.
 """
 
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
-from typing import BinaryIO, Self
+from typing import Self
 
+import av
+
+from upreel.errors import OutputError
+from upreel.video.aside import AsideFile, output_error
+from upreel.video.encode import add_encoder, encodable
 from upreel.video.encoders import EncoderSettings
 from upreel.video.frame import Frame
+from upreel.video.stills import ImageWriter
+from upreel.video.stream import StreamWriter
 
-__all__ = ["PartWriter", "part_suffix"]
+__all__ = ["ImageWriter", "PartWriter", "StreamWriter", "part_suffix"]
 
 
 def part_suffix(settings: EncoderSettings) -> str:
     """Ending of a part file for these settings, with the dot."""
+    return settings.record.part
 
 
 class PartWriter:
     """Context manager that encodes frames into one part file.
 
-    The file appears under `path` only when the block ends without an exception.
+    The file appears under `path` only when the block ends without an exception; until then it is
+    ``NAME.tmp``. Every PTS is kept to the tick: the part's clock is the settings' time base.
+
+    Attributes:
+        num_frames: frames given so far.
+        num_bytes: size of the file, known after the block.
 
     Args:
         path: the part file; its ending must be `part_suffix(settings)`.
@@ -29,43 +46,72 @@ class PartWriter:
     Raises:
         DiskFullError: no room for it.
         OutputError: the place cannot be written to.
+        EncoderError: a frame of another size or model than the settings'.
+        OptionError: an option that the encoder does not take.
     """
 
-    num_frames: int
-    num_bytes: int
+    def __init__(self, path: Path, settings: EncoderSettings) -> None:
+        if path.suffix != part_suffix(settings):
+            raise OutputError(f"a part for {settings.encoder} ends in {part_suffix(settings)}")
+        self.num_frames = 0
+        self.num_bytes = 0
+        self._settings = settings
+        self._path = path
 
-    def __init__(self, path: Path, settings: EncoderSettings) -> None: ...
-    def __enter__(self) -> Self: ...
+    def __enter__(self) -> Self:
+        self._file = AsideFile(self._path)
+        clock = str(self._settings.time_base.denominator)
+        try:
+            self._container = av.open(
+                self._file,
+                "w",
+                format=self._path.suffix[1:],
+                container_options={
+                    "fflags": "+bitexact",
+                    "movie_timescale": clock,
+                    "video_track_timescale": clock,
+                },
+            )
+            self._stream = add_encoder(self._container, self._settings)
+        except BaseException:
+            self._file.discard()
+            raise
+        return self
+
     def write(self, frame: Frame) -> None:
         """Encode one frame; frames come in display order with rising PTS."""
+        self._mux(encodable(frame, self._settings))
+        self.num_frames += 1
+
+    def _mux(self, picture: av.VideoFrame | None) -> None:
+        try:
+            for packet in self._stream.encode(picture):
+                self._container.mux_one(packet)
+        except OSError as error:
+            self._file.check()
+            raise output_error(error, self._path) from error
+        self._file.check()
 
     def __exit__(
         self,
         kind: type[BaseException] | None,
         error: BaseException | None,
         trace: TracebackType | None,
-    ) -> None: ...
+    ) -> None:
+        try:
+            if error is None:
+                if not self.num_frames:
+                    raise OutputError(f"no frames for {self._path}")
+                self._mux(None)
+                self._container.close()
+                self.num_bytes = self._file.commit()
+                return
+        except BaseException:
+            self._abandon()
+            raise
+        self._abandon()
 
-
-class StreamWriter:
-    """Like `PartWriter`, straight to an open binary file such as stdout.
-
-    Args:
-        file: where to; need not be seekable.
-        settings: how to encode (Matroska), or the frames' shape (y4m, uncompressed).
-        kind: "y4m" or "matroska".
-    """
-
-    def __init__(self, file: BinaryIO, settings: EncoderSettings, *, kind: str) -> None: ...
-
-
-class ImageWriter:
-    """Like `PartWriter`: one PNG or TIFF file a frame.
-
-    Args:
-        pattern: ``DIR/%06d.png``, or a folder (then ``%06d.png`` in it).
-        settings: `format` must be grey or RGB(A), 8 or 16 bits; YUV is converted.
-        first: number of the first picture.
-    """
-
-    def __init__(self, pattern: str | Path, settings: EncoderSettings, *, first: int = 1) -> None: ...
+    def _abandon(self) -> None:
+        with suppress(av.FFmpegError, OSError):  # its trailer is of no use to anyone
+            self._container.close()
+        self._file.discard()

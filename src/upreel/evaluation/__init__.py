@@ -1,0 +1,1 @@
+"""Quality and speed as commands print them: sets, runs, peers, reports."""

@@ -1,0 +1,122 @@
+"""Short clips held in memory: what a measurement reads, degrades, enhances and compares.
+
+Planes   as in `upreel.video.frame`: code values in the video's own Y'CbCr.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from fractions import Fraction
+from itertools import islice
+from pathlib import Path
+
+from upreel.errors import InputError
+from upreel.video.frame import Colour, Frame, PixelFormat, Plane, plane_size
+from upreel.video.probe import probe
+from upreel.video.read import read_frames
+
+__all__ = ["YUV420P", "Clip", "crop_to_multiple", "frames_of", "read_clip"]
+
+YUV420P = PixelFormat(name="yuv420p", model="yuv", bits=8, log2_chroma=(1, 1))
+
+
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+class Clip:
+    """Frames of one shot, all of one size.
+
+    Attributes:
+        name: what tables call it.
+        planes: for each frame its planes, at least one frame.
+        format: layout of the planes.
+        colour: colour tags; the chroma location matters for every resize.
+        rate: frames a second.
+    """
+
+    name: str
+    planes: tuple[tuple[Plane, ...], ...]
+    format: PixelFormat
+    colour: Colour = field(default_factory=Colour)
+    rate: Fraction = Fraction(25)
+
+    def __post_init__(self) -> None:
+        if not self.planes:
+            raise ValueError(f"clip {self.name!r} must have a frame")
+
+    @property
+    def num_frames(self) -> int:
+        """How many frames it has."""
+        return len(self.planes)
+
+    @property
+    def width(self) -> int:
+        """Columns of luma."""
+        return self.planes[0][0].shape[1]
+
+    @property
+    def height(self) -> int:
+        """Rows of luma."""
+        return self.planes[0][0].shape[0]
+
+
+def frames_of(clip: Clip) -> Iterator[Frame]:
+    """The clip as the pipeline takes it: one tick a frame."""
+    for index, planes in enumerate(clip.planes):
+        yield Frame(
+            planes=planes,
+            format=clip.format,
+            index=index,
+            pts=index,
+            time_base=1 / clip.rate,
+            duration=1,
+            colour=clip.colour,
+        )
+
+
+def read_clip(path: Path, *, limit: int | None = None) -> Clip:
+    """Decode a file into memory.
+
+    Args:
+        path: any video that `upreel.video.read` takes.
+        limit: at most so many frames, from the start; None for all.
+
+    Raises:
+        InputError: not a readable video, or no frame in it.
+    """
+    info = probe(path)
+    planes = tuple(frame.planes for frame in islice(read_frames(info), limit))
+    if not planes:
+        raise InputError(f"{path}: no frame could be decoded")
+    return Clip(
+        name=path.stem,
+        planes=planes,
+        format=info.format,
+        colour=info.colour,
+        rate=info.rate or Fraction(25),
+    )
+
+
+def crop_to_multiple(clip: Clip, multiple: int) -> Clip:
+    """Cut rows at the bottom and columns at the right until both sides divide by `multiple`.
+
+    Args:
+        clip: what to cut.
+        multiple: a multiple of the chroma subsampling, so that chroma is cut at the same place.
+
+    Raises:
+        InputError: nothing would be left.
+    """
+    width, height = clip.width // multiple * multiple, clip.height // multiple * multiple
+    if not width or not height:
+        raise InputError(
+            f"{clip.name}: {clip.width}x{clip.height} is too small, at least {multiple}x{multiple}"
+        )
+    if (width, height) == (clip.width, clip.height):
+        return clip
+    sizes = [
+        plane_size(clip.format, n, width=width, height=height)
+        for n in range(clip.format.num_planes)
+    ]
+    planes = tuple(
+        tuple(plane[:rows, :columns] for plane, (rows, columns) in zip(frame, sizes, strict=True))
+        for frame in clip.planes
+    )
+    return replace(clip, planes=planes)

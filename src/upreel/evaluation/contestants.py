@@ -1,0 +1,157 @@
+"""Who is compared: resize filters, the models of the zoo, OpenCV's networks.
+
+A contestant turns the low-resolution clip into planes of the ground truth's size, in the clip's
+own pixel format, rounded to code values as a viewer gets them.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+
+from upreel.degradation.resample import Kernel
+from upreel.errors import InputError, OptionError
+from upreel.evaluation.clips import Clip, frames_of
+from upreel.evaluation.degrade import resize
+from upreel.evaluation.opencv import OpenCvNetwork, opencv_version
+from upreel.pipeline.backend import Backend, ReportingUpscaler
+from upreel.pipeline.enhance import enhance
+from upreel.video.frame import Plane
+from upreel.zoo import ModelCard
+
+__all__ = ["BASELINES", "Contestant", "EngineOptions", "open_contestant"]
+
+BASELINES: dict[str, Kernel] = {"bicubic": "bicubic", "lanczos": "lanczos3"}
+_OPENCV = "opencv:"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class EngineOptions:
+    """How networks run.
+
+    Attributes:
+        device: as ``upreel devices`` names them.
+        precision: as the card has them, or "auto".
+        threads: 0 for as many as there are cores.
+        weights: folder of OpenCV's ``.pb`` files.
+    """
+
+    device: str = "auto"
+    precision: str = "auto"
+    threads: int = 0
+    weights: Path | None = None
+
+
+class Contestant(Protocol):
+    """One column of the table."""
+
+    @property
+    def name(self) -> str:
+        """What the table calls it."""
+        ...
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        """Parameters, multiply-adds, engine: whatever is known, as plain values."""
+        ...
+
+    def enhance(self, clip: Clip, scale: int) -> Iterator[tuple[Plane, ...]]:
+        """Planes of each frame at `scale` times the size."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class _Filter:
+    """A resize filter on every plane, chroma siting kept."""
+
+    name: str
+    facts: dict[str, Any] = field(default_factory=dict[str, Any])
+
+    def enhance(self, clip: Clip, scale: int) -> Iterator[tuple[Plane, ...]]:
+        large = resize(clip, clip.width * scale, clip.height * scale, BASELINES[self.name])
+        return iter(large.planes)
+
+
+@dataclass(frozen=True, slots=True)
+class _OpenCv:
+    """Luma by the network, chroma by bicubic."""
+
+    name: str
+    network: OpenCvNetwork
+    facts: dict[str, Any]
+
+    def enhance(self, clip: Clip, scale: int) -> Iterator[tuple[Plane, ...]]:
+        if clip.format.bits != 8 or clip.format.model == "rgb":
+            raise InputError(f"{self.name} takes 8-bit luma, {clip.name} is {clip.format.name}")
+        large = resize(clip, clip.width * scale, clip.height * scale, "bicubic")
+        for planes, low in zip(large.planes, clip.planes, strict=True):
+            yield self.network(low[0].astype(np.uint8, copy=False)), *planes[1:]
+
+
+class _Model:
+    """A card's network through the pipeline's own frame loop."""
+
+    def __init__(self, card: ModelCard, options: EngineOptions, backend: Backend) -> None:
+        self._card = card
+        self._options = options
+        self._backend = backend
+        self._opened: tuple[object, ReportingUpscaler] | None = None
+        self.name = card.name
+        self.facts: dict[str, Any] = {
+            "parameters": card.num_parameters,
+            "macs_per_pixel": card.macs_per_pixel,
+            "sha256": card.sha256,
+        }
+
+    def _open(self, clip: Clip) -> ReportingUpscaler:
+        key = (clip.format, clip.colour, clip.width, clip.height)
+        if self._opened is None or self._opened[0] != key:
+            upscaler = self._backend.open(
+                self._card,
+                pixel_format=clip.format,
+                colour=clip.colour,
+                width=clip.width,
+                height=clip.height,
+                output_size=(clip.width * self._card.scale, clip.height * self._card.scale),
+                device=self._options.device,
+                precision=self._options.precision,
+                threads=self._options.threads,
+                tile=None,
+            )
+            report = upscaler.describe()
+            self.facts |= {
+                "engine": report.engine,
+                "device": report.device,
+                "precision": report.precision,
+            }
+            self._opened = (key, upscaler)
+        return self._opened[1]
+
+    def enhance(self, clip: Clip, scale: int) -> Iterator[tuple[Plane, ...]]:
+        if scale != self._card.scale:
+            raise OptionError(f"{self.name} is a x{self._card.scale} model, not x{scale}")
+        for frame in enhance(frames_of(clip), self._open(clip), self._card):
+            yield frame.planes
+
+
+def open_contestant(name: str, scale: int, options: EngineOptions, backend: Backend) -> Contestant:
+    """A contestant by its name: a baseline, ``opencv:NAME``, a model or the path of its card.
+
+    Raises:
+        OptionError: a model of another scale, or an unknown OpenCV network.
+        ModelError: no such model, or its weights are not there.
+        BackendUnavailableError: OpenCV is not installed.
+    """
+    if name in BASELINES:
+        return _Filter(name)
+    if name.startswith(_OPENCV):
+        if options.weights is None:
+            raise OptionError(f"{name} needs --weights DIR with its .pb files")
+        network = OpenCvNetwork(name.removeprefix(_OPENCV), scale, options.weights)
+        return _OpenCv(name, network, {"engine": f"OpenCV {opencv_version()}"})
+    card = backend.load_card(name)
+    if card.scale != scale:
+        raise OptionError(f"{card.name} is a x{card.scale} model; --scale says {scale}")
+    return _Model(card, options, backend)

@@ -1,0 +1,154 @@
+"""From a ground-truth clip to the low-resolution clip that the contestants get.
+
+BI        MATLAB-style antialiased bicubic (`upreel.degradation.resample`) of every plane as it
+          is: luma by the scale, the subsampled chroma planes by the same scale with their siting
+          kept, each rounded to the clip's own code values. No RGB comes in.
+codec     the same downscale, then `upreel.video.recode`: a real encoder at one constant quality,
+          decoded again.
+"""
+
+import re
+from dataclasses import dataclass, replace
+from typing import cast
+
+import numpy as np
+
+from upreel.degradation.resample import Kernel, resample
+from upreel.errors import InputError, OptionError
+from upreel.evaluation.clips import Clip, crop_to_multiple
+from upreel.video.encoders import encoder_named
+from upreel.video.frame import Plane, plane_origins, plane_size
+from upreel.video.recode import RECODERS, Recoder, recode
+
+__all__ = ["Degradation", "Degraded", "degrade", "parse_degradation", "resize"]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Degradation:
+    """How the low-resolution clip comes about.
+
+    Attributes:
+        kernel: of the downscale.
+        codec: encoder afterwards (`upreel.video.recode`), None for no compression.
+        crf: its quality number.
+    """
+
+    kernel: Kernel = "bicubic"
+    codec: Recoder | None = None
+    crf: int = 0
+
+    @property
+    def text(self) -> str:
+        """As the command line writes it."""
+        return "BI" if self.codec is None else f"codec:{self.codec}:crf{self.crf}"
+
+    @property
+    def description(self) -> str:
+        """One sentence for reports."""
+        down = f"{self.kernel} downscale of the planes, chroma siting kept, rounded"
+        if self.codec is None:
+            return down
+        library, options = RECODERS[self.codec]
+        preset = " ".join(f"{key}={value}" for key, value in options.items())
+        return f"{down}; then {library} {preset} crf={self.crf}"
+
+
+def parse_degradation(text: str) -> Degradation:
+    """Read ``BI`` or ``codec:ENCODER:crfN``.
+
+    Raises:
+        OptionError: another text, an unknown encoder, or a crf outside its range.
+
+    Example:
+        >>> parse_degradation("codec:x264:crf23").crf
+        23
+    """
+    if text.upper() == "BI":
+        return Degradation()
+    match = re.fullmatch(r"codec:([a-z0-9_-]+):crf([0-9]+)", text)
+    if not match or match[1] not in RECODERS:
+        raise OptionError(
+            f"degradation {text!r} is not known; allowed: BI, codec:ENCODER:crfN "
+            f"with ENCODER one of {', '.join(RECODERS)}"
+        )
+    codec, crf = cast("Recoder", match[1]), int(match[2])
+    low, high = encoder_named(codec).crf or (0, 63)
+    if not low <= crf <= high:
+        raise OptionError(f"crf {crf} is out of range for {codec}: {low:g} to {high:g}")
+    return Degradation(codec=codec, crf=crf)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+class Degraded:
+    """A pair to be compared.
+
+    Attributes:
+        truth: ground truth, its sides cut to a multiple of the scale.
+        low: what contestants get.
+    """
+
+    truth: Clip
+    low: Clip
+
+
+def resize(clip: Clip, width: int, height: int, kernel: Kernel) -> Clip:
+    """Resample all planes of all frames, keeping the chroma siting; rounded and clipped."""
+    ratio = (clip.height / height, clip.width / width)
+    sizes = [
+        plane_size(clip.format, n, width=width, height=height)
+        for n in range(clip.format.num_planes)
+    ]
+    origins = [plane_origins(clip.format, clip.colour, n) for n in range(clip.format.num_planes)]
+
+    def one(plane: Plane, size: tuple[int, int], origin: tuple[float, float]) -> Plane:
+        values = resample(
+            plane, *size, kernel=kernel, ratio=ratio, in_origin=origin, out_origin=origin
+        )
+        clipped = np.clip(np.rint(values), 0, clip.format.max_value)
+        return cast("Plane", clipped.astype(clip.format.dtype))
+
+    planes = tuple(
+        tuple(one(*arguments) for arguments in zip(frame, sizes, origins, strict=True))
+        for frame in clip.planes
+    )
+    return replace(clip, planes=planes)
+
+
+def degrade(clip: Clip, scale: int, degradation: Degradation) -> Degraded:
+    """Make the low-resolution clip of a ground truth.
+
+    The ground truth is first cut at the bottom and the right to a multiple of the scale times
+    the chroma subsampling.
+
+    Args:
+        clip: ground truth.
+        scale: 2, 3 or 4.
+        degradation: how.
+
+    Raises:
+        InputError: the clip is too small, or a codec is asked for and it is not 8-bit 4:2:0.
+    """
+    truth = crop_to_multiple(clip, scale << max(clip.format.log2_chroma))
+    low = resize(truth, truth.width // scale, truth.height // scale, degradation.kernel)
+    if degradation.codec is not None:
+        low = _through_encoder(low, degradation.codec, degradation.crf)
+    return Degraded(truth=truth, low=low)
+
+
+def _through_encoder(clip: Clip, codec: Recoder, crf: int) -> Clip:
+    """The clip as its viewer decodes it."""
+    if not clip.format.is_420 or clip.format.bits != 8 or clip.format.alpha:
+        raise InputError(f"{clip.name} is {clip.format.name}; codec degradations take yuv420p")
+    if min(clip.width, clip.height) < 64:
+        raise InputError(
+            f"{clip.name}: {clip.width}x{clip.height} is too small to be coded, at least 64x64"
+        )
+    luma, chroma = recode(
+        np.stack([planes[0] for planes in clip.planes]).astype(np.uint8, copy=False),
+        np.stack([np.stack(planes[1:]) for planes in clip.planes]).astype(np.uint8, copy=False),
+        codec=codec,
+        crf=crf,
+        rate=max(round(clip.rate), 1),
+    )
+    planes = tuple((y, c[0], c[1]) for y, c in zip(luma, chroma, strict=True))
+    return replace(clip, planes=planes)

@@ -1,0 +1,140 @@
+"""The sets that contestants are compared on: Vid4, and any folder of videos.
+
+Vid4  ``DIR/GT/*.mkv`` are the ground-truth planes. For x4 BI the input is the *published* low
+      resolution in ``DIR/BIx4/*.mkv`` (MATLAB's bicubic of the RGB frames): RGB -> float BT.601
+      limited-range Y'CbCr -> rounded 8-bit 4:2:0 planes, chroma the mean of 2x2. Everything else
+      is made from the ground truth's planes: `upreel.evaluation.degrade`.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from upreel.errors import InputError
+from upreel.evaluation.clips import YUV420P, Clip, read_clip
+from upreel.evaluation.degrade import Degradation, Degraded, degrade
+from upreel.video.frame import Plane
+
+__all__ = ["VIDEO_ENDINGS", "list_folder", "open_folder", "open_vid4", "source_of", "to_420"]
+
+VIDEO_ENDINGS = (".avi", ".m4v", ".mkv", ".mov", ".mp4", ".webm", ".y4m")
+VID4 = ("calendar", "city", "foliage", "walk")
+
+_CENTRE = 2  # AVChromaLocation: Vid4's chroma is the mean of 2x2 pixels
+
+# Rows: Y, Cb, Cr of R'G'B' in [0, 1], limited range (Rec. ITU-R BT.601-7, 2.5.1 to 2.5.3).
+_BT601 = np.array([[65.481, 128.553, 24.966], [-37.797, -74.203, 112.0], [112.0, -93.786, -18.214]])
+_OFFSET = (16.0, 128.0, 128.0)
+
+
+def to_420(red: Plane, green: Plane, blue: Plane) -> tuple[Plane, ...]:
+    """8-bit R'G'B' to BT.601 limited-range 4:2:0 planes, chroma the mean of 2x2, rounded.
+
+    Args:
+        red: (H, W), H and W even.
+        green: the same.
+        blue: the same.
+
+    Returns:
+        Y (H, W), Cb and Cr (H/2, W/2), uint8.
+
+    Example:
+        >>> white = np.full((2, 2), 255, np.uint8)
+        >>> [int(plane[0, 0]) for plane in to_420(white, white, white)]
+        [235, 128, 128]
+    """
+    rgb = np.stack((red, green, blue)).astype(np.float64) / 255
+    planes: list[Plane] = []
+    for weights, offset in zip(_BT601, _OFFSET, strict=True):
+        values = np.tensordot(weights, rgb, axes=1) + offset
+        if planes:
+            values = values.reshape(values.shape[0] // 2, 2, -1, 2).mean(axis=(1, 3))
+        planes.append(np.clip(np.rint(values), 0, 255).astype(np.uint8))
+    return tuple(planes)
+
+
+def open_vid4(
+    folder: Path, scale: int, degradation: Degradation, *, limit: int | None = None
+) -> Iterator[Degraded]:
+    """Vid4's four clips, one at a time.
+
+    Args:
+        folder: holds ``GT`` and, for x4 BI, ``BIx4``.
+        scale: 2, 3 or 4.
+        degradation: how the input was made.
+        limit: at most so many frames of each clip.
+
+    Raises:
+        InputError: a file is missing, or GT and input do not belong together.
+    """
+    published = scale == 4 and degradation == Degradation()
+    for name in VID4:
+        truth = read_clip(_existing(folder / "GT" / f"{name}.mkv"), limit=limit)
+        truth = replace(truth, colour=replace(truth.colour, chroma_location=_CENTRE))
+        if not published:
+            yield degrade(truth, scale, degradation)
+            continue
+        path = _existing(folder / "BIx4" / f"{name}.mkv")
+        rgb = read_clip(path, limit=limit)
+        if rgb.format.model != "rgb" or rgb.format.bits != 8:
+            raise InputError(f"{path} is {rgb.format.name}; the published input is 8-bit RGB")
+        low = Clip(
+            name=name,
+            planes=tuple(to_420(*planes[:3]) for planes in rgb.planes),
+            format=YUV420P,
+            colour=truth.colour,
+            rate=truth.rate,
+        )
+        found = (low.num_frames, low.width * scale, low.height * scale)
+        if found != (truth.num_frames, truth.width, truth.height):
+            raise InputError(f"{path} has another size or length than its ground truth")
+        yield Degraded(truth=truth, low=low)
+
+
+def _existing(path: Path) -> Path:
+    if not path.is_file():
+        raise InputError(f"{path} is missing; Vid4 is a folder with GT/*.mkv and BIx4/*.mkv")
+    return path
+
+
+def source_of(name: str) -> str:
+    """What a clip was cut from: its name before the first underscore.
+
+    Example:
+        >>> source_of("bees_03"), source_of("walk")
+        ('bees', 'walk')
+    """
+    return name.split("_", 1)[0]
+
+
+def list_folder(folder: Path, only: Sequence[str] = ()) -> list[Path]:
+    """The videos of a folder, sorted by name.
+
+    Args:
+        folder: where they lie.
+        only: names of clips or of sources to take; empty for all.
+
+    Raises:
+        InputError: no folder, no video in it, or a name of `only` that nothing matches.
+    """
+    if not folder.is_dir():
+        raise InputError(f"{folder} is not a folder; --set takes a folder of videos, or vid4")
+    paths = sorted(p for p in folder.iterdir() if p.suffix.lower() in VIDEO_ENDINGS)
+    if not paths:
+        raise InputError(f"no video in {folder}; endings looked for: {' '.join(VIDEO_ENDINGS)}")
+    if not only:
+        return paths
+    for name in only:
+        if not any(name in (p.stem, source_of(p.stem)) for p in paths):
+            raise InputError(f"no clip or source {name!r} in {folder}")
+    return [p for p in paths if p.stem in only or source_of(p.stem) in only]
+
+
+def open_folder(
+    paths: Sequence[Path], scale: int, degradation: Degradation, *, limit: int | None = None
+) -> Iterator[Degraded]:
+    """The clips of `paths` as pairs, one at a time."""
+    for path in paths:
+        yield degrade(read_clip(path, limit=limit), scale, degradation)

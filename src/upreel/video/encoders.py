@@ -101,7 +101,7 @@ ENCODERS: tuple[Encoder, ...] = (
         codec="h264",
         library="libx264",
         formats=(*_YUV8, *_YUV10),  # its grey is read back as 4:2:0
-        containers=(".mp4", ".m4v", ".mov", ".mkv", ".avi", ".ts", ".m2ts", ".mts"),
+        containers=(".mp4", ".m4v", ".mov", ".mkv", ".ts", ".m2ts", ".mts"),
         part=".mp4",
         even_chroma=True,
         crf=(0, 51),
@@ -131,7 +131,7 @@ ENCODERS: tuple[Encoder, ...] = (
         library="ffv1",
         formats=_FFV1,
         native={"gbrp": "bgr0", "gbrap": "bgra"},
-        containers=(".mkv", ".avi"),
+        containers=(".mkv",),
         part=".mp4",
         alias=("libffv1",),
     ),

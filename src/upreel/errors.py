@@ -6,6 +6,7 @@
     - DamagedError              the stream cannot be followed further: truncated or broken
   + OutputError                 the place or the container that the result should go to
     - DiskFullError             not enough room for the parts or the output
+    - ExistsError               the output is there already
     - LockedError               another process works on the same output
     - StaleWorkError            parts of another job lie beside the output
   + OptionError                 an option's value that this source or machine cannot take
@@ -24,6 +25,7 @@ __all__ = [
     "DamagedError",
     "DiskFullError",
     "EncoderError",
+    "ExistsError",
     "InputError",
     "LockedError",
     "ModelError",
@@ -60,6 +62,10 @@ class OutputError(UpreelError):
 
 class DiskFullError(OutputError):
     """Not enough free space for the parts or the output."""
+
+
+class ExistsError(OutputError):
+    """The output is there already, and replacing it was not asked for."""
 
 
 class LockedError(OutputError):

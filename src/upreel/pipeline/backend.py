@@ -32,11 +32,6 @@ class Report(Protocol):
         """Why these were chosen, one line."""
         ...
 
-    @property
-    def tile(self) -> int | None:
-        """Rows and columns of a tile in source pixels, None for whole frames."""
-        ...
-
 
 class ReportingUpscaler(Upscaler, Protocol):
     """An opened network that says what it runs on."""
@@ -46,8 +41,13 @@ class ReportingUpscaler(Upscaler, Protocol):
         """What the user should know, one line each."""
         ...
 
+    @property
+    def tile(self) -> tuple[int, int]:
+        """Rows and columns of the source that it sees at once; smaller after a lack of memory."""
+        ...
+
     def describe(self) -> Report:
-        """What it runs on now; after a lack of memory the tile is smaller than at first."""
+        """What it runs on."""
         ...
 
 

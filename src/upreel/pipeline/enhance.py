@@ -11,16 +11,16 @@ State    of a recurrent network is reset at each cut and at the start.
 """
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from typing import Protocol
+from typing import Protocol, cast
 
 from upreel.pipeline.channel import prefetched
 from upreel.pipeline.cuts import Thumbnail, is_cut, thumbnail
 from upreel.video.frame import Frame, Plane
 
-__all__ = ["Upscaler", "Window", "WindowedCard", "enhance", "windows"]
+__all__ = ["StatefulUpscaler", "Upscaler", "Window", "WindowedCard", "enhance", "windows"]
 
 QUEUE_FRAMES = 4
 """Decoded frames held between the decoder and the network."""
@@ -50,16 +50,20 @@ class Upscaler(Protocol):
         """Windows that may be submitted before one must be collected, at least 1."""
         ...
 
-    def reset(self) -> None:
-        """Forget the state: the next window submitted begins a scene."""
-        ...
-
     def submit(self, window: Sequence[tuple[Plane, ...]]) -> None:
         """Start work on the planes of `past + 1 + future` frames, oldest first."""
         ...
 
     def collect(self) -> tuple[Plane, ...]:
         """Wait for the oldest window submitted; its planes in the source's pixel format."""
+        ...
+
+
+class StatefulUpscaler(Upscaler, Protocol):
+    """An opened recurrent network: what a card with a state is opened as."""
+
+    def reset(self) -> None:
+        """Forget the state: the next window submitted begins a scene."""
         ...
 
 
@@ -128,7 +132,7 @@ def enhance(
     cuts: IsCut = is_cut,
     first: int | None = None,
     stop: int | None = None,
-) -> Iterator[Frame]:
+) -> Generator[Frame, None, None]:
     """Enlarge frames, drawing them in a thread of its own while the network works.
 
     Output frames keep index, times, colour and all else; only the planes are new. Leaving the
@@ -154,7 +158,7 @@ def run_network(
     cuts: IsCut = is_cut,
     first: int | None = None,
     stop: int | None = None,
-) -> Iterator[Frame]:
+) -> Generator[Frame, None, None]:
     """`enhance` without the thread, for callers that draw frames ahead themselves."""
     past, future = card.window
     temporal = card.state or past > 0 or future > 0
@@ -177,7 +181,7 @@ def run_network(
                 if wanted(frame):
                     yield frame
             if card.state and window.starts_scene:
-                upscaler.reset()
+                cast("StatefulUpscaler", upscaler).reset()
             upscaler.submit(window.planes)
             in_flight.append(window.frame)
         while in_flight:

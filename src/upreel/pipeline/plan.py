@@ -65,7 +65,7 @@ class Plan:
         engine: that was chosen.
         device: that was chosen.
         precision: that was chosen.
-        tile: rows and columns of a tile in source pixels, None for whole frames.
+        tile: rows and columns of a tile in source pixels.
         threads: of the network, 0 for the engine's choice.
         output_size: (width, height).
         context: frames read before and after each part, but not written.
@@ -84,7 +84,7 @@ class Plan:
     engine: str
     device: str
     precision: str
-    tile: int | None
+    tile: tuple[int, int]
     threads: int
     output_size: tuple[int, int]
     context: tuple[int, int]
@@ -112,7 +112,7 @@ class Plan:
             "engine": self.engine,
             "device": self.device,
             "precision": self.precision,
-            "tile": self.tile,
+            "tile": list(self.tile),
             "threads": self.threads,
             "output_size": list(self.output_size),
             "context": list(self.context),
@@ -145,7 +145,7 @@ class Plan:
                 engine=values["engine"],
                 device=values["device"],
                 precision=values["precision"],
-                tile=values["tile"],
+                tile=_pair(values["tile"]),
                 threads=values["threads"],
                 output_size=_pair(values["output_size"]),
                 context=_pair(values["context"]),

@@ -5,7 +5,6 @@ finished when its JSON is there, which is written last; every file is written as
 so that a kill at any moment leaves only whole ones.
 """
 
-import errno
 import json
 import os
 import shutil
@@ -19,6 +18,7 @@ from typing import IO, Any, Self, cast
 
 from upreel.errors import DiskFullError, LockedError, OutputError, StaleWorkError
 from upreel.pipeline.plan import Part, Plan
+from upreel.video.aside import output_error
 
 __all__ = ["PartDone", "Work", "check_free_space", "os_errors"]
 
@@ -48,9 +48,7 @@ def os_errors(place: Path | str) -> Generator[None, None, None]:
     try:
         yield
     except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
-            raise DiskFullError(f"no room left in {place}: {error.strerror}") from error
-        raise OutputError(f"cannot write {place}: {error.strerror or error}") from error
+        raise output_error(error, place) from error
 
 
 class Work:
@@ -82,7 +80,9 @@ class Work:
                     file = (self.folder / "lock").open("ab")
                 except FileNotFoundError:  # another process has just finished and tidied up
                     continue
-            if not _lock(file):
+            with os_errors(self.folder):
+                locked = _lock(file)
+            if not locked:
                 file.close()
                 raise LockedError(f"another process is working on {self.output}")
             if not _same_file(file, self.folder / "lock"):
@@ -226,6 +226,6 @@ def _lock(file: IO[bytes]) -> bool:
             import fcntl
 
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
+    except (BlockingIOError, PermissionError):
         return False
     return True

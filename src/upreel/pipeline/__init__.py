@@ -1,0 +1,29 @@
+"""Whole videos: plan, parts, join, and the core iterator that they are built around."""
+
+from upreel.pipeline.api import Model as Model
+from upreel.pipeline.api import load_model as load_model
+from upreel.pipeline.batch import BatchItem as BatchItem
+from upreel.pipeline.batch import expand_sources as expand_sources
+from upreel.pipeline.batch import upscale_batch as upscale_batch
+from upreel.pipeline.enhance import enhance as enhance
+from upreel.pipeline.job import Progress as Progress
+from upreel.pipeline.job import UpscaleJob as UpscaleJob
+from upreel.pipeline.job import UpscaleResult as UpscaleResult
+from upreel.pipeline.plan import Part as Part
+from upreel.pipeline.plan import Plan as Plan
+from upreel.pipeline.run import upscale as upscale
+
+__all__ = [
+    "BatchItem",
+    "Model",
+    "Part",
+    "Plan",
+    "Progress",
+    "UpscaleJob",
+    "UpscaleResult",
+    "enhance",
+    "expand_sources",
+    "load_model",
+    "upscale",
+    "upscale_batch",
+]

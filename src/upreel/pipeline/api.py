@@ -1,0 +1,156 @@
+"""The Python interface: `upreel.upscale` and `upreel.load_model`."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from fractions import Fraction
+from itertools import chain
+from pathlib import Path
+
+from upreel.pipeline.backend import Backend, DefaultBackend
+from upreel.pipeline.enhance import enhance
+from upreel.pipeline.job import UpscaleJob, UpscaleResult
+from upreel.pipeline.run import upscale as run
+from upreel.pipeline.summary import OnProgress
+from upreel.video.frame import Frame
+from upreel.zoo import ModelCard
+
+__all__ = ["Model", "load_model", "upscale"]
+
+
+def upscale(
+    source: str | Path,
+    output: str | Path | None = None,
+    *,
+    model: str | None = None,
+    scale: int | None = None,
+    size: tuple[int, int] | None = None,
+    device: str = "auto",
+    precision: str = "auto",
+    tile: int | None = None,
+    threads: int = 0,
+    codec: str | None = None,
+    crf: float | None = None,
+    preset: str | None = None,
+    encoder_options: Mapping[str, str] | None = None,
+    pix_fmt: str | None = None,
+    start: Fraction | float | None = None,
+    end: Fraction | float | None = None,
+    audio: bool = True,
+    subtitles: bool = True,
+    overwrite: bool = False,
+    on_progress: OnProgress | None = None,
+) -> UpscaleResult:
+    """Upscale a video as `upreel upscale` does; an interrupted call can simply be made again.
+
+    Args:
+        source: a video file, or a folder or ``%06d`` pattern of pictures.
+        output: a file, or a folder or pattern of pictures; None: beside the source.
+        model: a name in the zoo or the path of a card; None: the default one of the scale.
+        scale: 2, 3 or 4; None: the model's, or what `size` needs.
+        size: (width, height) of the output instead of `scale`.
+        device: see `upreel devices`.
+        precision: "auto", or one of the card's.
+        tile: rows and columns of a tile in source pixels; None: chosen from the memory limit.
+        threads: of the network, 0 for the engine's choice.
+        codec: word for the encoder; None: the first that keeps depth, chroma and size.
+        crf: quality of the encoder, lower is better; None: its default.
+        preset: speed of the encoder; None: its default.
+        encoder_options: further FFmpeg options of the encoder.
+        pix_fmt: pixel format of the output; None: the source's.
+        start: seconds after the first frame at which the output begins.
+        end: seconds after the first frame at which it ends.
+        audio: whether sound is copied.
+        subtitles: whether subtitles are copied.
+        overwrite: whether an existing output, or parts of another job, may be replaced.
+        on_progress: called with how far the job is.
+
+    Raises:
+        UpreelError: one line that says what is wrong.
+    """
+    job = UpscaleJob(
+        source=str(source),
+        output=None if output is None else str(output),
+        model=model,
+        scale=scale,
+        size=size,
+        device=device,
+        precision=precision,
+        tile=tile,
+        threads=threads,
+        codec=codec,
+        crf=crf,
+        preset=preset,
+        encoder_options=dict(encoder_options or {}),
+        pix_fmt=pix_fmt,
+        start=None if start is None else Fraction(start),
+        end=None if end is None else Fraction(end),
+        audio=audio,
+        subtitles=subtitles,
+        overwrite=overwrite,
+    )
+    return run(job, on_progress)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Model:
+    """A network that enlarges frames from anywhere; opened anew for each call of `enhance`.
+
+    Attributes:
+        card: what it is, needs, costs and scores.
+        device: see `upreel devices`.
+        precision: "auto", or one of the card's.
+        tile: rows and columns of a tile in source pixels; None: chosen from the memory limit.
+        threads: 0 for the engine's choice.
+    """
+
+    card: ModelCard
+    device: str = "auto"
+    precision: str = "auto"
+    tile: int | None = None
+    threads: int = 0
+    backend: Backend = field(default_factory=DefaultBackend, repr=False)
+
+    def enhance(self, frames: Iterable[Frame]) -> Iterator[Frame]:
+        """Enlarge frames as they come; they must all have the first one's size and format.
+
+        Frames are drawn in a thread of their own, a few ahead. Indices, times and tags stay.
+        """
+        source = iter(frames)
+        first = next(source, None)
+        if first is None:
+            return
+        upscaler = self.backend.open(
+            self.card,
+            pixel_format=first.format,
+            colour=first.colour,
+            width=first.width,
+            height=first.height,
+            output_size=(first.width * self.card.scale, first.height * self.card.scale),
+            device=self.device,
+            precision=self.precision,
+            threads=self.threads,
+            tile=self.tile,
+        )
+        yield from enhance(chain([first], source), upscaler, self.card)
+
+
+def load_model(
+    name: str,
+    *,
+    device: str = "auto",
+    precision: str = "auto",
+    tile: int | None = None,
+    threads: int = 0,
+) -> Model:
+    """A model by its name in the zoo, or by the path of its card.
+
+    Raises:
+        UnknownModelError: there is none; the message lists the names.
+    """
+    return Model(
+        card=DefaultBackend().load_card(name),
+        device=device,
+        precision=precision,
+        tile=tile,
+        threads=threads,
+    )

@@ -1,0 +1,143 @@
+"""Making a plan, and telling whether an earlier one is of the same job."""
+
+import os
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+from upreel import __version__
+from upreel.errors import DamagedError, OptionError
+from upreel.pipeline.backend import Backend, ReportingUpscaler
+from upreel.pipeline.parts import Encoding, context_frames
+from upreel.pipeline.plan import (
+    Part,
+    Plan,
+    frame_range,
+    machine_kind,
+    part_borders,
+    source_identity,
+)
+from upreel.pipeline.resolve import Resolved
+from upreel.pipeline.work import Work
+from upreel.video.info import Timeline
+from upreel.video.scan import scan
+
+__all__ = ["identity_of", "least_bytes", "make_plan", "open_upscaler", "stale_message"]
+
+
+def open_upscaler(resolved: Resolved, backend: Backend, *, tile: int | None) -> ReportingUpscaler:
+    """The network of a resolved job."""
+    job, info = resolved.job, resolved.info
+    return backend.open(
+        resolved.card,
+        pixel_format=info.format,
+        colour=info.colour,
+        width=info.width,
+        height=info.height,
+        output_size=(resolved.width, resolved.height),
+        device=job.device,
+        precision=job.precision,
+        threads=job.threads,
+        tile=tile,
+    )
+
+
+def make_plan(
+    resolved: Resolved, upscaler: ReportingUpscaler, folder: Path, *, timeline: Timeline | None
+) -> Plan:
+    """The plan of a job; demuxes the source unless its timeline is known.
+
+    Args:
+        resolved: the job.
+        upscaler: its network, for what was chosen.
+        folder: that the plan's paths are relative to.
+        timeline: of the source, None: it is scanned.
+
+    Raises:
+        DamagedError: there is no frame in the source.
+        OptionError: no frame between start and end.
+    """
+    job, info, report = resolved.job, resolved.info, upscaler.describe()
+    timeline = scan(info) if timeline is None else timeline
+    if not len(timeline.pts):
+        raise DamagedError(f"{info.path} has no frames")
+    trim = None
+    first, stop = 0, len(timeline.pts)
+    if job.start is not None or job.end is not None:
+        first, stop = trim = frame_range(timeline, job.start, job.end)
+        if first >= stop:
+            length = (timeline.pts[-1] - timeline.pts[0] + timeline.last_duration) * float(
+                timeline.time_base
+            )
+            raise OptionError(f"no frame from start to end: the source has {length:.3f} s")
+    borders = part_borders(timeline, first, stop, seconds=job.part_seconds)
+    return Plan(
+        identity=identity_of(resolved, upscaler),
+        source=os.path.relpath(info.path, folder),
+        output=os.path.relpath(resolved.output, folder),
+        model=resolved.model,
+        engine=report.engine,
+        device=report.device,
+        precision=report.precision,
+        tile=upscaler.tile,
+        threads=job.threads,
+        output_size=(resolved.width, resolved.height),
+        context=context_frames(resolved.card),
+        settings=resolved.encoding.settings,
+        trim=trim,
+        audio=job.audio,
+        subtitles=job.subtitles,
+        timeline=timeline,
+        parts=tuple(Part(index=n, first=a, stop=b) for n, (a, b) in enumerate(pairwise(borders))),
+    )
+
+
+def identity_of(resolved: Resolved, upscaler: ReportingUpscaler) -> dict[str, Any]:
+    """All that decides the output's bytes, by a name that messages can use."""
+    job, report = resolved.job, upscaler.describe()
+    settings = resolved.encoding.settings.to_json()
+    settings.pop("threads")  # a resumed job takes them from the plan
+    return {
+        "version": __version__,
+        "source": source_identity(resolved.info),
+        "model": resolved.card.name,
+        "weights": resolved.card.sha256,
+        "engine": report.engine,
+        "device": report.device,
+        "precision": report.precision,
+        "tile": job.tile,
+        "size": [resolved.width, resolved.height],
+        "encoder": settings,
+        "container": resolved.output.suffix,
+        "start": None if job.start is None else str(job.start),
+        "end": None if job.end is None else str(job.end),
+        "audio": job.audio,
+        "subtitles": job.subtitles,
+        "part length": str(job.part_seconds),
+        "machine": machine_kind(),
+    }
+
+
+def least_bytes(plan: Plan, encoding: Encoding) -> int:
+    """Room that parts and output will take at the very least, in bytes.
+
+    0.02 bits a pixel for lossy encoders (a still scene at a good quality), a quarter of the
+    samples for lossless ones and pictures; twice, for the parts are there while joining.
+    """
+    settings = plan.settings
+    width, height = plan.output_size
+    fmt = settings.format
+    samples = width * height * (1 if fmt.model == "gray" else 3 / (1 << sum(fmt.log2_chroma)))
+    lossless = encoding.pictures or settings.encoder in ("ffv1", "prores")
+    bits = samples * fmt.bits / 4 if lossless else width * height * 0.02
+    copies = 1 if encoding.pictures else 2
+    return int(plan.num_frames * bits / 8 * copies)
+
+
+def stale_message(work: Work, stored: Plan, identity: dict[str, Any]) -> str:
+    """Which of a job's properties differ from those of the parts that are there."""
+    differ = [key for key, value in identity.items() if stored.identity.get(key) != value]
+    return (
+        f"{work.folder} holds parts of another job (other {', '.join(differ) or 'properties'}); "
+        "run that one again, or remove them with --overwrite"
+    )

@@ -1,0 +1,177 @@
+"""A whole job: plan, parts, join, or straight through where there is nothing to come back to."""
+
+from dataclasses import replace
+
+from upreel.errors import DamagedError, ExistsError, OutputError, StaleWorkError
+from upreel.pipeline.backend import Backend, DefaultBackend, ReportingUpscaler
+from upreel.pipeline.finish import join_parts, output_exists, work_name
+from upreel.pipeline.job import Progress, UpscaleJob, UpscaleResult
+from upreel.pipeline.parts import Encoding, run_parts
+from upreel.pipeline.plan import Part, Plan, fingerprint
+from upreel.pipeline.planning import (
+    identity_of,
+    least_bytes,
+    make_plan,
+    open_upscaler,
+    stale_message,
+)
+from upreel.pipeline.resolve import Resolved, resolve
+from upreel.pipeline.straight import run_straight
+from upreel.pipeline.summary import Counter, OnProgress, result_of
+from upreel.pipeline.usage import CpuMeter
+from upreel.pipeline.work import PartDone, Work, check_free_space
+from upreel.video.probe import probe
+
+__all__ = ["upscale"]
+
+
+def upscale(
+    job: UpscaleJob, on_progress: OnProgress | None = None, *, backend: Backend | None = None
+) -> UpscaleResult:
+    """Do a job, or go on with it where an earlier run was stopped.
+
+    Args:
+        job: what to do.
+        on_progress: called from this thread and, for finished parts, from the encoder's.
+        backend: where networks come from; None: the zoo and the engines.
+
+    Raises:
+        UpreelError: one line for the user; finished parts stay.
+    """
+    backend = backend or DefaultBackend()
+    meter = CpuMeter()
+    resolved = resolve(job, probe(job.source), backend)
+    tell = on_progress or _no_progress
+    if resolved.kind == "stdout" or not resolved.info.seekable:
+        return run_straight(resolved, backend, tell, meter)
+    with Work(work_name(resolved)) as work:
+        return _Run(resolved, work, backend, tell, meter).run()
+
+
+def _no_progress(_progress: Progress) -> None:
+    """For callers who do not want to know."""
+
+
+class _Run:
+    """One run of a job under the lock of its folder."""
+
+    def __init__(
+        self,
+        resolved: Resolved,
+        work: Work,
+        backend: Backend,
+        tell: OnProgress,
+        meter: CpuMeter,
+    ) -> None:
+        self.resolved = resolved
+        self.work = work
+        self.backend = backend
+        self.tell = tell
+        self.meter = meter
+
+    def run(self) -> UpscaleResult:
+        plan, upscaler = self._plan()
+        encoding = replace(
+            self.resolved.encoding, settings=plan.settings, origin=plan.parts[0].first
+        )
+        done = {part.index: self.work.finished(part, encoding.suffix) for part in plan.parts}
+        missing = [part for part in plan.parts if done[part.index] is None]
+        finished = [part for part in done.values() if part is not None]
+        resumed = sum(part.frames for part in finished)
+        if missing:
+            used = sum(part.bytes for part in finished)
+            check_free_space(self.work.folder, least_bytes(plan, encoding) - used)
+            self._run_missing(plan, upscaler, encoding, missing, finished)
+        seconds = self.meter.seconds
+        parts = [self._finished(part, encoding) for part in plan.parts]
+        frames = sum(part.frames for part in parts)
+        if not frames:
+            self.work.clear()
+            raise DamagedError(f"no frame of {self.resolved.info.path} can be decoded")
+        num_bytes, join_notices = join_parts(
+            plan, parts, self.resolved, self.work, encoding, tell=self.tell
+        )
+        self.work.remove()
+        lost = plan.num_frames - frames
+        return result_of(
+            self.resolved,
+            upscaler,
+            self.meter,
+            frames=frames,
+            resumed_frames=resumed,
+            lost_frames=lost,
+            damaged_frames=sum(len(part.damaged) for part in parts),
+            fps=(frames - resumed) / max(seconds, 1e-9),
+            num_bytes=num_bytes,
+            notices=(
+                *(notice for part in parts for notice in part.notices),
+                *([f"{lost} frames at the end cannot be decoded"] if lost else []),
+                *join_notices,
+            ),
+        )
+
+    def _plan(self) -> tuple[Plan, ReportingUpscaler]:
+        """The stored plan if it is this job's, else a new one; and the opened network."""
+        job = self.resolved.job
+        try:
+            stored = self.work.stored_plan()
+        except StaleWorkError as error:
+            if not job.overwrite:
+                raise StaleWorkError(f"{error}; remove it with --overwrite") from error
+            self.work.clear()
+            stored = None
+        if stored is None and not job.overwrite and output_exists(self.resolved):
+            raise ExistsError(f"{self.resolved.output} exists; --overwrite replaces it")
+        tile = max(stored.tile) if stored is not None and job.tile is None else job.tile
+        upscaler = open_upscaler(self.resolved, self.backend, tile=tile)
+        if stored is not None:
+            identity = identity_of(self.resolved, upscaler)
+            if fingerprint(identity) == fingerprint(stored.identity):
+                return stored, upscaler
+            if not job.overwrite:
+                raise StaleWorkError(stale_message(self.work, stored, identity))
+            if tile != job.tile:
+                upscaler = open_upscaler(self.resolved, self.backend, tile=job.tile)
+        self.work.clear()
+        self.tell(Progress(stage="scan", done=0, total=None))
+        plan = make_plan(self.resolved, upscaler, self.work.folder, timeline=None)
+        self.work.save_plan(plan)
+        return plan, upscaler
+
+    def _run_missing(
+        self,
+        plan: Plan,
+        upscaler: ReportingUpscaler,
+        encoding: Encoding,
+        missing: list[Part],
+        finished: list[PartDone],
+    ) -> None:
+        """Run parts, counting what goes through."""
+        counter = Counter(plan.num_frames, self.tell, finished)
+        tile = plan.tile
+
+        def on_part(done: PartDone) -> None:
+            nonlocal tile
+            counter.part_done(done)
+            now = upscaler.tile
+            if now != tile:  # a lack of memory made it smaller: a resumed run begins with that
+                tile = now
+                self.work.save_plan(replace(plan, tile=now))
+
+        run_parts(
+            missing,
+            info=self.resolved.info,
+            timeline=plan.timeline,
+            upscaler=upscaler,
+            card=self.resolved.card,
+            work=self.work,
+            encoding=encoding,
+            on_frame=counter.frame_done,
+            on_part=on_part,
+        )
+
+    def _finished(self, part: Part, encoding: Encoding) -> PartDone:
+        done = self.work.finished(part, encoding.suffix)
+        if done is None:
+            raise OutputError(f"part {part.index} in {self.work.folder} has gone")
+        return done

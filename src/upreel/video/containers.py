@@ -112,7 +112,7 @@ def output_kind(suffix: str) -> OutputKind:
     raise OutputError(f"cannot write {suffix or 'a file without an ending'!r}; endings: {known}")
 
 
-def is_regenerated(stream: Stream, chapters: bool) -> bool:
+def is_regenerated(stream: Stream, *, chapters: bool) -> bool:
     """Whether a data stream of MP4 is written anew by the muxer: chapter titles, time code."""
     if stream.type != "data":
         return False
@@ -130,7 +130,7 @@ def stream_misfits(source: InputContainer, kind: OutputKind) -> dict[int, str]:
     for stream in source.streams:
         if kind.family == "matroska" and stream.disposition & Disposition.attached_pic:
             continue
-        if is_regenerated(stream, bool(source.chapters())) and kind.family == "iso":
+        if is_regenerated(stream, chapters=bool(source.chapters())) and kind.family == "iso":
             continue
         reason = _misfit(stream, kind)
         if reason is not None:

@@ -1,11 +1,45 @@
-"""Joining part files and the source's other streams into the output, without re-encoding."""
+# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false
+# pyright: reportUnknownArgumentType=false, reportUnknownParameterType=false
+# pyright: reportPrivateImportUsage=false, reportMissingTypeArgument=false
+# PyAV is typed in part: packets are generic without parameters, errors not re-exported.
+"""Joining part files and the source's other streams into the output, without re-encoding.
 
-from collections.abc import Callable, Sequence
+All decoding times are computed anew over the whole film, for those of the parts overlap at the
+joints. Nothing is held but one packet a stream and eight bytes a frame.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
+from fractions import Fraction
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+import av
+import numpy as np
+import numpy.typing as npt
+from av.container import InputContainer, OutputContainer
+from av.packet import Packet
+from av.stream import Disposition
+from av.video.stream import VideoStream
+
+from upreel.errors import InputError, OutputError
+from upreel.video.aside import AsideFile, output_error
+from upreel.video.containers import (
+    OutputKind,
+    container_losses,
+    default_output,
+    kept_tags,
+    output_kind,
+)
+from upreel.video.encode import add_encoder, ticks
 from upreel.video.encoders import EncoderSettings
 from upreel.video.info import SourceInfo, Timeline
+from upreel.video.mux import Copies, Cut
+from upreel.video.order import decoding_times, reorder_delay, scale_of_movie
+
+if TYPE_CHECKING:
+    from av.container.core import Chapter
 
 __all__ = ["JoinReport", "container_losses", "default_output", "join"]
 
@@ -27,16 +61,14 @@ class JoinReport:
     notices: tuple[str, ...]
 
 
-def container_losses(info: SourceInfo, container: str, settings: EncoderSettings) -> list[str]:
-    """One line for each thing of the source that a container (``.mp4``) cannot hold.
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+class _Times:
+    """Times of the film's frames in display order, in ticks of `base` seconds."""
 
-    Raises:
-        OutputError: no such container can be written; the message lists the endings.
-    """
-
-
-def default_output(info: SourceInfo, scale: int) -> Path:
-    """``NAME_x2.EXT`` beside the source: its own container if that holds all, else ``.mkv``."""
+    base: Fraction
+    pts: npt.NDArray[np.int64]
+    dts: npt.NDArray[np.int64]
+    durations: npt.NDArray[np.int64]
 
 
 def join(
@@ -69,3 +101,267 @@ def join(
         OutputError: parts that do not fit the timeline or each other, or an unwritable place.
         DiskFullError: no room; nothing is left under `output`.
     """
+    kind = output_kind(output.suffix)
+    first, stop = trim or (0, len(timeline.pts))
+    coded = _coded_times(parts, timeline, settings, first, stop)
+    cut = _cut(info, timeline, kind, first, stop, trimmed=trim is not None)
+    times = _times(timeline, settings, coded, first, stop, cut)
+    file = AsideFile(output)
+    try:
+        with Copies(info, kind, audio=audio, subtitles=subtitles, cut=cut) as copies:
+            notices: list[str] = []
+            options = _muxer_options(kind, info, settings, times, notices)
+            container = av.open(file, "w", format=kind.muxer, container_options=options)
+            try:
+                copies.add_before(container)
+                with av.open(str(parts[0])) as part:
+                    stream = _add_video(container, part, kind, info, settings, times)
+                copies.add_after(container)
+                _copy_tags(container, copies.source, info, kind, cut)
+                _write(container, stream, parts, coded, times, copies, file, progress)
+                container.close()
+            except BaseException:
+                with suppress(av.FFmpegError, OSError):
+                    container.close()
+                raise
+            size = file.commit()
+    except OSError as error:
+        file.discard()
+        file.check()
+        raise output_error(error, output) from error
+    except BaseException:
+        file.discard()
+        raise
+    return JoinReport(
+        num_frames=stop - first,
+        num_bytes=size,
+        num_streams=copies.num_streams + 1,
+        notices=(*notices, *copies.notices),
+    )
+
+
+def _video_packets(part: InputContainer) -> Iterator[Packet]:
+    for packet in part.demux(part.streams.video[0]):
+        if packet.size:
+            yield packet
+
+
+def _coded_times(
+    parts: Sequence[Path], timeline: Timeline, settings: EncoderSettings, first: int, stop: int
+) -> npt.NDArray[np.int64]:
+    """The frame number of every packet in coded order, with the parts checked on the way."""
+    wanted = np.array(
+        [ticks(int(pts), timeline.time_base, settings.time_base) for pts in timeline.pts], np.int64
+    )
+    found: list[npt.NDArray[np.int64]] = []
+    headers: bytes | None = None
+    begin = first
+    for path in parts:
+        try:
+            with av.open(str(path)) as part:
+                stream = part.streams.video[0]
+                header = stream.codec_context.extradata or b""
+                base = stream.time_base or settings.time_base
+                stamps = [
+                    ticks(packet.pts, base, settings.time_base)
+                    for packet in _video_packets(part)
+                    if packet.pts is not None
+                ]
+        except (av.FFmpegError, IndexError) as error:
+            raise OutputError(f"part {path.name} cannot be read: write it again") from error
+        if headers is not None and header != headers:
+            raise OutputError(f"part {path.name} was encoded with other settings than the first")
+        headers = header
+        coded = np.array(stamps, np.int64)
+        shown = np.sort(coded)
+        end = begin + len(coded)
+        if end > stop or not np.array_equal(shown, wanted[begin:end]):
+            raise OutputError(
+                f"part {path.name} holds {len(coded)} frames that are not frames "
+                f"{begin} to {end} of the source"
+            )
+        found.append(begin + np.searchsorted(shown, coded))
+        begin = end
+    if begin != stop or begin == first:
+        raise OutputError(f"the parts hold {begin - first} frames, the film has {stop - first}")
+    return np.concatenate(found) - first
+
+
+def _cut(
+    info: SourceInfo, timeline: Timeline, kind: OutputKind, first: int, stop: int, *, trimmed: bool
+) -> Cut:
+    """What the other streams keep, and how all times move."""
+    base = timeline.time_base
+    shift = Fraction(0)
+    if info.container in ("mpegts", "mpeg") and kind.family != "ts":
+        # Broadcast clocks start anywhere; files start near 0. One shift for all streams.
+        starts = [s.start * s.time_base for s in info.streams if s.start is not None]
+        shift = -min([*starts, int(timeline.pts[0]) * base])
+    if not trimmed:
+        return Cut(shift=shift)
+    begin = int(timeline.pts[first]) * base
+    end = None
+    if stop < len(timeline.pts):
+        end = int(timeline.pts[stop]) * base
+    shift += int(timeline.pts[0]) * base - begin
+    return Cut(start=begin if first else None, stop=end, shift=shift)
+
+
+def _times(
+    timeline: Timeline,
+    settings: EncoderSettings,
+    coded: npt.NDArray[np.int64],
+    first: int,
+    stop: int,
+    cut: Cut,
+) -> _Times:
+    base = settings.time_base
+    pts = np.array(
+        [round((int(t) * timeline.time_base + cut.shift) / base) for t in timeline.pts[first:stop]],
+        np.int64,
+    )
+    if stop < len(timeline.pts):
+        last = int(timeline.pts[stop] - timeline.pts[stop - 1])
+    else:
+        last = timeline.last_duration
+    durations = np.append(np.diff(pts), ticks(last, timeline.time_base, base))
+    return _Times(
+        base=base,
+        pts=pts,
+        dts=decoding_times(pts, reorder_delay(coded)),
+        durations=durations.astype(np.int64),
+    )
+
+
+def _muxer_options(
+    kind: OutputKind,
+    info: SourceInfo,
+    settings: EncoderSettings,
+    times: _Times,
+    notices: list[str],
+) -> dict[str, str]:
+    options = {
+        "fflags": "+bitexact",
+        "strict": "experimental",
+        "max_interleave_delta": "1000000",  # microseconds: packets come nearly sorted
+    }
+    if kind.family == "ts" and info.container == "mpegts":
+        options["mpegts_copyts"] = "1"
+    if kind.family != "iso":
+        return options
+    options["video_track_timescale"] = str(settings.time_base.denominator)
+    late = [(int(times.pts[0]) * times.base, settings.time_base.denominator)]
+    late += [
+        (s.start * s.time_base, s.time_base.denominator)
+        for s in info.streams
+        if s.start is not None and s.index != info.video_index
+    ]
+    scale, exact = scale_of_movie(tuple(clock for start, clock in late if (start * 1000) % 1))
+    options["movie_timescale"] = str(scale)
+    if not exact:
+        notices.append(
+            f"start times are kept to 1/{scale} s: an MP4 file has no finer common clock"
+        )
+    known = {"title", "artist", "album", "album_artist", "composer", "comment", "genre", "date",
+             "copyright", "description", "synopsis", "show", "encoder", "grouping", "lyrics",
+             "creation_time", "track", "disc", "location", "timecode"}  # fmt: skip
+    if any(key.lower() not in known for key in kept_tags(info.metadata)):
+        options["movflags"] = "+use_metadata_tags"
+    return options
+
+
+def _add_video(
+    container: OutputContainer,
+    part: InputContainer,
+    kind: OutputKind,
+    info: SourceInfo,
+    settings: EncoderSettings,
+    times: _Times,
+) -> VideoStream:
+    """The upscaled stream, with the old one's tags and the new one's codec parameters."""
+    constant = info.rate is not None and _is_constant(times, info.rate)
+    template = part.streams.video[0]
+    if settings.encoder in ("ffv1", "vp9", "prores"):
+        # A part file does not hold their chroma location: the encoder itself says it.
+        stream = add_encoder(container, settings)
+    else:
+        stream = container.add_stream_from_template(template, opaque=True)
+        stream.codec_context.framerate = (
+            info.rate.limit_denominator(100_000) if constant and info.rate else Fraction(0)
+        )
+    if settings.encoder == "x265" and kind.family == "iso":
+        stream.codec_context.codec_tag = "hvc1"  # parameter sets are in the header alone
+    stream.time_base = settings.time_base
+    old = next(s for s in info.streams if s.index == info.video_index)
+    stream.metadata.clear()
+    stream.metadata.update(kept_tags(old.metadata, recoded=True))
+    stream.disposition = Disposition(old.disposition)
+    if info.rotation:
+        stream.set_display_rotation(info.rotation)
+    return stream
+
+
+def _is_constant(times: _Times, rate: Fraction) -> bool:
+    """Whether every frame is within a tick of where a constant rate would put it."""
+    step = 1 / (rate * times.base)
+    places = np.arange(len(times.pts), dtype=np.float64) * float(step)
+    return bool(np.abs(times.pts - times.pts[0] - places).max() <= 1.0)
+
+
+def _copy_tags(
+    container: OutputContainer,
+    source: InputContainer | None,
+    info: SourceInfo,
+    kind: OutputKind,
+    cut: Cut,
+) -> None:
+    container.metadata.update(kept_tags(info.metadata))
+    if source is None or not kind.chapters:
+        return
+    chapters: list[Chapter] = []
+    for chapter in source.chapters():
+        base = chapter["time_base"] or Fraction(1, 1000)
+        start, end = chapter["start"] * base, chapter["end"] * base
+        if cut.start is not None and end <= cut.start:
+            continue
+        if cut.stop is not None and start >= cut.stop:
+            continue
+        start = max(start, cut.start if cut.start is not None else start) + cut.shift
+        end = min(end, cut.stop if cut.stop is not None else end) + cut.shift
+        moved = chapter.copy()
+        moved["start"] = round(max(start, Fraction(0)) / base)
+        moved["end"] = round(end / base)
+        chapters.append(moved)
+    container.set_chapters(chapters)
+
+
+def _write(
+    container: OutputContainer,
+    stream: VideoStream,
+    parts: Sequence[Path],
+    coded: npt.NDArray[np.int64],
+    times: _Times,
+    copies: Copies,
+    file: AsideFile,
+    progress: Callable[[int, int], None] | None,
+) -> None:
+    place = 0
+    for path in parts:
+        with av.open(str(path)) as part:
+            for packet in _video_packets(part):
+                frame = int(coded[place])
+                packet.time_base = times.base
+                packet.pts = int(times.pts[frame])
+                packet.dts = int(times.dts[place])
+                packet.duration = int(times.durations[frame])
+                packet.stream = stream
+                copies.write_until(container, packet.dts * times.base)
+                container.mux_one(packet)
+                file.check()
+                place += 1
+                if progress is not None:
+                    progress(place, len(coded))
+    if place != len(coded):
+        raise InputError(f"a part lost frames while it was read: {len(coded) - place} are missing")
+    copies.finish(container)
+    file.check()

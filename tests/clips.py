@@ -132,13 +132,15 @@ def draw_frame(
     width: int = 64,
     height: int = 48,
     interlaced: bool = False,
+    top_first: bool = True,
 ) -> av.VideoFrame:
-    """A drawn frame for an encoder; interlaced: upper lines of frame 2n, lower ones of 2n + 1."""
+    """A drawn frame for an encoder; interlaced: one field of frame 2n, the other of 2n + 1."""
     planes = draw_planes(2 * number if interlaced else number, pix_fmt, width=width, height=height)
     if interlaced:
         later = draw_planes(2 * number + 1, pix_fmt, width=width, height=height)
+        start = 1 if top_first else 0
         for plane, other in zip(planes, later, strict=True):
-            plane[1::2] = other[1::2]
+            plane[start::2] = other[start::2]
     frame = av_from_planes(planes, pixel_format(pix_fmt))
     return frame if frame.format.name == pix_fmt else frame.reformat(format=pix_fmt)
 
@@ -314,7 +316,7 @@ def _encode_video(stream: VideoStream, video: _Video) -> list[av.Packet]:
         assert ticks.denominator == 1, f"{time_base} cannot hold {time}"
         frame = draw_frame(
             number, video.pix_fmt, width=video.width, height=video.height,
-            interlaced=video.interlaced,
+            interlaced=video.interlaced, top_first=video.top_first,
         )  # fmt: skip
         frame.pts, frame.time_base = int(ticks), time_base
         if video.colour:

@@ -170,15 +170,16 @@ def _timed(
         if index >= len(timeline.pts) or timeline.pts[index] != source.pts:
             continue
         if index < place.next:
-            place.last = _frame(info, timeline, source, index, tell=None)
+            place.last = _frame(info, timeline, source, index)
             continue
         # Several threads may lose frames that one does not.
         if strict and (source.is_corrupt or index > place.next):
             raise RereadError("damage", damage=True)
-        frame = _frame(info, timeline, source, index, tell=tell if index < end else None)
+        frame = _frame(info, timeline, source, index)
         yield from _repeated(timeline, place, min(index, end), frame, tell)
         if index >= end:
             return
+        _tell_if_damaged(frame, tell)
         place.last, place.next = frame, index + 1
         yield frame
         if place.next >= end:
@@ -234,7 +235,7 @@ def _counted(
     strict: bool,
 ) -> Iterator[Frame]:
     """Frames matched to the timeline, if there is one, by counting from the first."""
-    last_pts: int | None = None
+    last_pts: int | None = None  # of the frame before, for those without a time
     for index, source in enumerate(decoded):
         if stop is not None and index >= stop:
             return
@@ -244,16 +245,10 @@ def _counted(
             continue
         if strict and source.is_corrupt:
             raise RereadError("damage", damage=True)
-        frame = _frame(
-            info,
-            timeline,
-            source,
-            index,
-            tell=tell if index >= place.next else None,
-            after=last_pts,
-        )
+        frame = _frame(info, timeline, source, index, after=last_pts)
         last_pts, place.last = frame.pts, frame
         if index >= place.next:
+            _tell_if_damaged(frame, tell)
             place.next = index + 1
             yield frame
     if timeline is not None and place.next < (len(timeline.pts) if stop is None else stop):
@@ -270,7 +265,6 @@ def _frame(
     source: av.VideoFrame,
     index: int,
     *,
-    tell: Callable[[Notice], None] | None,
     after: int | None = None,
 ) -> Frame:
     """A decoded frame in this project's form, with its time."""
@@ -294,7 +288,7 @@ def _frame(
             f"{info.path}: the pixel format changes from {info.format.name} to "
             f"{source.format.name} at {clock(time)}; only one can be upscaled"
         ) from error
-    frame = Frame(
+    return Frame(
         planes=planes,
         format=info.format,
         index=index,
@@ -309,16 +303,16 @@ def _frame(
         side_data=side_data_bytes(source),
         damaged=source.is_corrupt,
     )
-    if source.is_corrupt and tell is not None:
-        _tell_of(frame, "damaged", "damaged: errors in it are concealed", tell)
-    return frame
+
+
+def _tell_if_damaged(frame: Frame, tell: Callable[[Notice], None]) -> None:
+    if frame.damaged:
+        _tell_of(frame, "damaged", "is damaged: errors in it are concealed", tell)
 
 
 def _tell_of(frame: Frame, kind: NoticeKind, what: str, tell: Callable[[Notice], None]) -> None:
     time = frame.pts * frame.time_base
-    text = f"frame {frame.index} at {clock(time)} is {what}"
-    if kind == "repeated":
-        text = f"frame {frame.index} at {clock(time)} {what}"
+    text = f"frame {frame.index} at {clock(time)} {what}"
     tell(Notice(kind=kind, text=text, index=frame.index, time=time))
 
 

@@ -84,6 +84,7 @@ def upscale_batch(
     sources: Sequence[str],
     on_progress: Callable[[str, Progress], None] | None = None,
     *,
+    on_notice: Callable[[str], None] | None = None,
     backend: Backend | None = None,
 ) -> Iterator[BatchItem]:
     """Do the same to several sources, one after the other, and say how each ended.
@@ -92,7 +93,8 @@ def upscale_batch(
         job: its options are used for all; its `output`, where given, is the folder of all outputs.
         sources: files; see `expand_sources`.
         on_progress: called with the source and how far it is.
-        backend: see `upreel.pipeline.run.upscale`.
+        on_notice: see `upreel.pipeline.run.upscale`.
+        backend: see there.
 
     Raises:
         OptionError: an output that is no folder.
@@ -101,12 +103,13 @@ def upscale_batch(
     if folder is not None and (str(folder) == "-" or not folder.is_dir()):
         raise OptionError(f"the output of several sources must be a folder that exists: {folder}")
     for source in sources:
-        yield _one(replace(job, source=source), on_progress, backend)
+        yield _one(replace(job, source=source), on_progress, on_notice, backend)
 
 
 def _one(
     job: UpscaleJob,
     on_progress: Callable[[str, Progress], None] | None,
+    on_notice: Callable[[str], None] | None,
     backend: Backend | None,
 ) -> BatchItem:
     def tell(progress: Progress) -> None:
@@ -116,7 +119,7 @@ def _one(
     try:
         return BatchItem(
             source=job.source,
-            result=upscale(job, tell, backend=backend),
+            result=upscale(job, tell, on_notice=on_notice, backend=backend),
         )
     except ExistsError as done:
         return BatchItem(source=job.source, skipped=str(done))

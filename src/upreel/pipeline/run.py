@@ -1,5 +1,6 @@
 """A whole job: plan, parts, join, or straight through where there is nothing to come back to."""
 
+from collections.abc import Callable
 from dataclasses import replace
 
 from upreel.errors import DamagedError, ExistsError, OutputError, StaleWorkError
@@ -26,13 +27,19 @@ __all__ = ["upscale"]
 
 
 def upscale(
-    job: UpscaleJob, on_progress: OnProgress | None = None, *, backend: Backend | None = None
+    job: UpscaleJob,
+    on_progress: OnProgress | None = None,
+    *,
+    on_notice: Callable[[str], None] | None = None,
+    backend: Backend | None = None,
 ) -> UpscaleResult:
     """Do a job, or go on with it where an earlier run was stopped.
 
     Args:
         job: what to do.
-        on_progress: called from this thread and, for finished parts, from the encoder's.
+        on_progress: called with how far the job is.
+        on_notice: told before the work begins what will be lost or changed, one line each; these
+            are in the result, too.
         backend: where networks come from; None: the zoo and the engines.
 
     Raises:
@@ -42,6 +49,9 @@ def upscale(
     meter = CpuMeter()
     resolved = resolve(job, probe(job.source), backend)
     tell = on_progress or _no_progress
+    if on_notice is not None:
+        for notice in (*resolved.notices, *resolved.losses):
+            on_notice(notice)
     if resolved.kind == "stdout" or not resolved.info.seekable:
         return run_straight(resolved, backend, tell, meter)
     with Work(work_name(resolved)) as work:

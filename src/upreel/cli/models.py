@@ -1,0 +1,37 @@
+"""`upreel models`: the networks that there are."""
+
+import json
+from typing import Annotated
+
+import typer
+
+from upreel.cli.errors import exit_with_message
+
+__all__ = ["models"]
+
+Json = Annotated[bool, typer.Option("--json", help="Print all of the cards as one JSON object.")]
+
+
+def models(*, as_json: Json = False) -> None:
+    """List the networks: what they are for, cost and score."""
+    with exit_with_message():
+        from dataclasses import asdict
+
+        from upreel.zoo import card_names, load_card
+
+        cards = [load_card(name) for name in card_names()]
+        if as_json:
+            shown = {card.name: asdict(card) for card in cards}
+            for values in shown.values():
+                del values["folder"]
+            typer.echo(json.dumps(shown, ensure_ascii=False))
+            return
+        for card in cards:
+            typer.echo(f"{card.name}: {card.summary}")
+            typer.echo(
+                f"  x{card.scale}, {card.num_parameters / 1000:.0f}k parameters, "
+                f"{card.macs_per_pixel / 1000:.1f}k multiply-adds a source pixel, "
+                f"weights {card.licence}"
+            )
+            for what, value in card.scores.items():
+                typer.echo(f"  {what}: {value:g}")

@@ -18,6 +18,7 @@ from typing import Literal
 import av
 from av.container import InputContainer, OutputContainer
 from av.stream import Disposition, Stream
+from av.video.stream import VideoStream
 
 from upreel.errors import EncoderError, InputError, OutputError
 from upreel.video.encoders import EncoderSettings, choose_encoder
@@ -113,7 +114,7 @@ def output_kind(suffix: str) -> OutputKind:
 
 
 def is_regenerated(stream: Stream, *, chapters: bool) -> bool:
-    """Whether a data stream of MP4 is written anew by the muxer: chapter titles, time code."""
+    """Whether a data stream of MP4 repeats what is kept otherwise: chapter titles, time code."""
     if stream.type != "data":
         return False
     if "timecode" in stream.metadata:
@@ -130,7 +131,7 @@ def stream_misfits(source: InputContainer, kind: OutputKind) -> dict[int, str]:
     for stream in source.streams:
         if kind.family == "matroska" and stream.disposition & Disposition.attached_pic:
             continue
-        if is_regenerated(stream, chapters=bool(source.chapters())) and kind.family == "iso":
+        if is_regenerated(stream, chapters=bool(source.chapters())):
             continue
         reason = _misfit(stream, kind)
         if reason is not None:
@@ -164,7 +165,11 @@ def add_copy(output: OutputContainer, stream: Stream) -> Stream:
     copied = output.add_stream_from_template(stream, opaque=True)
     copied.disposition = stream.disposition
     copied.metadata.clear()
-    copied.metadata.update(stream.metadata)
+    copied.metadata.update(kept_tags(stream.metadata))
+    if isinstance(copied, VideoStream) and isinstance(stream, VideoStream):
+        rate = stream.average_rate
+        if rate:
+            copied.codec_context.framerate = rate
     return copied
 
 
@@ -203,7 +208,18 @@ def container_losses(
     if info.rotation and kind.family == "ts":
         losses.append(f"{container} holds no rotation: {info.rotation} degrees are lost")
     losses += _colour_losses(info, kind, settings)
+    if settings is not None and _loses_aspect(info, kind, settings.encoder):
+        losses.append(
+            f"{settings.encoder} in {container} has no sample aspect ratio: "
+            f"{info.sample_aspect_ratio} is lost"
+        )
     return losses
+
+
+def _loses_aspect(info: SourceInfo, kind: OutputKind, encoder: str) -> bool:
+    """PyAV sets the aspect of a codec, Matroska's muxer takes that of a stream."""
+    silent = encoder in ("svtav1", "vp9") and kind.family == "matroska"
+    return silent and info.sample_aspect_ratio not in (0, 1)
 
 
 def _stream_losses(info: SourceInfo, kind: OutputKind) -> list[str]:
@@ -264,7 +280,7 @@ def default_output(info: SourceInfo, scale: int, *, fmt: PixelFormat | None = No
     target = path.with_name(f"{path.stem}_x{scale}.mkv")
     with suppress(OutputError, EncoderError, InputError):
         kind = output_kind(suffix)
-        choose_encoder(
+        encoder = choose_encoder(
             fmt or info.format,
             width=info.width * scale,
             height=info.height * scale,
@@ -272,7 +288,7 @@ def default_output(info: SourceInfo, scale: int, *, fmt: PixelFormat | None = No
             hdr=info.hdr,
         )
         own = info.container in kind.demuxers
-        if own and not _stream_losses(info, kind):
+        if own and not _stream_losses(info, kind) and not _loses_aspect(info, kind, encoder.name):
             target = target.with_suffix(path.suffix)
     return target
 
@@ -293,7 +309,7 @@ def kept_tags(metadata: Mapping[str, str], *, recoded: bool = False) -> dict[str
     """
     statistics = ("bps", "number_of_frames", "number_of_bytes", "_statistics")
     return {
-        key: value
+        ("title" if key == "name" else key): value  # MP4's name of a track's title
         for key, value in metadata.items()
         if key.lower() not in _MUXER_TAGS
         and not (recoded and (key.lower().startswith(statistics) or key.lower() == "vendor_id"))

@@ -10,7 +10,7 @@ joints. Nothing is held but one packet a stream and eight bytes a frame.
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -279,16 +279,14 @@ def _add_video(
     times: _Times,
 ) -> VideoStream:
     """The upscaled stream, with the old one's tags and the new one's codec parameters."""
-    constant = info.rate is not None and _is_constant(times, info.rate)
     template = part.streams.video[0]
+    rate = info.rate or _average_rate(times)
     if settings.encoder in ("ffv1", "vp9", "prores"):
         # A part file does not hold their chroma location: the encoder itself says it.
-        stream = add_encoder(container, settings)
+        stream = add_encoder(container, replace(settings, rate=rate))
     else:
         stream = container.add_stream_from_template(template, opaque=True)
-        stream.codec_context.framerate = (
-            info.rate.limit_denominator(100_000) if constant and info.rate else Fraction(0)
-        )
+        stream.codec_context.framerate = rate.limit_denominator(100_000)
     if settings.encoder == "x265" and kind.family == "iso":
         stream.codec_context.codec_tag = "hvc1"  # parameter sets are in the header alone
     stream.time_base = settings.time_base
@@ -301,11 +299,9 @@ def _add_video(
     return stream
 
 
-def _is_constant(times: _Times, rate: Fraction) -> bool:
-    """Whether every frame is within a tick of where a constant rate would put it."""
-    step = 1 / (rate * times.base)
-    places = np.arange(len(times.pts), dtype=np.float64) * float(step)
-    return bool(np.abs(times.pts - times.pts[0] - places).max() <= 1.0)
+def _average_rate(times: _Times) -> Fraction:
+    span = int(times.pts[-1] - times.pts[0] + times.durations[-1]) * times.base
+    return len(times.pts) / span if span > 0 else Fraction(25)
 
 
 def _copy_tags(

@@ -81,6 +81,7 @@ class Copies:
         self._info = info
         self._kind = kind
         self._cut = cut
+        self._foreign = info.container not in kind.demuxers
         self._unwanted = {"" if audio else "audio", "" if subtitles else "subtitle"}
         self._outputs: dict[int, Stream] = {}
         self._covers: dict[int, bytes] = {}
@@ -111,7 +112,7 @@ class Copies:
             if stream.index != self._info.video_index
             and stream.index not in refused
             and stream.type not in self._unwanted
-            and not (self._kind.family == "iso" and is_regenerated(stream, chapters=chapters))
+            and not is_regenerated(stream, chapters=chapters)
         ]
 
     def add_before(self, output: OutputContainer) -> None:
@@ -138,8 +139,6 @@ class Copies:
                 self._attach_cover(output, stream)
                 continue
             copied = add_copy(output, stream)
-            copied.metadata.clear()
-            copied.metadata.update(kept_tags(stream.metadata))
             if stream.type != "attachment":
                 self._outputs[stream.index] = copied
 
@@ -189,6 +188,8 @@ class Copies:
             self._started.add(index)
             packet.stream = self._outputs[index]
             return True
+        if packet.size <= 2 and source.codec_context and source.codec_context.name == "mov_text":
+            return False  # the muxer fills the gaps between captions itself
         base = Fraction(packet.time_base)
         if packet.pts is None:
             packet.pts = packet.dts
@@ -202,6 +203,12 @@ class Copies:
         shift = round(self._cut.shift / base)
         packet.pts += shift
         packet.dts += shift
+        if packet.pts < 0 and self._kind.family == "matroska" and self._foreign:
+            self._tell(
+                index,
+                "begins before 0, which this container cannot say: all times of the output are "
+                "later by the same amount",
+            )
         packet.stream = self._outputs[index]
         return self._rising(packet, index, base)
 

@@ -11,6 +11,8 @@ Planes   Y, Cb, Cr, then alpha; Y for grey; R, G, B, then alpha for RGB (FFmpeg 
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from fractions import Fraction
+from functools import cache
 from typing import Literal, cast
 
 import av
@@ -166,8 +168,13 @@ def pixel_format(name: str) -> PixelFormat:
     )
 
 
+@cache
 def _planar_name(name: str) -> str | None:
     """FFmpeg's planar, little-endian, range-free name of a format; None if there is none."""
+    try:
+        name = VideoFormat(name, 64, 64).name  # "gray8" is "gray", "yuv420p10" this machine's order
+    except ValueError:
+        return None
     if full_range_name(name):
         return name.replace("yuvj", "yuv", 1)
     little = _little_endian(name)
@@ -175,13 +182,10 @@ def _planar_name(name: str) -> str | None:
         return _PACKED[little].planar
     if name in _WIDENED:
         return _planar_name(_WIDENED[name])
-    try:
-        form = VideoFormat(little, 64, 64)
-    except ValueError:
-        return None
+    form = VideoFormat(name, 64, 64)
     parts = form.components
     planar = (
-        len({part.plane for part in parts}) == len(parts)
+        len({part.plane for part in parts}) == len(parts) > 0
         and not (form.is_bayer or form.has_palette or form.is_bit_stream)
         and all(8 <= part.bits <= 16 for part in parts)
         and not any(mark in little for mark in ("f16", "f32", "xyz", "msb"))
@@ -264,7 +268,7 @@ def _upright(frame: av.VideoFrame) -> av.VideoFrame:
         width=frame.width,
         height=frame.height,
         format=frame.format,
-        time_base=frame.time_base,
+        time_base=frame.time_base or Fraction(1, 25),
     )
     graph.link_nodes(source, graph.add("copy"), graph.add("buffersink")).configure()
     graph.vpush(frame)

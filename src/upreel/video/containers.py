@@ -34,6 +34,7 @@ __all__ = [
     "default_output",
     "is_regenerated",
     "kept_tags",
+    "needs_named_tags",
     "output_kind",
     "stream_misfits",
 ]
@@ -203,7 +204,11 @@ def container_losses(
     if info.chapters and not kind.chapters:
         losses.append(f"{container} holds no chapters: {len(info.chapters)} are lost")
     tags = {key for key in info.metadata if key.lower() not in _MUXER_TAGS}
-    if tags and not kind.any_tags:
+    if kind.family == "iso" and _has_cover(info):
+        tags = {key for key in tags if key.lower() not in _ISO_TAGS}
+    elif kind.any_tags:
+        tags = set[str]()
+    if tags:
         losses.append(f"{container} does not hold these tags: {', '.join(sorted(tags))}")
     if info.rotation and kind.family == "ts":
         losses.append(f"{container} holds no rotation: {info.rotation} degrees are lost")
@@ -291,6 +296,26 @@ def default_output(info: SourceInfo, scale: int, *, fmt: PixelFormat | None = No
         if own and not _stream_losses(info, kind) and not _loses_aspect(info, kind, encoder.name):
             target = target.with_suffix(path.suffix)
     return target
+
+
+_ISO_TAGS = {
+    *("title", "artist", "album", "album_artist", "composer", "comment", "genre", "date"),
+    *("copyright", "description", "synopsis", "show", "encoder", "grouping", "lyrics"),
+    *("creation_time", "track", "disc", "location", "timecode"),
+}
+
+
+def _has_cover(info: SourceInfo) -> bool:
+    return any(stream.cover_art for stream in info.streams)
+
+
+def needs_named_tags(info: SourceInfo) -> bool:
+    """Whether MP4 must store tags by name (``mdta``) to hold all of them.
+
+    FFmpeg then writes no cover art, so a source with cover art keeps the tags known to MP4 alone.
+    """
+    others = [key for key in kept_tags(info.metadata) if key.lower() not in _ISO_TAGS]
+    return bool(others) and not _has_cover(info)
 
 
 _MUXER_TAGS = {"encoder", "major_brand", "minor_version", "compatible_brands", "duration"}

@@ -30,6 +30,7 @@ from upreel.video.containers import (
     container_losses,
     default_output,
     kept_tags,
+    needs_named_tags,
     output_kind,
 )
 from upreel.video.encode import add_encoder, ticks
@@ -262,10 +263,7 @@ def _muxer_options(
         notices.append(
             f"start times are kept to 1/{scale} s: an MP4 file has no finer common clock"
         )
-    known = {"title", "artist", "album", "album_artist", "composer", "comment", "genre", "date",
-             "copyright", "description", "synopsis", "show", "encoder", "grouping", "lyrics",
-             "creation_time", "track", "disc", "location", "timecode"}  # fmt: skip
-    if any(key.lower() not in known for key in kept_tags(info.metadata)):
+    if needs_named_tags(info):
         options["movflags"] = "+use_metadata_tags"
     return options
 

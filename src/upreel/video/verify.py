@@ -218,6 +218,12 @@ def _match(old: list[Carried], new: list[Carried]) -> dict[int, tuple[Carried, C
     return pairs
 
 
+def _alike(before: Carried, after: Carried, *, identical: bool) -> bool:
+    if before.kind != after.kind:
+        return False
+    return before.hashes == after.hashes if identical else before.codec == after.codec
+
+
 def _streams(old: list[Carried], matched: dict[int, tuple[Carried, Carried]]) -> Iterator[Check]:
     for before in old:
         if before.index not in matched:

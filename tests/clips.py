@@ -459,15 +459,22 @@ def truncate(path: Path, *, keep: Fraction) -> Path:
     return path
 
 
-def damage_packets(path: Path, numbers: Sequence[int], *, share: Fraction = Fraction(1, 2)) -> Path:
-    """Overwrite the last `share` of these video packets (in file order) with 0xA5 bytes."""
+def damage_packets(path: Path, numbers: Sequence[int], *, share: Fraction = Fraction(1)) -> Path:
+    """Overwrite the last `share` of these video packets (in file order) with 0xA5 bytes.
+
+    All of it makes a packet that no decoder takes; a part of it may go unnoticed. In transport
+    streams, whose packets are scattered, the container's own marks are hit as well.
+    """
     with av.open(str(path)) as container:
-        places = [(p.pos, p.size) for p in container.demux(video=0) if p.size]
+        packets = [(p.pos, bytes(p)) for p in container.demux(video=0) if p.size]
     data = bytearray(path.read_bytes())
     for number in numbers:
-        position, size = places[number]
-        spoilt = max(int(size * share), 1)
-        data[position + size - spoilt : position + size] = b"\xa5" * spoilt
+        position, payload = packets[number]
+        found = data.find(payload, position)
+        start = position if found < 0 else found
+        spoilt = max(int(len(payload) * share), 1)
+        end = start + len(payload)
+        data[end - spoilt : end] = b"\xa5" * spoilt
     path.write_bytes(data)
     return path
 

@@ -251,9 +251,11 @@ def _counted(
             _tell_if_damaged(frame, tell)
             place.next = index + 1
             yield frame
-    if timeline is not None and place.next < (len(timeline.pts) if stop is None else stop):
-        missing = len(timeline.pts) - place.next
-        text = f"{missing} packets at the end gave no frame"
+    end = place.next if timeline is None else len(timeline.pts) if stop is None else stop
+    if place.next < end:
+        if strict:  # several threads may lose frames that one does not
+            raise RereadError("damage", damage=True)
+        text = f"{end - place.next} packets at the end gave no frame"
         tell(Notice(kind="truncated", text=text, index=place.next))
     if place.last is None:
         raise DamagedError(f"{info.path}: no frame can be decoded")

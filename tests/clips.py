@@ -160,6 +160,7 @@ class _Video:
     hdr: bool
     interlaced: bool
     top_first: bool
+    flagged: bool
     rotation: int
     options: Mapping[str, str] = field(default_factory=dict[str, str])
 
@@ -180,6 +181,7 @@ def write_clip(
     hdr: bool = False,
     interlaced: bool = False,
     top_first: bool = True,
+    flagged: bool = True,
     rotation: int = 0,
     options: Mapping[str, str] | None = None,
     audio: Sequence[AudioTrack] = (),
@@ -209,6 +211,7 @@ def write_clip(
         hdr: HDR10: PQ tags, mastering display and light levels (libx265, ffv1 has no side data).
         interlaced: two fields of different times a frame (libx264, mpeg2video).
         top_first: which field is the earlier one.
+        flagged: whether interlaced frames say that they are.
         rotation: degrees counter-clockwise (MP4, MOV, MKV).
         options: of the encoder.
         audio: sound streams, after the video.
@@ -227,7 +230,8 @@ def write_clip(
     video = _Video(
         count=count, times=times, rate=rate, width=width, height=height, codec=codec,
         pix_fmt=pix_fmt, time_base=time_base, sar=sar, colour=HDR10 if hdr else colour, hdr=hdr,
-        interlaced=interlaced, top_first=top_first, rotation=rotation, options=options or {},
+        interlaced=interlaced, top_first=top_first, flagged=flagged, rotation=rotation,
+        options=options or {},
     )  # fmt: skip
     with av.open(str(path), "w", format=muxer, options=dict(muxer_options or {})) as container:
         container.metadata.update(metadata or {})
@@ -274,7 +278,7 @@ def _x26x_params(video: _Video) -> dict[str, str]:
         params += ["hdr10=1", f"master-display={MASTERING}", f"max-cll={MAX_CLL},{MAX_FALL}"]
     if video.codec == "libx265":
         params.append("log-level=none")
-    if video.interlaced and video.codec == "libx264":
+    if video.interlaced and video.flagged and video.codec == "libx264":
         params.append("tff=1" if video.top_first else "bff=1")
     options = dict(video.options)
     name = {"libx264": "x264-params", "libx265": "x265-params"}.get(video.codec)
@@ -295,7 +299,7 @@ def _add_video(container: OutputContainer, video: _Video) -> VideoStream:
     context.thread_count = 1
     if video.sar:
         context.sample_aspect_ratio = video.sar
-    if video.interlaced:
+    if video.interlaced and video.flagged:
         context.flags |= int(Flags.interlaced_dct)
         context.flags |= int(Flags.interlaced_me)
     if video.colour:
@@ -324,7 +328,7 @@ def _encode_video(stream: VideoStream, video: _Video) -> list[av.Packet]:
             frame.color_primaries, frame.color_trc = video.colour.primaries, video.colour.transfer
             frame.colorspace = video.colour.matrix
         packets += stream.encode(
-            _as_interlaced(frame, video.top_first) if video.interlaced else frame
+            _as_interlaced(frame, video.top_first) if video.interlaced and video.flagged else frame
         )
     return packets + stream.encode(None)
 

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import replace
 from fractions import Fraction
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -71,7 +72,7 @@ def write_parts(
     """One part from each border to the next."""
     folder.mkdir(exist_ok=True)
     parts: list[Path] = []
-    for first, stop in zip(borders, borders[1:], strict=False):
+    for first, stop in pairwise(borders):
         path = folder / f"{first:04}{part_suffix(settings)}"
         with PartWriter(path, settings) as writer:
             frames = read_frames(info, timeline=timeline, first=first, stop=stop)

@@ -130,7 +130,7 @@ def stream_misfits(source: InputContainer, kind: OutputKind) -> dict[int, str]:
     """
     misfits: dict[int, str] = {}
     for stream in source.streams:
-        if kind.family == "matroska" and stream.disposition & Disposition.attached_pic:
+        if kind.muxer == "matroska" and stream.disposition & Disposition.attached_pic:
             continue
         if is_regenerated(stream, chapters=bool(source.chapters())):
             continue

@@ -3,6 +3,7 @@
 # PyAV is typed in part: packets are generic without parameters, errors not re-exported.
 """An encoder opened by PyAV from `EncoderSettings`, and frames in its own pixel format."""
 
+from collections import deque
 from fractions import Fraction
 
 import av
@@ -16,7 +17,7 @@ from upreel.video.formats import av_from_planes
 from upreel.video.frame import Frame
 from upreel.video.info import HdrInfo
 
-__all__ = ["add_encoder", "encodable", "ticks"]
+__all__ = ["DueTimes", "add_encoder", "encodable", "ticks"]
 
 _CHROMA_LOCATIONS = ("unspecified", "left", "center", "topleft", "top", "bottomleft", "bottom")
 
@@ -29,6 +30,39 @@ def ticks(pts: int, source: Fraction, target: Fraction) -> int:
         33
     """
     return round(pts * source / target)
+
+
+_REORDER = 16
+"""More places than H.264 and H.265 may move a picture by."""
+
+
+class DueTimes:
+    """Decoding times of packets as they come out of an encoder.
+
+    x265 gives a wild one to a film of one frame, and the join computes all of them anew: these
+    are only to be rising and early enough.
+
+    Args:
+        settings: the encoder's.
+    """
+
+    def __init__(self, settings: EncoderSettings) -> None:
+        self._delay = _REORDER if settings.encoder in ("x264", "x265") else 0
+        self._shown: deque[int] = deque()
+        self._num_packets = 0
+        self._first = 0
+
+    def show(self, pts: int) -> None:
+        """Tell the time of the next frame in display order."""
+        if not self._shown:
+            self._first = pts
+        self._shown.append(pts)
+
+    def due(self) -> int:
+        """The decoding time of the next packet."""
+        place = self._num_packets - self._delay
+        self._num_packets += 1
+        return self._shown.popleft() if place >= 0 else self._first + place
 
 
 def add_encoder(
@@ -151,7 +185,9 @@ def _options(record: Encoder, settings: EncoderSettings) -> dict[str, str]:
     elif record.name == "vp9":
         options |= {"deadline": "good", "cpu-used": preset, "row-mt": "1"}
     elif record.name == "ffv1":
-        options |= {"level": "3", "slicecrc": "1"}
+        # Slices of level 3 do not fit pictures of a few samples.
+        tiny = min(settings.width, settings.height) < 9
+        options |= {"level": "1"} if tiny else {"level": "3", "slicecrc": "1"}
     params |= _hdr_parameters(record.name, settings.hdr)
     asked = dict(settings.options)
     name = {"x264": "x264-params", "x265": "x265-params", "svtav1": "svtav1-params"}.get(

@@ -135,7 +135,7 @@ class Copies:
         for stream in streams:
             self.num_streams += 1
             is_cover = bool(stream.disposition & Disposition.attached_pic)
-            if is_cover and self._kind.family == "matroska":
+            if is_cover and self._kind.muxer == "matroska":
                 self._attach_cover(output, stream)
                 continue
             copied = add_copy(output, stream)

@@ -13,7 +13,7 @@ import numpy as np
 
 from upreel.errors import OptionError, OutputError
 from upreel.video.aside import PipeFile
-from upreel.video.encode import add_encoder, encodable
+from upreel.video.encode import DueTimes, add_encoder, encodable
 from upreel.video.encoders import EncoderSettings
 from upreel.video.frame import Colour, Frame, PixelFormat
 
@@ -165,6 +165,7 @@ class _MatroskaWriter:
     def __init__(self, file: BinaryIO, settings: EncoderSettings) -> None:
         self._settings = settings
         self._file = PipeFile(file)
+        self._due = DueTimes(settings)
         self.num_frames = 0
 
     def __enter__(self) -> Self:
@@ -175,11 +176,14 @@ class _MatroskaWriter:
         return self
 
     def write(self, frame: Frame) -> None:
-        self._mux(encodable(frame, self._settings))
+        picture = encodable(frame, self._settings)
+        self._due.show(picture.pts or 0)
+        self._mux(picture)
         self.num_frames += 1
 
     def _mux(self, picture: av.VideoFrame | None) -> None:
         for packet in self._stream.encode(picture):
+            packet.dts = self._due.due()
             self._container.mux_one(packet)
         self._file.check()
 

@@ -15,7 +15,7 @@ import av
 
 from upreel.errors import OutputError
 from upreel.video.aside import AsideFile, output_error
-from upreel.video.encode import add_encoder, encodable
+from upreel.video.encode import DueTimes, add_encoder, encodable
 from upreel.video.encoders import EncoderSettings
 from upreel.video.frame import Frame
 from upreel.video.stills import ImageWriter
@@ -57,6 +57,7 @@ class PartWriter:
         self.num_bytes = 0
         self._settings = settings
         self._path = path
+        self._due = DueTimes(settings)
 
     def __enter__(self) -> Self:
         self._file = AsideFile(self._path)
@@ -80,12 +81,15 @@ class PartWriter:
 
     def write(self, frame: Frame) -> None:
         """Encode one frame; frames come in display order with rising PTS."""
-        self._mux(encodable(frame, self._settings))
+        picture = encodable(frame, self._settings)
+        self._due.show(picture.pts or 0)
+        self._mux(picture)
         self.num_frames += 1
 
     def _mux(self, picture: av.VideoFrame | None) -> None:
         try:
             for packet in self._stream.encode(picture):
+                packet.dts = self._due.due()
                 self._container.mux_one(packet)
         except OSError as error:
             self._file.check()

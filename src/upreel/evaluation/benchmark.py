@@ -32,11 +32,14 @@ from upreel.evaluation.stages import (
 )
 from upreel.evaluation.tables import text_table
 from upreel.evaluation.timing import Task, Timing, interleaved
+from upreel.inference.engine import Session
+from upreel.inference.selection import open_session
+from upreel.pipeline.backend import Backend, DefaultBackend
 from upreel.pipeline.job import UpscaleJob
 from upreel.pipeline.run import upscale
 from upreel.video.frame import Plane
 from upreel.video.write import part_suffix
-from upreel.zoo import load_card
+from upreel.zoo import ModelCard
 
 __all__ = ["Benchmark", "BenchmarkJob", "benchmark", "summary", "write_report"]
 
@@ -143,7 +146,7 @@ class Benchmark:
     def to_json(self) -> dict[str, Any]:
         """Plain values."""
         return {
-            "machine": asdict(self.machine),
+            "machine": asdict(self.machine) | {"flags": list(self.machine.flags)},
             "clip": self.clip,
             "model": self.job.model,
             "encoder": {
@@ -159,32 +162,47 @@ class Benchmark:
         }
 
 
-def benchmark(job: BenchmarkJob, on_step: OnStep | None = None) -> Benchmark:
+def benchmark(
+    job: BenchmarkJob,
+    on_step: OnStep | None = None,
+    *,
+    backend: Backend | None = None,
+    sessions: Callable[..., Session] = open_session,
+) -> Benchmark:
     """Measure.
 
     Args:
         job: what.
         on_step: called before each run with its name, steps done and steps in all.
+        backend: where the whole command gets its network; None: the zoo and the engines.
+        sessions: opens the network for the stages alone.
 
     Raises:
         UpreelError: the clip, the model, the encoder or the device cannot be used.
     """
     if job.memory_lengths:
         return _memory(job)
+    zoo = backend or DefaultBackend()
     if job.network_only:
-        return _network_only(job, on_step)
+        return _network_only(job, zoo.load_card(job.model), sessions, on_step)
     with tempfile.TemporaryDirectory(prefix="upreel-") as name:
-        return _everything(job, Path(name), on_step)
+        return _everything(job, Path(name), zoo, sessions, on_step)
 
 
-def _everything(job: BenchmarkJob, folder: Path, on_step: OnStep | None) -> Benchmark:
+def _everything(
+    job: BenchmarkJob,
+    folder: Path,
+    backend: Backend,
+    sessions: Callable[..., Session],
+    on_step: OnStep | None,
+) -> Benchmark:
     path, drawn = job.clip, ""
     if path is None:
         width, height = job.size
         path = draw_clip(folder / "drawn.mp4", width=width, height=height, seconds=job.seconds)
         drawn = "drawn, "
     head = read_clip(path, limit=STAGE_FRAMES)
-    card = load_card(job.model)
+    card = backend.load_card(job.model)
     scale = card.scale
     num_frames = max(round(job.seconds * head.rate), 1)
     settings = encoder_settings(
@@ -199,7 +217,7 @@ def _everything(job: BenchmarkJob, folder: Path, on_step: OnStep | None) -> Benc
     absent: dict[str, str] = {}
     engine: dict[str, Any] = {}
     if packs(head):
-        stage = _network_stage(job, head.width, head.height, head.format.bits)
+        stage = _network_stage(job, card, sessions, (head.width, head.height), head.format.bits)
         engine = asdict(stage.report)
         tasks |= stage.tasks(head)
         tasks["encode"] = encode_task(stage.enlarge(head), settings, folder)
@@ -207,7 +225,7 @@ def _everything(job: BenchmarkJob, folder: Path, on_step: OnStep | None) -> Benc
         reason = f"{head.width}x{head.height} {head.format.name} does not go in as it is"
         absent |= dict.fromkeys(("pack", "network", "unpack", "encode"), reason)
     end = Fraction(num_frames) / head.rate
-    tasks[OURS] = _upscale_task(job, path, folder / f"ours{part_suffix(settings)}", end)
+    tasks[OURS] = _upscale_task(job, path, folder / f"ours{part_suffix(settings)}", end, backend)
     for kernel in ("bicubic", "lanczos"):
         tasks[f"PyAV {kernel}"] = rescale_task(path, settings, folder, kernel, end)
     opencv, missing = opencv_tasks(head, scale, job.weights)
@@ -224,11 +242,18 @@ def _everything(job: BenchmarkJob, folder: Path, on_step: OnStep | None) -> Benc
     )
 
 
-def _network_stage(job: BenchmarkJob, width: int, height: int, bits: int) -> NetworkStage:
+def _network_stage(
+    job: BenchmarkJob,
+    card: ModelCard,
+    sessions: Callable[..., Session],
+    size: tuple[int, int],
+    bits: int,
+) -> NetworkStage:
     return NetworkStage(
-        load_card(job.model),
-        width=width,
-        height=height,
+        card,
+        width=size[0],
+        height=size[1],
+        sessions=sessions,
         bits=bits,
         device=job.device,
         precision=job.precision,
@@ -236,7 +261,9 @@ def _network_stage(job: BenchmarkJob, width: int, height: int, bits: int) -> Net
     )
 
 
-def _upscale_task(job: BenchmarkJob, source: Path, output: Path, end: Fraction) -> Task:
+def _upscale_task(
+    job: BenchmarkJob, source: Path, output: Path, end: Fraction, backend: Backend
+) -> Task:
     asked = UpscaleJob(
         source=str(source),
         output=str(output),
@@ -252,12 +279,17 @@ def _upscale_task(job: BenchmarkJob, source: Path, output: Path, end: Fraction) 
         subtitles=False,
         overwrite=True,
     )
-    return lambda: upscale(asked).frames
+    return lambda: upscale(asked, backend=backend).frames
 
 
-def _network_only(job: BenchmarkJob, on_step: OnStep | None) -> Benchmark:
+def _network_only(
+    job: BenchmarkJob,
+    card: ModelCard,
+    sessions: Callable[..., Session],
+    on_step: OnStep | None,
+) -> Benchmark:
     width, height = job.size
-    stage = _network_stage(job, width, height, 8)
+    stage = _network_stage(job, card, sessions, job.size, 8)
     random = np.random.default_rng(1)
 
     def plane(rows: int, columns: int) -> Plane:

@@ -8,19 +8,29 @@ codec     the same downscale, then `upreel.video.recode`: a real encoder at one 
 """
 
 import re
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import cast
 
 import numpy as np
+import numpy.typing as npt
 
 from upreel.degradation.resample import Kernel, resample
 from upreel.errors import InputError, OptionError
 from upreel.evaluation.clips import Clip, crop_to_multiple
 from upreel.video.encoders import encoder_named
-from upreel.video.frame import Plane, plane_origins, plane_size
+from upreel.video.frame import PixelFormat, Plane, plane_origins, plane_size
 from upreel.video.recode import RECODERS, Recoder, recode
 
-__all__ = ["Degradation", "Degraded", "degrade", "parse_degradation", "resize"]
+__all__ = [
+    "Degradation",
+    "Degraded",
+    "degrade",
+    "parse_degradation",
+    "resample_frames",
+    "resize",
+    "to_levels",
+]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -91,8 +101,10 @@ class Degraded:
     low: Clip
 
 
-def resize(clip: Clip, width: int, height: int, kernel: Kernel) -> Clip:
-    """Resample all planes of all frames, keeping the chroma siting; rounded and clipped."""
+def resample_frames(
+    clip: Clip, width: int, height: int, kernel: Kernel
+) -> Iterator[tuple[npt.NDArray[np.float32], ...]]:
+    """All planes of each frame resampled, chroma siting kept; neither rounded nor clipped."""
     ratio = (clip.height / height, clip.width / width)
     sizes = [
         plane_size(clip.format, n, width=width, height=height)
@@ -100,18 +112,27 @@ def resize(clip: Clip, width: int, height: int, kernel: Kernel) -> Clip:
     ]
     origins = [plane_origins(clip.format, clip.colour, n) for n in range(clip.format.num_planes)]
 
-    def one(plane: Plane, size: tuple[int, int], origin: tuple[float, float]) -> Plane:
-        values = resample(
-            plane, *size, kernel=kernel, ratio=ratio, in_origin=origin, out_origin=origin
+    for frame in clip.planes:
+        yield tuple(
+            resample(plane, *size, kernel=kernel, ratio=ratio, in_origin=origin, out_origin=origin)
+            for plane, size, origin in zip(frame, sizes, origins, strict=True)
         )
-        clipped = np.clip(np.rint(values), 0, clip.format.max_value)
-        return cast("Plane", clipped.astype(clip.format.dtype))
 
-    planes = tuple(
-        tuple(one(*arguments) for arguments in zip(frame, sizes, origins, strict=True))
-        for frame in clip.planes
+
+def to_levels(
+    planes: Sequence[npt.NDArray[np.float32] | Plane], fmt: PixelFormat
+) -> tuple[Plane, ...]:
+    """Planes rounded and clipped to the format's code values."""
+    return tuple(
+        cast("Plane", np.clip(np.rint(plane), 0, fmt.max_value).astype(fmt.dtype))
+        for plane in planes
     )
-    return replace(clip, planes=planes)
+
+
+def resize(clip: Clip, width: int, height: int, kernel: Kernel) -> Clip:
+    """`resample_frames` as a clip: rounded and clipped."""
+    frames = resample_frames(clip, width, height, kernel)
+    return replace(clip, planes=tuple(to_levels(planes, clip.format) for planes in frames))
 
 
 def degrade(clip: Clip, scale: int, degradation: Degradation) -> Degraded:

@@ -5,7 +5,6 @@ import html
 import io
 import json
 import math
-from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +13,7 @@ from PIL import Image
 
 from upreel.errors import OutputError
 from upreel.evaluation.clips import Clip
+from upreel.evaluation.contestants import Picture
 from upreel.evaluation.run import Evaluation, Shot
 from upreel.evaluation.tables import text_table
 from upreel.video.frame import Plane
@@ -73,7 +73,7 @@ def summary(evaluation: Evaluation) -> str:
     return "\n".join((head, "", text_table(header, rows), "", evaluation.check.message))
 
 
-def to_rgb(planes: Sequence[Plane], clip: Clip) -> npt.NDArray[np.uint8]:
+def to_rgb(planes: Picture, clip: Clip) -> npt.NDArray[np.uint8]:
     """Planes as 8-bit R'G'B' for pictures in reports; chroma samples are repeated.
 
     BT.709 where the clip says so (H.273 MatrixCoefficients 1), else BT.601.
@@ -129,7 +129,7 @@ def busiest_patch(luma: Plane, size: int = PATCH) -> tuple[int, int]:
     return place
 
 
-def _crop(planes: Sequence[Plane], clip: Clip, place: tuple[int, int]) -> str:
+def _crop(planes: Picture, clip: Clip, place: tuple[int, int]) -> str:
     """A patch as an ``img`` element with the PNG inside."""
     row, column = place
     patch = to_rgb(planes, clip)[row : row + PATCH, column : column + PATCH]
@@ -146,8 +146,8 @@ def _crop(planes: Sequence[Plane], clip: Clip, place: tuple[int, int]) -> str:
 def _shot(evaluation: Evaluation, shot: Shot) -> str:
     truth = shot.pair.truth
     place = busiest_patch(truth.planes[shot.index][0])
-    figures = [("ground truth", truth.planes[shot.index])]
-    figures += list(shot.planes.items())
+    figures: list[tuple[str, Picture]] = [("ground truth", truth.planes[shot.index])]
+    figures += shot.planes.items()
     parts = [f"<h3>{html.escape(shot.clip)}, frame {shot.index}</h3>"]
     for name, planes in figures:
         score = next(

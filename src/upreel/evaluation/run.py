@@ -14,13 +14,20 @@ from pathlib import Path
 from typing import Any
 
 from upreel.errors import OptionError
-from upreel.evaluation.contestants import Contestant, EngineOptions, open_contestant
-from upreel.evaluation.degrade import Degraded, parse_degradation
-from upreel.evaluation.sets import VID4, list_folder, open_folder, open_vid4, source_of
+from upreel.evaluation.contestants import Contestant, EngineOptions, Picture, open_contestant
+from upreel.evaluation.degrade import Degraded, parse_degradation, to_levels
+from upreel.evaluation.sets import (
+    PUBLISHED_INPUT,
+    VID4,
+    list_folder,
+    open_folder,
+    open_vid4,
+    source_of,
+    uses_published,
+)
 from upreel.evaluation.vmaf import find_ffmpeg, vmaf, write_y4m
 from upreel.metrics import psnr, ssim
 from upreel.pipeline.backend import Backend, DefaultBackend
-from upreel.video.frame import Plane
 
 __all__ = ["ClipScore", "Evaluation", "EvaluationJob", "ProtocolCheck", "Shot", "evaluate"]
 
@@ -117,7 +124,7 @@ class Shot:
     clip: str
     pair: Degraded
     index: int
-    planes: Mapping[str, tuple[Plane, ...]]
+    planes: Mapping[str, Picture]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
@@ -224,7 +231,8 @@ def evaluate(
         find_ffmpeg()  # before the work, not after it
     num_clips, pairs = _open_set(job)
     models = dict.fromkeys(job.models)
-    anchored = job.set == "vid4" and job.scale == 4 and degradation.text == "BI" and not job.limit
+    published = job.set == "vid4" and uses_published(job.scale, degradation)
+    anchored = published and job.limit is None
     if anchored:
         models = {"bicubic": None} | models  # it tells whether the protocol holds
     zoo = backend or DefaultBackend()
@@ -234,7 +242,7 @@ def evaluate(
     for n, pair in enumerate(pairs):
         source = source_of(pair.truth.name)
         first = all(s.source != source for s in scores)
-        middle: dict[str, tuple[Plane, ...]] = {}
+        middle: dict[str, Picture] = {}
         with (
             tempfile.TemporaryDirectory(prefix="upreel-vmaf-") if job.with_vmaf else nullcontext()
         ) as folder:
@@ -256,7 +264,7 @@ def evaluate(
         scores=tuple(scores),
         check=ProtocolCheck(passed=None, message="no published figure for this set and input"),
         facts={c.name: c.facts for c in contestants},
-        degradation=degradation.description,
+        degradation=PUBLISHED_INPUT if published else degradation.description,
         shots=tuple(shots),
     )
     return _checked(evaluation) if anchored else evaluation
@@ -276,7 +284,7 @@ def _open_set(job: EvaluationJob) -> tuple[int, Iterator[Degraded]]:
 
 def _score(
     contestant: Contestant, pair: Degraded, scale: int, source: str, scratch: Path | None
-) -> tuple[ClipScore, tuple[Plane, ...]]:
+) -> tuple[ClipScore, Picture]:
     """Scores of one contestant on one clip, and its middle frame."""
     truth = pair.truth
     started = time.perf_counter()
@@ -294,7 +302,8 @@ def _score(
         reference, judged = scratch / "truth.y4m", scratch / "judged.y4m"
         if not reference.exists():
             write_y4m(reference, truth.planes, truth.format, truth.rate)
-        write_y4m(judged, results, truth.format, truth.rate)
+        rounded = (to_levels(planes, truth.format) for planes in results)
+        write_y4m(judged, rounded, truth.format, truth.rate)
         frames |= vmaf(reference, judged)
     score = ClipScore(
         model=contestant.name, clip=truth.name, source=source, frames=frames, seconds=seconds

@@ -17,9 +17,23 @@ from upreel.evaluation.clips import YUV420P, Clip, read_clip
 from upreel.evaluation.degrade import Degradation, Degraded, degrade
 from upreel.video.frame import Plane
 
-__all__ = ["VIDEO_ENDINGS", "list_folder", "open_folder", "open_vid4", "source_of", "to_420"]
+__all__ = [
+    "PUBLISHED_INPUT",
+    "VID4",
+    "VIDEO_ENDINGS",
+    "list_folder",
+    "open_folder",
+    "open_vid4",
+    "source_of",
+    "to_420",
+    "uses_published",
+]
 
 VIDEO_ENDINGS = (".avi", ".m4v", ".mkv", ".mov", ".mp4", ".webm", ".y4m")
+PUBLISHED_INPUT = (
+    "published low resolution (MATLAB bicubic of the RGB frames), RGB to float BT.601 limited "
+    "Y'CbCr to rounded 8-bit 4:2:0 planes"
+)
 VID4 = ("calendar", "city", "foliage", "walk")
 
 _CENTRE = 2  # AVChromaLocation: Vid4's chroma is the mean of 2x2 pixels
@@ -55,6 +69,11 @@ def to_420(red: Plane, green: Plane, blue: Plane) -> tuple[Plane, ...]:
     return tuple(planes)
 
 
+def uses_published(scale: int, degradation: Degradation) -> bool:
+    """Whether Vid4's published low resolution is the input, rather than one made here."""
+    return scale == 4 and degradation == Degradation()
+
+
 def open_vid4(
     folder: Path, scale: int, degradation: Degradation, *, limit: int | None = None
 ) -> Iterator[Degraded]:
@@ -69,7 +88,7 @@ def open_vid4(
     Raises:
         InputError: a file is missing, or GT and input do not belong together.
     """
-    published = scale == 4 and degradation == Degradation()
+    published = uses_published(scale, degradation)
     for name in VID4:
         truth = read_clip(_existing(folder / "GT" / f"{name}.mkv"), limit=limit)
         truth = replace(truth, colour=replace(truth.colour, chroma_location=_CENTRE))

@@ -1,6 +1,6 @@
 """The parts of a run, each as a task that can be timed alone, and the peers on the same frames."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
@@ -57,6 +57,7 @@ class NetworkStage:
         device: as ``--device``.
         precision: as ``--precision``.
         threads: of the engine, 0 for its choice.
+        sessions: opens them; tests hand over one without a network.
 
     Raises:
         BackendUnavailableError: no such device or precision here.
@@ -73,13 +74,14 @@ class NetworkStage:
         device: str = "auto",
         precision: str = "auto",
         threads: int = 0,
+        sessions: Callable[..., Session] = open_session,
     ) -> None:
         if width % 2 or height % 2 or min(width, height) < 2:
             raise OptionError(f"a benchmark takes even sizes, got {width}x{height}")
         self._card = card
         self._margin = card.network.radius
         self._height, self._width = height // 2, width // 2
-        self._session: Session = open_session(
+        self._session = sessions(
             card,
             self._height + 2 * self._margin,
             self._width + 2 * self._margin,

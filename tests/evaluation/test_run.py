@@ -1,0 +1,225 @@
+"""evaluate(): the same frames for all, the means, the protocol check, what is refused."""
+
+import json
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+from clips import write_clip
+from stand_in import StandIn
+
+from upreel.errors import OptionError, UnknownModelError, UpreelError
+from upreel.evaluation import run
+from upreel.evaluation.clips import read_clip
+from upreel.evaluation.contestants import EngineOptions
+from upreel.evaluation.degrade import Degradation, degrade, resample_frames
+from upreel.evaluation.run import ClipScore, EvaluationJob, evaluate
+from upreel.evaluation.sets import VID4
+from upreel.metrics import psnr, ssim
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    for name, count in (("bees_1", 2), ("bees_2", 3), ("walk_1", 2)):
+        write_clip(tmp_path / f"{name}.mkv", codec="ffv1", count=count)
+    return tmp_path
+
+
+@pytest.fixture
+def vid4(tmp_path: Path) -> Path:
+    (tmp_path / "GT").mkdir()
+    (tmp_path / "BIx4").mkdir()
+    for name in VID4:
+        write_clip(tmp_path / "GT" / f"{name}.mkv", codec="ffv1", count=1, width=96, height=64)
+        write_clip(
+            tmp_path / "BIx4" / f"{name}.mkv",
+            codec="ffv1", count=1, width=24, height=16, pix_fmt="bgr0",
+        )  # fmt: skip
+    return tmp_path
+
+
+def test_scores_are_those_of_the_metrics_on_each_frame(folder: Path) -> None:
+    result = evaluate(EvaluationJob(set=str(folder), models=("bicubic",), scale=2))
+
+    truth = read_clip(folder / "bees_2.mkv")
+    low = degrade(truth, 2, Degradation()).low
+    large = resample_frames(low, 64, 48, "bicubic")
+    score = result.scores[1]
+    pairs = list(zip(truth.planes, large, strict=True))
+    assert score.clip == "bees_2"
+    assert score.frames["psnr_y"] == tuple(psnr(a[0], b[0]) for a, b in pairs)
+    assert score.frames["ssim_y"] == tuple(ssim(a[0], b[0]) for a, b in pairs)
+    assert score.frames["psnr_cr"] == tuple(psnr(a[2], b[2]) for a, b in pairs)
+
+
+def test_sources_weigh_the_same_however_many_clips_they_have(folder: Path) -> None:
+    result = evaluate(EvaluationJob(set=str(folder), models=("bicubic",), scale=2))
+
+    first, second, third = (score.mean["psnr_y"] for score in result.scores)
+    assert result.sources == ("bees", "walk")
+    assert result.of_source("bicubic", "bees")["psnr_y"] == pytest.approx((first + second) / 2)
+    expected = ((first + second) / 2 + third) / 2
+    assert result.of_set("bicubic")["psnr_y"] == pytest.approx(expected)
+    assert first != second
+
+
+def test_models_run_through_the_frame_loop_with_their_window(folder: Path) -> None:
+    zoo = StandIn(seen=(1, 0))
+
+    result = evaluate(
+        EvaluationJob(
+            set=str(folder), models=("lanczos", "repeat-x2"), scale=2, only=("bees_2",), limit=2
+        ),
+        backend=zoo,
+    )
+
+    (network,) = zoo.opened
+    assert result.models == ("lanczos", "repeat-x2")
+    assert len(network.submitted) == 2
+    np.testing.assert_array_equal(network.submitted[1][0][0], network.submitted[0][1][0])
+    assert result.facts["repeat-x2"]["engine"] == "numpy"
+
+
+def test_one_opened_network_serves_all_clips_of_a_size(folder: Path) -> None:
+    zoo = StandIn()
+
+    evaluate(EvaluationJob(set=str(folder), models=("repeat-x2",), scale=2), backend=zoo)
+
+    assert len(zoo.opened) == 1
+    assert len(zoo.opened[0].submitted) == 7
+
+
+def test_equal_planes_are_null_in_json(tmp_path: Path) -> None:
+    write_clip(tmp_path / "a.mkv", codec="ffv1", count=1, width=32, height=32)
+    result = evaluate(EvaluationJob(set=str(tmp_path), models=("bicubic",), scale=2))
+    score = result.scores[0]
+    equal = ClipScore(
+        model="bicubic",
+        clip="a",
+        source="a",
+        frames={"psnr_y": (math.inf,), "ssim_y": (1.0,)},
+        seconds=score.seconds,
+    )
+
+    values = type(result)(
+        job=result.job,
+        scores=(equal,),
+        check=result.check,
+        facts=result.facts,
+        degradation=result.degradation,
+        shots=(),
+    ).to_json()
+
+    assert json.loads(json.dumps(values, allow_nan=False))["models"][0]["mean"] == {
+        "psnr_y": None,
+        "ssim_y": 1.0,
+    }
+
+
+def test_vid4_runs_bicubic_unasked_and_says_when_the_protocol_is_off(vid4: Path) -> None:
+    result = evaluate(EvaluationJob(set="vid4", data=vid4, models=("lanczos",), scale=4))
+
+    assert result.models == ("bicubic", "lanczos")
+    assert result.check.passed is False
+    assert result.check.message.startswith("the protocol is off: bicubic reads")
+
+
+def test_vid4_says_when_the_protocol_holds(vid4: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    job = EvaluationJob(set="vid4", data=vid4, models=("bicubic",), scale=4)
+    read = evaluate(job).of_set("bicubic")
+    monkeypatch.setattr(run, "ANCHOR_PSNR", (read["psnr_y"] + 0.004, 0.005))
+    monkeypatch.setattr(run, "ANCHOR_SSIM", (read["ssim_y"] - 0.0004, 0.0005))
+
+    assert evaluate(job).check.passed is True
+
+    monkeypatch.setattr(run, "ANCHOR_SSIM", (read["ssim_y"] - 0.0006, 0.0005))
+    assert evaluate(job).check.passed is False
+
+
+def test_the_published_anchor_is_the_one_of_the_literature() -> None:
+    assert run.ANCHOR_PSNR == (23.78, 0.005)
+    assert run.ANCHOR_SSIM == (0.6347, 0.0005)
+
+
+def test_a_part_of_vid4_is_not_held_against_the_anchor(vid4: Path) -> None:
+    job = EvaluationJob(set="vid4", data=vid4, models=("lanczos",), scale=4, limit=1)
+
+    result = evaluate(job)
+
+    assert result.check.passed is None
+    assert result.models == ("lanczos",)
+
+
+def test_shots_are_the_middle_frame_of_the_first_clip_of_each_source(folder: Path) -> None:
+    result = evaluate(EvaluationJob(set=str(folder), models=("bicubic",), scale=2))
+
+    assert [(shot.clip, shot.index) for shot in result.shots] == [("bees_1", 1), ("walk_1", 1)]
+    luma = result.shots[1].planes["bicubic"][0]
+    assert psnr(result.shots[1].pair.truth.planes[1][0], luma) == pytest.approx(
+        result.scores[2].frames["psnr_y"][1]
+    )
+
+
+def test_progress_counts_every_contestant_on_every_clip(folder: Path) -> None:
+    steps: list[tuple[str, int, int]] = []
+    job = EvaluationJob(set=str(folder), models=("bicubic", "lanczos"), scale=2, only=("walk",))
+
+    evaluate(job, lambda *step: steps.append(step))
+
+    assert steps == [("walk_1: bicubic", 0, 2), ("walk_1: lanczos", 1, 2)]
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"scale": 5}, "scale 5 is not there; allowed: 2, 3, 4"),
+        ({"models": ()}, "no model given"),
+        ({"limit": 0}, "limit must be at least 1 frame, got 0"),
+    ],
+)
+def test_impossible_jobs_are_refused(values: dict[str, object], message: str) -> None:
+    with pytest.raises(OptionError, match=message):
+        EvaluationJob(**{"set": "vid4", "models": ("bicubic",), "scale": 4, **values})
+
+
+def test_what_does_not_fit_is_said_before_the_work(folder: Path, vid4: Path) -> None:
+    def message(job: EvaluationJob, kind: type[UpreelError]) -> str:
+        with pytest.raises(kind) as caught:
+            evaluate(job, lambda *_: pytest.fail("work began"))
+        return str(caught.value)
+
+    here = str(folder)
+    job = EvaluationJob(set=here, models=("nope",), scale=2)
+    assert message(job, UnknownModelError).startswith("no model 'nope'; there are: fast-x2")
+    job = EvaluationJob(set="vid4", models=("bicubic",), scale=4)
+    assert message(job, OptionError) == "--set vid4 needs --data DIR, the folder with GT and BIx4"
+    job = EvaluationJob(set="vid4", data=vid4, models=("bicubic",), scale=4, only=("walk",))
+    assert "vid4 is always all four clips" in message(job, OptionError)
+    job = EvaluationJob(set=here, models=("opencv:FSRCNN",), scale=2)
+    assert message(job, OptionError) == "opencv:FSRCNN needs --weights DIR with its .pb files"
+
+
+def test_a_model_of_another_scale_is_refused(folder: Path) -> None:
+    job = EvaluationJob(set=str(folder), models=("repeat-x4",), scale=2)
+
+    with pytest.raises(OptionError, match="repeat-x4 is a x4 model; --scale says 2"):
+        evaluate(job, backend=StandIn())
+
+
+def test_engine_options_reach_the_engine(folder: Path) -> None:
+    asked: dict[str, object] = {}
+
+    class Recording(StandIn):
+        def open(self, card: object, **values: object) -> object:
+            asked.update(values)
+            return super().open(card, **values)
+
+    options = EngineOptions(device="cpu", precision="f32", threads=1)
+    job = EvaluationJob(
+        set=str(folder), models=("repeat-x2",), scale=2, only=("walk",), engine=options
+    )
+    evaluate(job, backend=Recording())
+
+    assert (asked["device"], asked["precision"], asked["threads"]) == ("cpu", "f32", 1)
+    assert (asked["width"], asked["height"], asked["output_size"]) == (32, 24, (64, 48))

@@ -278,6 +278,8 @@ def _x26x_params(video: _Video) -> dict[str, str]:
         params += ["hdr10=1", f"master-display={MASTERING}", f"max-cll={MAX_CLL},{MAX_FALL}"]
     if video.codec == "libx265":
         params.append("log-level=none")
+        if len(_times(video)) < 8:  # it takes decoding times from unset memory otherwise
+            params.append("bframes=0")
     if video.interlaced and video.flagged and video.codec == "libx264":
         params.append("tff=1" if video.top_first else "bff=1")
     options = dict(video.options)

@@ -73,6 +73,11 @@ class Encoding:
     pictures: str = ""
     origin: int = 0
 
+    @property
+    def encoder(self) -> str:
+        """Word for the encoder, "" where samples are stored as they are."""
+        return "" if self.pictures or self.suffix == ".y4m" else self.settings.encoder
+
 
 class _Sliding:
     """Overlapping stretches of one stream of frames, each frame drawn once.

@@ -1,6 +1,7 @@
 """Making a plan, and telling whether an earlier one is of the same job."""
 
 import os
+from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -19,10 +20,17 @@ from upreel.pipeline.plan import (
 )
 from upreel.pipeline.resolve import Resolved
 from upreel.pipeline.work import Work
-from upreel.video.info import Timeline
+from upreel.video.info import SourceInfo, Timeline
 from upreel.video.scan import scan
 
-__all__ = ["identity_of", "least_bytes", "make_plan", "open_upscaler", "stale_message"]
+__all__ = [
+    "identity_of",
+    "least_bytes",
+    "make_plan",
+    "missing_end",
+    "open_upscaler",
+    "stale_message",
+]
 
 
 def open_upscaler(resolved: Resolved, backend: Backend, *, tile: int | None) -> ReportingUpscaler:
@@ -116,6 +124,31 @@ def identity_of(resolved: Resolved, upscaler: ReportingUpscaler) -> dict[str, An
         "part length": str(job.part_seconds),
         "machine": machine_kind(),
     }
+
+
+def missing_end(info: SourceInfo, timeline: Timeline) -> str | None:
+    """What to say of a source that ends earlier than its headers promise, None if it does not.
+
+    The container's duration may be that of a longer sound track, so that only half a second
+    counts, and nothing is concluded from it.
+    """
+    if info.num_frames is not None and info.num_frames > len(timeline.pts):
+        return (
+            f"the source promises {info.num_frames} frames and has {len(timeline.pts)}: "
+            "it may be truncated"
+        )
+    tick = timeline.time_base
+    starts = [
+        stream.start * stream.time_base for stream in info.streams if stream.start is not None
+    ]
+    end = (int(timeline.pts[-1]) + timeline.last_duration) * tick
+    length = end - min([int(timeline.pts[0]) * tick, *starts])
+    if info.duration is not None and info.duration - length > Fraction(1, 2):
+        return (
+            f"the source promises {float(info.duration):.1f} s and its picture ends after "
+            f"{float(length):.1f} s: it may be truncated"
+        )
+    return None
 
 
 def least_bytes(plan: Plan, encoding: Encoding) -> int:

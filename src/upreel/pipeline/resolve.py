@@ -6,11 +6,11 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Literal
 
-from upreel.errors import EncoderError, InputError, OptionError, OutputError
+from upreel.errors import InputError, OptionError, OutputError
 from upreel.pipeline.backend import Backend
 from upreel.pipeline.job import UpscaleJob
 from upreel.pipeline.parts import Encoding
-from upreel.video.encoders import EncoderSettings, choose_encoder
+from upreel.video.encoders import EncoderSettings, choose_encoder, encoder_named
 from upreel.video.formats import pixel_format
 from upreel.video.frame import PixelFormat
 from upreel.video.info import SourceInfo
@@ -23,6 +23,7 @@ __all__ = ["OutputKind", "Resolved", "cpu_count", "default_model", "resolve"]
 OutputKind = Literal["file", "pictures", "stdout"]
 
 PICTURES = (".png", ".tif", ".tiff")
+STILLS = (*PICTURES, ".jpg", ".jpeg", ".bmp", ".webp")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -89,7 +90,9 @@ def resolve(job: UpscaleJob, info: SourceInfo, backend: Backend) -> Resolved:
     encoding = _encoding(job, info, output, kind, width, height)
     losses: tuple[str, ...] = ()
     if kind == "file":
-        losses = tuple(container_losses(info, output.suffix, encoding.settings))
+        # What has to be held is the output's picture, not the source's, where a size is asked for.
+        shown = replace(info, sample_aspect_ratio=encoding.settings.sample_aspect_ratio)
+        losses = tuple(container_losses(shown, output.suffix, encoding.settings))
     return Resolved(
         job=job,
         info=info,
@@ -121,36 +124,43 @@ def _scale_wanted(job: UpscaleJob, info: SourceInfo) -> int | None:
 def _output(job: UpscaleJob, info: SourceInfo, scale: int) -> tuple[Path, OutputKind]:
     if job.output == "-":
         return Path("-"), "stdout"
-    folder = Path(job.output) if job.output is not None else None
-    if folder is not None and (info.is_sequence or not folder.is_dir()):
-        folder = None
-    if job.output is None or folder is not None:
-        if not info.seekable:
-            raise OptionError("reading standard input needs an output: -o FILE, or -o -")
-        output = default_output(info, scale)
-        if job.size is not None:
-            old, new = f"_x{scale}", f"_{job.size[0]}x{job.size[1]}"
-            if output.parent.name.endswith(old):  # a pattern in a folder of its own
-                folder = output.parent
-                output = folder.with_name(folder.name.removesuffix(old) + new) / output.name
-            else:
-                output = output.with_name(output.stem.removesuffix(old) + new + output.suffix)
-        if folder is not None:
-            output = folder / output.name
+    if job.output is None and not info.seekable:
+        raise OptionError("reading standard input needs an output: -o FILE, or -o -")
+    given = None if job.output is None else Path(job.output)
+    is_folder = given is not None and (given.is_dir() or str(job.output).endswith(("/", os.sep)))
+    if given is None or (is_folder and not info.is_sequence):
+        output = _default_output(job, info, scale)
+        output = output if given is None else given / output.name
     else:
-        output = Path(job.output)
-        if job.output.endswith(("/", os.sep)) or (output.is_dir() and info.is_sequence):
-            output = output / "%06d.png"
+        output = given / "%06d.png" if is_folder else given
     is_pictures = output.suffix.lower() in PICTURES
     if is_pictures and "%" not in output.name and not _is_still(info):
-        raise OutputError(f"{output} is one picture; for many give a folder/ or folder/%06d.png")
+        raise OutputError(f"{output} is one picture; for many give folder/%06d.png")
     if info.seekable and output.exists() and output.samefile(info.path):
         raise OutputError(f"the output {output} is the source itself")
     return output, "pictures" if is_pictures else "file"
 
 
+def _default_output(job: UpscaleJob, info: SourceInfo, scale: int) -> Path:
+    """Beside the source: NAME_x2, or NAME_1920x1080 where a size is asked for."""
+    output = default_output(info, scale, fmt=_output_format(job, info))
+    if job.size is not None:
+        name = output.stem.removesuffix(f"_x{scale}") + f"_{job.size[0]}x{job.size[1]}"
+        output = output.with_name(name + output.suffix)
+    if info.is_sequence:
+        ending = Path(info.path).suffix.lower()
+        return output / f"%06d{ending if ending in PICTURES else '.png'}"
+    if _is_still(info):
+        return output.with_suffix(".png")
+    if job.codec is not None:
+        containers = encoder_named(job.codec).containers
+        if output.suffix not in containers:
+            return output.with_suffix(containers[0])
+    return output
+
+
 def _is_still(info: SourceInfo) -> bool:
-    return Path(info.path).suffix.lower() in PICTURES and "%" not in info.path
+    return not info.is_sequence and Path(info.path).suffix.lower() in STILLS
 
 
 def _encoding(
@@ -162,8 +172,26 @@ def _encoding(
     height: int,
 ) -> Encoding:
     fmt = _output_format(job, info)
+    encoder_options = {
+        "--codec": job.codec,
+        "--crf": job.crf,
+        "--preset": job.preset,
+        "-e": job.encoder_options or None,
+    }
+    given = [name for name, value in encoder_options.items() if value is not None]
+    if kind == "pictures" and given:
+        raise OptionError(f"pictures are stored as they are: {', '.join(given)} has no meaning")
+    is_raw = kind == "pictures" or (kind == "stdout" and not given)
+    encoder = choose_encoder(
+        fmt,
+        width=width,
+        height=height,
+        container={"file": output.suffix, "stdout": ".mkv", "pictures": ""}[kind],
+        codec="ffv1" if is_raw else job.codec,  # only the settings' shape is used then
+        hdr=info.hdr,
+    )
     settings = EncoderSettings(
-        encoder="",
+        encoder=encoder.name,
         format=fmt,
         width=width,
         height=height,
@@ -177,36 +205,10 @@ def _encoding(
         sample_aspect_ratio=_sample_aspect_ratio(info, width, height),
         hdr=info.hdr,
     )
-    encoder_options = {
-        "--codec": job.codec,
-        "--crf": job.crf,
-        "--preset": job.preset,
-        "-e": job.encoder_options or None,
-    }
-    given = [name for name, value in encoder_options.items() if value is not None]
-    if kind == "pictures" and given:
-        raise OptionError(f"pictures are stored as they are: {', '.join(given)} has no meaning")
     if kind == "pictures":
         return Encoding(settings=settings, suffix="", pictures=output.suffix)
-    if kind == "stdout" and not given:
+    if is_raw:
         return Encoding(settings=settings, suffix=".y4m")
-    encoder = choose_encoder(
-        fmt,
-        width=width,
-        height=height,
-        container=".mkv" if kind == "stdout" else output.suffix,
-        codec=job.codec,
-        hdr=info.hdr,
-    )
-    settings = replace(settings, encoder=encoder.name)
-    if job.crf is not None and encoder.crf is None:
-        raise EncoderError(f"{encoder.name} has no quality number: leave --crf out")
-    if job.crf is not None and encoder.crf and not encoder.crf[0] <= job.crf <= encoder.crf[1]:
-        least, most = encoder.crf
-        raise EncoderError(f"{encoder.name} takes --crf {least:g} to {most:g}, got {job.crf:g}")
-    if job.preset is not None and job.preset not in encoder.presets:
-        allowed = ", ".join(encoder.presets) or "none"
-        raise EncoderError(f"{encoder.name} has no preset {job.preset!r}; it has: {allowed}")
     suffix = ".mkv" if kind == "stdout" else part_suffix(settings)
     return Encoding(settings=settings, suffix=suffix)
 

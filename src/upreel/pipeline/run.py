@@ -13,6 +13,7 @@ from upreel.pipeline.planning import (
     identity_of,
     least_bytes,
     make_plan,
+    missing_end,
     open_upscaler,
     stale_message,
 )
@@ -85,13 +86,13 @@ class _Run:
             self.resolved.encoding, settings=plan.settings, origin=plan.parts[0].first
         )
         done = {part.index: self.work.finished(part, encoding.suffix) for part in plan.parts}
-        missing = [part for part in plan.parts if done[part.index] is None]
+        unfinished = [part for part in plan.parts if done[part.index] is None]
         finished = [part for part in done.values() if part is not None]
         resumed = sum(part.frames for part in finished)
-        if missing:
+        if unfinished:
             used = sum(part.bytes for part in finished)
             check_free_space(self.work.folder, least_bytes(plan, encoding) - used)
-            self._run_missing(plan, upscaler, encoding, missing, finished)
+            self._run_missing(plan, upscaler, encoding, unfinished, finished)
         seconds = self.meter.seconds
         parts = [self._finished(part, encoding) for part in plan.parts]
         frames = sum(part.frames for part in parts)
@@ -103,6 +104,7 @@ class _Run:
         )
         self.work.remove()
         lost = plan.num_frames - frames
+        missing = missing_end(self.resolved.info, plan.timeline)
         return result_of(
             self.resolved,
             upscaler,
@@ -115,6 +117,7 @@ class _Run:
             num_bytes=num_bytes,
             notices=(
                 *(notice for part in parts for notice in part.notices),
+                *([missing] if missing else []),
                 *([f"{lost} frames at the end cannot be decoded"] if lost else []),
                 *join_notices,
             ),
@@ -153,7 +156,7 @@ class _Run:
         plan: Plan,
         upscaler: ReportingUpscaler,
         encoding: Encoding,
-        missing: list[Part],
+        parts: list[Part],
         finished: list[PartDone],
     ) -> None:
         """Run parts, counting what goes through."""
@@ -169,7 +172,7 @@ class _Run:
                 self.work.save_plan(replace(plan, tile=now))
 
         run_parts(
-            missing,
+            parts,
             info=self.resolved.info,
             timeline=plan.timeline,
             upscaler=upscaler,

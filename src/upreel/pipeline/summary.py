@@ -82,7 +82,7 @@ def result_of(
         device=report.device,
         precision=report.precision,
         reason=report.reason,
-        encoder=resolved.encoding.settings.encoder,
+        encoder=resolved.encoding.encoder,
         peak_memory_bytes=peak_memory_bytes(),
         cpu_use=meter.use,
         notices=tuple(dict.fromkeys(everything)),

@@ -223,7 +223,8 @@ def container_losses(
 
 def _loses_aspect(info: SourceInfo, kind: OutputKind, encoder: str) -> bool:
     """PyAV sets the aspect of a codec, Matroska's muxer takes that of a stream."""
-    silent = encoder in ("svtav1", "vp9") and kind.family == "matroska"
+    silent = encoder in ("ffv1", "prores", "svtav1", "vp9") and kind.family == "matroska"
+    silent = silent or (encoder == "svtav1" and kind.family == "iso")
     return silent and info.sample_aspect_ratio not in (0, 1)
 
 

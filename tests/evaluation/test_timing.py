@@ -1,8 +1,18 @@
 """Medians, spread and CPU use from hand-made samples; rounds in turn."""
 
+import os
+
 import pytest
 
-from upreel.evaluation.timing import Sample, Timing, interleaved, sample
+from upreel.evaluation import timing
+from upreel.evaluation.timing import (
+    OtherLoad,
+    Sample,
+    Timing,
+    busy_ticks,
+    interleaved,
+    sample,
+)
 
 
 def made(*seconds: float, frames: int = 10, cpu: float = 1.0, cores: int = 2) -> Timing:
@@ -67,3 +77,21 @@ def test_work_on_the_processor_is_seen() -> None:
 def test_no_rounds_is_refused() -> None:
     with pytest.raises(ValueError, match="rounds must be at least 1, got 0"):
         interleaved({}, 0)
+
+
+def test_busy_ticks_need_linux() -> None:
+    assert busy_ticks("") is None
+    assert busy_ticks("intr 1 2 3 4 5 6 7 8 9") is None
+
+
+def test_our_own_work_is_not_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = iter([100.0, 110.0])
+    stats = iter(["cpu 1000 0 0 0 0 0 0 0", "cpu 3000 0 0 0 0 0 0 0"])
+    used = iter([5.0, 12.0])
+    monkeypatch.setattr(timing.time, "perf_counter", lambda: next(clock))
+    monkeypatch.setattr(timing.Path, "read_text", lambda *_, **__: next(stats))
+    monkeypatch.setattr(timing.os, "times", lambda: os.times_result((next(used), 0, 0, 0, 0)))
+    monkeypatch.setattr(timing.os, "sysconf", lambda _: 100)
+    monkeypatch.setattr(timing.os, "cpu_count", lambda: 2)
+
+    assert OtherLoad().use == pytest.approx((20 - 7) / 10 / 2)

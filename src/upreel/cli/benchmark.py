@@ -35,7 +35,7 @@ def benchmark(
     clip: Clip = None,
     model: Model = "fast-x2",
     weights: Weights = None,
-    seconds: Seconds = 5.0,
+    seconds: Seconds = 10.0,
     rounds: Rounds = 3,
     encoder: Encoder = "x264",
     preset: Preset = "ultrafast",

@@ -31,7 +31,7 @@ from upreel.evaluation.stages import (
     rescale_task,
 )
 from upreel.evaluation.tables import text_table
-from upreel.evaluation.timing import Task, Timing, interleaved
+from upreel.evaluation.timing import OtherLoad, Task, Timing, interleaved
 from upreel.inference.engine import Session
 from upreel.inference.selection import open_session
 from upreel.pipeline.backend import Backend, DefaultBackend
@@ -47,6 +47,7 @@ STAGE_FRAMES = 24
 """Frames that the stages alone are timed on; large ones are held in memory."""
 
 OURS = "upreel end to end"
+_QUIET = 0.05  # of the machine: less from others does not move a median
 
 OnStep = Callable[[str, int, int], None]
 
@@ -76,7 +77,7 @@ class BenchmarkJob:
     clip: Path | None = None
     model: str = "fast-x2"
     weights: Path | None = None
-    seconds: float = 5.0
+    seconds: float = 10.0
     encoder: str = "x264"
     preset: str = "ultrafast"
     crf: float | None = None
@@ -114,6 +115,7 @@ class Benchmark:
         timings: by name of the task.
         absent: what was not run, with the reason.
         memory: peak memory, where that was asked for.
+        other_load: share of the machine that other processes took meanwhile, None if not known.
     """
 
     job: BenchmarkJob
@@ -123,6 +125,7 @@ class Benchmark:
     timings: Mapping[str, Timing]
     absent: Mapping[str, str]
     memory: tuple[MemoryUse, ...] = ()
+    other_load: float | None = None
 
     @property
     def ratios(self) -> dict[str, float]:
@@ -158,6 +161,7 @@ class Benchmark:
             "timings": [timing.to_json() for timing in self.timings.values()],
             "ratios": {name: round(value, 4) for name, value in self.ratios.items()},
             "absent": dict(self.absent),
+            "other_load": None if self.other_load is None else round(self.other_load, 4),
             "memory": [use.to_json() for use in self.memory],
         }
 
@@ -229,6 +233,7 @@ def _everything(
     for kernel in ("bicubic", "lanczos"):
         tasks[f"PyAV {kernel}"] = rescale_task(path, settings, folder, kernel, end)
     opencv, missing = opencv_tasks(head, scale, job.weights)
+    load = OtherLoad()
     timings = interleaved(tasks | opencv, job.rounds, on_step)
     frames = timings["decode"].samples[0].frames
     return Benchmark(
@@ -239,6 +244,7 @@ def _everything(
         engine=engine,
         timings=timings,
         absent=absent | missing,
+        other_load=load.use,
     )
 
 
@@ -297,14 +303,16 @@ def _network_only(
 
     planes = (plane(height, width), *(plane(height // 2, width // 2) for _ in range(2)))
     noise = Clip(name="noise", planes=(planes,) * STAGE_FRAMES, format=YUV420P)
-    tasks = stage.tasks(noise)
+    load = OtherLoad()
+    timings = interleaved(stage.tasks(noise), job.rounds, on_step)
     return Benchmark(
         job=job,
         machine=describe_machine(),
         clip=f"noise, {width}x{height} yuv420p",
         engine=asdict(stage.report),
-        timings=interleaved(tasks, job.rounds, on_step),
+        timings=timings,
         absent={},
+        other_load=load.use,
     )
 
 
@@ -360,6 +368,9 @@ def summary(result: Benchmark) -> str:
     if result.ratios:
         rows = [[name, f"{value:.3f}"] for name, value in result.ratios.items()]
         lines += ["", text_table(("ratio", ""), rows)]
+    if result.other_load is not None and result.other_load > _QUIET:
+        share = f"{result.other_load:.0%}"
+        lines += ["", f"other processes took {share} of the machine: trust the ratios only"]
     lines += ["", *(f"absent: {name}: {reason}" for name, reason in result.absent.items())]
     return "\n".join(lines).rstrip()
 

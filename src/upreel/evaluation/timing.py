@@ -5,11 +5,12 @@ import statistics
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from upreel.pipeline.resolve import cpu_count
 
-__all__ = ["Sample", "Task", "Timing", "interleaved", "sample"]
+__all__ = ["OtherLoad", "Sample", "Task", "Timing", "busy_ticks", "interleaved", "sample"]
 
 Task = Callable[[], int]
 """Does some work; returns how many frames it was."""
@@ -88,6 +89,50 @@ class Timing:
             "ms_max": round(high, 4),
             "cpu_use": round(self.cpu_use, 4),
         }
+
+
+def busy_ticks(stat: str) -> int | None:
+    """Ticks that all processors together have worked, from Linux's ``/proc/stat``.
+
+    Returns:
+        None where the text does not say.
+
+    Example:
+        >>> busy_ticks("cpu  10 1 20 900 50 2 3 4 0 0")
+        40
+    """
+    words = stat.split("\n", 1)[0].split()
+    if len(words) < 9 or words[0] != "cpu":
+        return None
+    user, nice, system, _idle, _waiting, hard, soft, stolen = map(int, words[1:9])
+    return user + nice + system + hard + soft + stolen
+
+
+class OtherLoad:
+    """How busy other processes (and other guests) keep the machine from now on."""
+
+    def __init__(self) -> None:
+        self._started = time.perf_counter()
+        self._before = self._others()
+
+    @staticmethod
+    def _others() -> float | None:
+        try:
+            ticks = busy_ticks(Path("/proc/stat").read_text(encoding="ascii"))
+        except OSError:
+            return None
+        times = os.times()
+        ours = times.user + times.system + times.children_user + times.children_system
+        return None if ticks is None else ticks / os.sysconf("SC_CLK_TCK") - ours
+
+    @property
+    def use(self) -> float | None:
+        """Their CPU time over wall time and all cores, None where the system does not say."""
+        now = self._others()
+        if now is None or self._before is None:
+            return None
+        seconds = time.perf_counter() - self._started
+        return max(now - self._before, 0.0) / seconds / (os.cpu_count() or 1)
 
 
 def interleaved(

@@ -1,7 +1,7 @@
 """Reading: every frame, its own time, and the same frames wherever reading starts."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
@@ -9,6 +9,8 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
+from av.container import InputContainer
+from av.video.stream import VideoStream
 from clips import (
     damage_packets,
     drop_packets,
@@ -18,7 +20,8 @@ from clips import (
     write_clip,
 )
 
-from upreel.errors import InputError, OptionError
+from upreel.errors import DamagedError, InputError, OptionError
+from upreel.video import decode
 from upreel.video.frame import Frame
 from upreel.video.info import SourceInfo, Timeline
 from upreel.video.notice import Notice
@@ -29,6 +32,7 @@ from upreel.video.scan import scan
 GOP = {"g": "5", "bf": "2", "keyint_min": "1", "sc_threshold": "0"}
 OPEN_GOP = {"x264-params": "open-gop=1:keyint=5:min-keyint=1:bframes=2:scenecut=0"}
 OPEN_HEVC = {"x265-params": "open-gop=1:keyint=5:min-keyint=1:bframes=2"}
+REFRESH = {"x264-params": "intra-refresh=1:keyint=6:bframes=0"}  # no whole picture but the first
 SOURCES = [
     ("a.mp4", "libx264", GOP),
     ("a.mkv", "libx264", GOP),
@@ -38,6 +42,8 @@ SOURCES = [
     ("open.mp4", "libx264", OPEN_GOP),
     ("open.mkv", "libx264", OPEN_GOP),
     ("open.ts", "libx264", OPEN_GOP),
+    ("refresh.ts", "libx264", REFRESH),
+    ("refresh.mkv", "libx264", REFRESH),
     ("hevc.mp4", "libx265", OPEN_HEVC),
     ("hevc.ts", "libx265", OPEN_HEVC),
     ("a.mpg", "mpeg2video", {"g": "5", "bf": "2"}),
@@ -263,6 +269,7 @@ def test_a_stream_that_starts_within_a_group_keeps_its_frames(tmp_path: Path) ->
     reading = read(info, timeline)
 
     assert len(reading.frames) == len(timeline.pts) == 13
+    assert {n.kind for n in reading.notices} == {"damaged"}  # what there is of them is shown
     assert reading.frames[0].damaged
     assert not reading.frames[-1].damaged
     assert reading.numbers[-10:] == list(range(5, 15))
@@ -369,20 +376,33 @@ def test_without_a_timeline_frames_are_counted(tmp_path: Path) -> None:
     assert [(f.index, f.pts) for f in frames] == [(n, 1000 + 40 * n) for n in range(5)]
 
 
-def test_a_file_that_seeking_misleads_is_read_from_the_start(tmp_path: Path) -> None:
-    """Two streams in a row: the clock jumps back, so a seek lands nowhere known."""
+def test_a_seek_that_lands_too_late_is_noticed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     info, timeline = source(write_clip(tmp_path / "a.ts", count=COUNT, options=GOP))
-    moved = Timeline(
-        pts=timeline.pts + np.arange(COUNT) // 12,  # the plan disagrees from frame 12 on
-        keyframes=timeline.keyframes,
-        time_base=timeline.time_base,
-        last_duration=timeline.last_duration,
-        exact=True,
-    )
+    whole = read(info, timeline)
+    landed: list[int] = []
 
-    reading = read(info, moved, 16, 17)
+    def late(container: InputContainer, stream: VideoStream, *_: object) -> int:
+        landed.append(15)
+        container.seek(int(timeline.pts[15]), stream=stream)
+        return 5
 
-    assert "reread" in [n.kind for n in reading.notices] or reading.frames[0].damaged
+    monkeypatch.setattr(decode, "_seek", late)
+
+    part = read(info, timeline, 11, 14)
+
+    assert landed == [15]
+    assert_same_frames(part.frames, whole.frames[11:14])
+    assert [n.kind for n in part.notices] == ["reread"]
+
+
+def test_a_plan_of_another_file_is_noticed(tmp_path: Path) -> None:
+    info, timeline = source(write_clip(tmp_path / "a.ts", count=COUNT, options=GOP))
+    moved = replace(timeline, pts=timeline.pts + 1)
+
+    with pytest.raises(DamagedError, match="none of frames 16 to 17"):
+        read(info, moved, 16, 17)
 
 
 @pytest.mark.parametrize(("first", "stop"), [(-1, 3), (0, 9), (5, 4), (9, None)])

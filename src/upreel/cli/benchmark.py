@@ -74,7 +74,9 @@ def benchmark(
             network_only=network_only,
             memory_lengths=_lengths(lengths) if memory else (),
         )
-        with Progress(console=Console(stderr=True), transient=True, disable=as_json) as progress:
+        console = Console(stderr=True)
+        hidden = as_json or not console.is_terminal
+        with Progress(console=console, transient=True, disable=hidden) as progress:
             task = progress.add_task("", total=None)
             result = run(
                 job,

@@ -72,7 +72,9 @@ def evaluate(
                 device=device, precision=precision, threads=threads, weights=weights
             ),
         )
-        with Progress(console=Console(stderr=True), transient=True, disable=as_json) as progress:
+        console = Console(stderr=True)
+        hidden = as_json or not console.is_terminal
+        with Progress(console=console, transient=True, disable=hidden) as progress:
             task = progress.add_task("", total=None)
             result = run(
                 job,

@@ -47,8 +47,6 @@ def test_uneven_times_are_exact_where_the_container_is(tmp_path: Path) -> None:
 
 def test_three_hours_of_film_are_exact_to_the_tick() -> None:
     count = 3 * 3600 * 24
-    step = 1 / NTSC_FILM  # 1001/24000 s
-    times = [n * step for n in range(count)]
     # As an encoder with two B-frames in a row stores them: I B B P becomes I P B B.
     packets: list[PacketTime] = []
     for n in range(0, count, 3):
@@ -61,8 +59,7 @@ def test_three_hours_of_film_are_exact_to_the_tick() -> None:
 
     assert timeline.exact
     assert len(timeline.pts) == count
-    assert all(int(pts) * timeline.time_base == time
-               for pts, time in zip(timeline.pts, times, strict=True))  # fmt: skip
+    assert timeline.pts.tolist() == list(range(0, 1001 * count, 1001))
     assert timeline.keyframes.tolist() == list(range(0, count, 240))
 
 
@@ -72,9 +69,10 @@ def test_three_hours_without_any_times_are_counted_without_drift() -> None:
         [PacketTime(None, None)] * count, time_base=Fraction(1, 90_000), rate=NTSC_FILM
     )
 
-    exact = [Fraction(n) / NTSC_FILM * 90_000 for n in range(count)]
+    # Frame n is due at n * 90000 * 1001 / 24000 ticks: compared in whole numbers.
+    late = 24_000 * timeline.pts - np.arange(count, dtype=np.int64) * 90_000 * 1001
     assert not timeline.exact
-    assert max(abs(int(p) - e) for p, e in zip(timeline.pts, exact, strict=True)) <= Fraction(1, 2)
+    assert int(np.abs(late).max()) * 2 <= 24_000  # half a tick, after three hours too
     assert (np.diff(timeline.pts) > 0).all()
 
 

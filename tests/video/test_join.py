@@ -8,7 +8,7 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
-from clips import Attachment, AudioTrack, SubtitleTrack, write_clip
+from clips import Attachment, AudioTrack, SubtitleTrack, write_clip, write_sequence
 from doubling import double, film_times, settings_for, write_parts
 
 from upreel.errors import DiskFullError, OutputError
@@ -190,6 +190,23 @@ def test_times_of_three_hours_are_exact(tmp_path: Path) -> None:
     double(source, tmp_path / "out.mp4", preset="veryfast")
 
     assert film_times(tmp_path / "out.mp4") == times
+
+
+def test_pictures_become_a_film(tmp_path: Path) -> None:
+    source = write_sequence(tmp_path / "shots", count=5)
+
+    double(source, tmp_path / "out.mp4")
+
+    assert faults(source, tmp_path / "out.mp4") == []
+
+
+@pytest.mark.parametrize(("source_ending", "ending"), [(".avi", ".mp4"), (".mkv", ".mov")])
+def test_plain_samples_of_sound_are_kept(tmp_path: Path, source_ending: str, ending: str) -> None:
+    source = write_clip(tmp_path / f"in{source_ending}", audio=[AudioTrack(codec="pcm_s16le")])
+
+    double(source, tmp_path / f"out{ending}")
+
+    assert faults(source, tmp_path / f"out{ending}") == []
 
 
 @pytest.mark.parametrize("count", [1, 2])

@@ -23,6 +23,7 @@ from upreel.video.read import read_frames
 from upreel.video.write import ImageWriter, PartWriter, StreamWriter, part_suffix
 
 TICK = Fraction(1, 90_000)
+BFRAMES = {"x264": {"bf": "16"}, "x265": {"x265-params": "bframes=8:rc-lookahead=20"}}
 
 
 def settings(encoder: str = "ffv1", pix_fmt: str = "yuv420p", **more: object) -> EncoderSettings:
@@ -61,6 +62,21 @@ def test_part_keeps_every_tick(tmp_path: Path, encoder: str, count: int) -> None
     with av.open(str(part)) as container:
         read = [f.pts * f.time_base for f in container.decode(video=0)]
     assert read == [(start + n * 3003) * TICK for n in range(count)]
+
+
+@pytest.mark.parametrize("encoder", ["x264", "x265", "ffv1"])
+@pytest.mark.parametrize("count", [1, 3, 9])
+@pytest.mark.parametrize("start", [0, 1, 2])
+def test_part_in_a_coarse_clock_begins_where_it_should(
+    tmp_path: Path, encoder: str, count: int, start: int
+) -> None:
+    coarse = settings(encoder, time_base=Fraction(1, 25), options=BFRAMES.get(encoder, {}))
+
+    write_part(tmp_path / "0000.mp4", coarse, frames(count, start=start * 3600))
+
+    with av.open(str(tmp_path / "0000.mp4")) as container:
+        read = [f.pts * f.time_base * 25 for f in container.decode(video=0)]
+    assert read == [start + n for n in range(count)]
 
 
 @pytest.mark.parametrize(

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Literal
 
 import av
+from av.audio.stream import AudioStream
 from av.container import InputContainer, OutputContainer
 from av.stream import Disposition, Stream
 from av.video.stream import VideoStream
@@ -171,7 +172,16 @@ def add_copy(output: OutputContainer, stream: Stream) -> Stream:
         rate = stream.average_rate
         if rate:
             copied.codec_context.framerate = rate
+    if isinstance(copied, AudioStream) and copied.codec_context.name.startswith("pcm"):
+        # MP4 wants to know which speakers; AVI and WAV only count them.
+        usual = _USUAL_LAYOUTS.get(copied.codec_context.layout.name)
+        if usual is not None:
+            copied.codec_context.layout = usual
     return copied
+
+
+_USUAL_LAYOUTS = {"1 channels": "mono", "2 channels": "stereo", "6 channels": "5.1",
+                  "8 channels": "7.1"}  # fmt: skip
 
 
 def _describe(stream: StreamInfo) -> str:
@@ -210,6 +220,8 @@ def container_losses(
         tags = set[str]()
     if tags:
         losses.append(f"{container} does not hold these tags: {', '.join(sorted(tags))}")
+    if kind.family == "ts" and any(s.disposition for s in info.streams):
+        losses.append(f"{container} holds no marks of streams as default, forced and the like")
     if info.rotation and kind.family == "ts":
         losses.append(f"{container} holds no rotation: {info.rotation} degrees are lost")
     losses += _colour_losses(info, kind, settings)

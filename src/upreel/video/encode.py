@@ -32,8 +32,9 @@ def ticks(pts: int, source: Fraction, target: Fraction) -> int:
     return round(pts * source / target)
 
 
-_REORDER = 16
-"""More places than H.264 and H.265 may move a picture by."""
+_REORDER = 2
+"""Places that x264 and x265 move a picture by at most, however many B-frames: their pyramid has
+two levels. FFmpeg's reader loses the start of a short MP4 file with a much larger delay."""
 
 
 class DueTimes:

@@ -37,7 +37,7 @@ from upreel.video.encode import add_encoder, ticks
 from upreel.video.encoders import EncoderSettings
 from upreel.video.info import SourceInfo, Timeline
 from upreel.video.mux import Copies, Cut
-from upreel.video.order import decoding_times, reorder_delay, scale_of_movie
+from upreel.video.order import decoding_times, fine_clock, reorder_delay, scale_of_movie
 
 if TYPE_CHECKING:
     from av.container.core import Chapter
@@ -130,6 +130,9 @@ def join(
         file.discard()
         file.check()
         raise output_error(error, output) from error
+    except av.FFmpegError as error:
+        file.discard()
+        raise OutputError(f"cannot write {output}: its muxer says {error.strerror!r}") from error
     except BaseException:
         file.discard()
         raise
@@ -250,7 +253,7 @@ def _muxer_options(
         options["mpegts_copyts"] = "1"
     if kind.family != "iso":
         return options
-    options["video_track_timescale"] = str(settings.time_base.denominator)
+    options["video_track_timescale"] = str(fine_clock(settings.time_base.denominator))
     late = [(int(times.pts[0]) * times.base, settings.time_base.denominator)]
     late += [
         (s.start * s.time_base, s.time_base.denominator)

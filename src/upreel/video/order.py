@@ -9,7 +9,7 @@ from math import lcm
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["decoding_times", "reorder_delay", "scale_of_movie"]
+__all__ = ["decoding_times", "fine_clock", "reorder_delay", "scale_of_movie"]
 
 Ticks = npt.NDArray[np.int64]
 
@@ -66,6 +66,20 @@ def decoding_times(shown: Ticks, delay: int) -> Ticks:
         head = shown - shown[-1] - step
     due[:delay] = shown[0] + head
     return due
+
+
+def fine_clock(denominator: int) -> int:
+    """Ticks a second of an MP4 track: the stream's own, doubled up to 10000 at least.
+
+    This is what FFmpeg does on its own for exact times, and what players are used to.
+
+    Example:
+        >>> fine_clock(25), fine_clock(30000)
+        (12800, 30000)
+    """
+    while denominator < 10_000:
+        denominator *= 2
+    return denominator
 
 
 def scale_of_movie(denominators: tuple[int, ...], limit: int = 2**31 - 1) -> tuple[int, bool]:

@@ -18,6 +18,7 @@ from upreel.video.aside import AsideFile, output_error
 from upreel.video.encode import DueTimes, add_encoder, encodable
 from upreel.video.encoders import EncoderSettings
 from upreel.video.frame import Frame
+from upreel.video.order import fine_clock
 from upreel.video.stills import ImageWriter
 from upreel.video.stream import StreamWriter
 
@@ -61,7 +62,7 @@ class PartWriter:
 
     def __enter__(self) -> Self:
         self._file = AsideFile(self._path)
-        clock = str(self._settings.time_base.denominator)
+        clock = str(fine_clock(self._settings.time_base.denominator))
         try:
             self._container = av.open(
                 self._file,

@@ -192,6 +192,18 @@ def test_times_of_three_hours_are_exact(tmp_path: Path) -> None:
     assert film_times(tmp_path / "out.mp4") == times
 
 
+def test_a_start_between_milliseconds_is_exact(tmp_path: Path) -> None:
+    times = [Fraction(1001 * n, 30_000) for n in range(1, 6)]
+    source = write_clip(
+        tmp_path / "in.mp4", times=times, muxer_options={"movie_timescale": "30000"}
+    )
+    assert film_times(source) == times
+
+    double(source, tmp_path / "out.mp4")
+
+    assert film_times(tmp_path / "out.mp4") == times
+
+
 def test_pictures_become_a_film(tmp_path: Path) -> None:
     source = write_sequence(tmp_path / "shots", count=5)
 

@@ -1,0 +1,108 @@
+"""`upreel train`: a recipe and folders in, a resumable run out. Needs the `train` extra."""
+
+import importlib.util
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from upreel.cli.errors import exit_with_message
+from upreel.errors import BackendUnavailableError, OptionError
+
+if TYPE_CHECKING:
+    from upreel.training.config import TrainConfig
+    from upreel.training.trainer import Progress
+
+Recipe = Annotated[str, typer.Argument(help="FILE.py:FUNCTION, such as recipes/fast.py:fast_x2.")]
+Data = Annotated[
+    list[Path] | None,
+    typer.Option("--data", help="Folder of videos and pictures; repeatable. Default: drawn clips."),
+]
+Out = Annotated[Path, typer.Option("--out", help="Folder for the checkpoint and TensorBoard.")]
+Resume = Annotated[bool, typer.Option("--resume", help="Go on from the checkpoint in --out.")]
+Start = Annotated[
+    Path | None,
+    typer.Option("--start", help="Checkpoint of another run to take fitting weights from."),
+]
+Minutes = Annotated[
+    float | None, typer.Option(min=0, help="Stop after so long; --resume goes on from there.")
+]
+Steps = Annotated[int | None, typer.Option(min=1, help="Optimiser steps instead of the recipe's.")]
+Device = Annotated[str, typer.Option("-d", "--device", help="cpu or cuda.")]
+
+
+def train(
+    recipe: Recipe,
+    data: Data = None,
+    out: Out = Path("runs"),
+    resume: Resume = False,
+    start: Start = None,
+    minutes: Minutes = None,
+    steps: Steps = None,
+    device: Device = "cpu",
+) -> None:
+    """Train the network that RECIPE describes; Ctrl-C and a kill lose at most one interval."""
+    with exit_with_message():
+        if importlib.util.find_spec("torch") is None:
+            raise BackendUnavailableError("training needs PyTorch: pip install 'upreel[train]'")
+        from upreel.datasets.clips import drawn_clips, load_clips
+        from upreel.training.trainer import train as run
+
+        config = _load_recipe(recipe)
+        if steps is not None:
+            config = replace(config, steps=steps)
+        clips = load_clips(data) if data else drawn_clips(8)
+        checkpoint = run(
+            config,
+            clips,
+            out,
+            resume=resume,
+            start=start,
+            minutes=minutes,
+            device=device,
+            on_progress=_print,
+        )
+        typer.echo(f"{checkpoint}: upreel export {checkpoint} makes a card of it")
+
+
+def _load_recipe(recipe: str) -> "TrainConfig":
+    """The config that a recipe's function returns."""
+    from upreel.training.config import TrainConfig
+
+    file, _, function = recipe.partition(":")
+    path = Path(file)
+    if not function or not path.is_file():
+        raise OptionError(f"a recipe is FILE.py:FUNCTION with a file that is there, got {recipe!r}")
+    spec = importlib.util.spec_from_file_location(f"recipe_{path.stem}", path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module
+    spec.loader.exec_module(module)
+    known = sorted(
+        name
+        for name, value in vars(module).items()
+        if callable(value) and getattr(value, "__module__", "") == spec.name
+    )
+    if function not in known:
+        raise OptionError(f"no recipe {function!r} in {file}; there are: {', '.join(known)}")
+    config = vars(module)[function]()
+    assert isinstance(config, TrainConfig)
+    return config
+
+
+def _print(progress: "Progress") -> None:
+    """One line for people, and for a log file."""
+    line = (
+        f"step {progress.step}/{progress.steps}  loss {progress.loss:.5f}  "
+        f"{progress.patches_per_second:.0f} patches/s"
+    )
+    if progress.scores and progress.baseline:
+        gains = "  ".join(
+            f"{source} {psnr:.2f} ({psnr - progress.baseline[source]:+.2f})"
+            for source, psnr in progress.scores.items()
+        )
+        line += f"  Y-PSNR (over bicubic): {gains}"
+    typer.echo(line)

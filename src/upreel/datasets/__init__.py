@@ -1,0 +1,1 @@
+"""Training data: clips decoded once into memory, degraded, and cut into patches."""

@@ -1,0 +1,134 @@
+"""Degraded clips and the training patches cut from them.
+
+Which patches a step sees is a pure function of (seed, step): an interrupted run goes on with the
+same data, and nothing of the order has to be stored.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from upreel.datasets.clips import Clip
+from upreel.degradation.degrade import Degradation, degrade
+
+__all__ = ["Batch", "Pair", "draw_batch", "make_pairs"]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Pair:
+    """A clip and its low-resolution form.
+
+    Attributes:
+        high: high resolution.
+        low: low resolution, the same frames.
+    """
+
+    high: Clip
+    low: Clip
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Batch:
+    """Patches, 8-bit code values.
+
+    Attributes:
+        low_luma: (B, T, h, w), the current frame first, then the previous one.
+        low_chroma: (B, T, 2, h/2, w/2).
+        high_luma: (B, s h, s w), the current frame.
+        high_chroma: (B, 2, s h/2, s w/2).
+        chroma_weight: (B,), 0 where a mirrored patch has its chroma on the wrong side of luma.
+    """
+
+    low_luma: npt.NDArray[np.uint8]
+    low_chroma: npt.NDArray[np.uint8]
+    high_luma: npt.NDArray[np.uint8]
+    high_chroma: npt.NDArray[np.uint8]
+    chroma_weight: npt.NDArray[np.float32]
+
+
+def make_pairs(
+    clips: Sequence[Clip], scale: int, degradation: Degradation, *, variants: int, seed: int
+) -> list[Pair]:
+    """Degrade every clip in `variants` ways that the seed, the clip and the variant decide."""
+    pairs: list[Pair] = []
+    for number, clip in enumerate(clips):
+        for variant in range(variants):
+            random = np.random.default_rng([seed, number, variant])
+            drawn = degradation.draw(random)
+            luma, chroma = degrade(clip.luma, clip.chroma, scale, drawn)
+            pairs.append(Pair(high=clip, low=Clip(name=clip.name, luma=luma, chroma=chroma)))
+    return pairs
+
+
+def draw_batch(
+    pairs: Sequence[Pair], *, scale: int, frames: int, size: int, patch: int, seed: int, step: int
+) -> Batch:
+    """Cut the patches of one step.
+
+    Each is mirrored, turned upside down, transposed or run backwards at random. Chroma is sited
+    left of luma, so that mirrored and transposed patches teach luma only.
+
+    Args:
+        pairs: material; a pair is drawn in proportion to its pixels in all frames, to the power
+            of one half, so that long clips do not drown single pictures.
+        scale: high over low resolution.
+        frames: 1 or 2 frames of low resolution.
+        size: patches.
+        patch: low-resolution luma rows and columns, even.
+        seed: of the run.
+        step: of the run.
+    """
+    random = np.random.default_rng([seed, step])
+    weights = np.sqrt([float(pair.low.luma.size) for pair in pairs])
+    chosen = random.choice(len(pairs), size=size, p=weights / weights.sum())
+    low_luma = np.empty((size, frames, patch, patch), np.uint8)
+    low_chroma = np.empty((size, frames, 2, patch // 2, patch // 2), np.uint8)
+    high_luma = np.empty((size, scale * patch, scale * patch), np.uint8)
+    high_chroma = np.empty((size, 2, scale * patch // 2, scale * patch // 2), np.uint8)
+    chroma_weight = np.empty(size, np.float32)
+    for b in range(size):
+        pair = pairs[int(chosen[b])]
+        num_frames, height, width = pair.low.luma.shape
+        if height < patch or width < patch:
+            raise ValueError(
+                f"{pair.low.name} is {width}x{height}, smaller than a patch of {patch}"
+            )
+        t = int(random.integers(num_frames))
+        backwards, mirror, flip, transpose = random.random(4) < 0.5
+        other = min(max(t + (1 if backwards else -1), 0), num_frames - 1)
+        times = [t, other][:frames]
+        y = 2 * int(random.integers((height - patch) // 2 + 1))
+        x = 2 * int(random.integers((width - patch) // 2 + 1))
+        chroma_weight[b] = not (mirror or transpose)
+
+        def cut(
+            plane: npt.NDArray[np.uint8],
+            unit: float,
+            *,
+            y: int = y,
+            x: int = x,
+            mirror: bool = bool(mirror),
+            flip: bool = bool(flip),
+            transpose: bool = bool(transpose),
+        ) -> npt.NDArray[np.uint8]:
+            """The patch in a plane that has `unit` samples for one low-resolution luma sample."""
+            top, left, side = int(y * unit), int(x * unit), int(patch * unit)
+            part = plane[..., top : top + side, left : left + side]
+            part = part[..., :, ::-1] if mirror else part
+            part = part[..., ::-1, :] if flip else part
+            return np.swapaxes(part, -1, -2) if transpose else part
+
+        for k, time in enumerate(times):
+            low_luma[b, k] = cut(pair.low.luma[time], 1)
+            low_chroma[b, k] = cut(pair.low.chroma[time], 0.5)
+        high_luma[b] = cut(pair.high.luma[t], scale)
+        high_chroma[b] = cut(pair.high.chroma[t], scale / 2)
+    return Batch(
+        low_luma=low_luma,
+        low_chroma=low_chroma,
+        high_luma=high_luma,
+        high_chroma=high_chroma,
+        chroma_weight=chroma_weight,
+    )

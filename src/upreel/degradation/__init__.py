@@ -1,0 +1,1 @@
+"""How good video becomes poor: resampling, blur, noise, compression; seeded and serialisable."""

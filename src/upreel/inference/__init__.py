@@ -1,0 +1,17 @@
+"""Running networks: engines behind one protocol, planes in and planes out."""
+
+from upreel.inference.engine import DeviceInfo as DeviceInfo
+from upreel.inference.engine import EngineReport as EngineReport
+from upreel.inference.engine import Session as Session
+from upreel.inference.selection import available_devices as available_devices
+from upreel.inference.selection import open_session as open_session
+from upreel.inference.upscaler import PlaneUpscaler as PlaneUpscaler
+
+__all__ = [
+    "DeviceInfo",
+    "EngineReport",
+    "PlaneUpscaler",
+    "Session",
+    "available_devices",
+    "open_session",
+]

@@ -1,0 +1,131 @@
+"""What every engine gives: sessions that take and return code values, channels last.
+
+Batches  uint8 (8 bits) or uint16 (more) of shape (B, H, W, C): the packed grid with its margins,
+         and the C channels of `upreel.networks.planes`. Engines scale by 2^bits - 1, round and
+         clip themselves.
+State    opaque to callers: what a session returned for the frame before, or None.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from upreel.zoo import ModelCard
+
+__all__ = ["Batch", "DeviceInfo", "EngineReport", "OpenSession", "Session", "SessionRequest"]
+
+Batch = npt.NDArray[np.uint8] | npt.NDArray[np.uint16]
+
+
+@dataclass(frozen=True, kw_only=True)
+class DeviceInfo:
+    """A device that networks can run on here.
+
+    Attributes:
+        device: what ``--device`` takes.
+        engine: package that runs it.
+        name: of the hardware, as the engine says.
+        precisions: that it offers, the default first.
+        reason: why the default precision is what it is.
+    """
+
+    device: str
+    engine: str
+    name: str
+    precisions: tuple[str, ...]
+    reason: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class EngineReport:
+    """What runs, and why: shown in every summary.
+
+    Attributes:
+        engine: package and version.
+        device: as in `DeviceInfo`.
+        name: of the hardware.
+        precision: arithmetic of the convolutions.
+        threads: of the engine; 0 where it has no such notion.
+        reason: why this device and precision.
+    """
+
+    engine: str
+    device: str
+    name: str
+    precision: str
+    threads: int
+    reason: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class SessionRequest:
+    """All that an engine needs to open a session.
+
+    Attributes:
+        card: the model.
+        height: rows of the packed grid, margins counted.
+        width: columns of it.
+        bits: significant bits of the code values, 8 to 16.
+        batch: B.
+        precision: one of the device's, not "auto".
+        device: one of `available_devices()`.
+        threads: 0 for all that this process may use.
+    """
+
+    card: ModelCard
+    height: int
+    width: int
+    bits: int = 8
+    batch: int = 1
+    precision: str
+    device: str
+    threads: int = 0
+
+    @property
+    def max_value(self) -> int:
+        """The largest code value."""
+        return (1 << self.bits) - 1
+
+    @property
+    def in_channels(self) -> int:
+        """Channels of a batch: six a frame of the window."""
+        return 6 * (1 + sum(self.card.window))
+
+
+class Session(Protocol):
+    """A network compiled for one shape."""
+
+    @property
+    def depth(self) -> int:
+        """How many batches may be submitted before one must be waited for."""
+        ...
+
+    def submit(self, batch: Batch, state: object = None) -> None:
+        """Start on a batch; it must not change before `wait` returned for it.
+
+        Raises:
+            MemoryError: the engine ran out of memory.
+        """
+        ...
+
+    def wait(self) -> tuple[Batch, object]:
+        """The oldest submitted batch's answer (B, H, W, 6 s^2) and state, valid until `submit`.
+
+        Raises:
+            MemoryError: the engine ran out of memory.
+        """
+        ...
+
+    def run(self, batch: Batch, state: object = None) -> tuple[Batch, object]:
+        """`submit` and `wait` in one."""
+        ...
+
+    def describe(self) -> EngineReport:
+        """What runs, and why."""
+        ...
+
+
+OpenSession = Callable[[SessionRequest], Session]

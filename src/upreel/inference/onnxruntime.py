@@ -1,0 +1,117 @@
+"""ONNX Runtime: one ONNX file on CUDA, TensorRT, DirectML, CoreML, and on the CPU as a check."""
+
+# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false
+# pyright: reportUnknownArgumentType=false
+
+import os
+from collections import deque
+from typing import cast
+
+import numpy as np
+import onnxruntime as ort
+
+from upreel.errors import BackendUnavailableError
+from upreel.inference.engine import Batch, DeviceInfo, EngineReport, SessionRequest
+
+__all__ = ["OnnxRuntimeSession", "devices"]
+
+_PROVIDERS = {
+    "tensorrt": ("TensorrtExecutionProvider", ("f16", "f32")),
+    "cuda": ("CUDAExecutionProvider", ("f32",)),
+    "directml": ("DmlExecutionProvider", ("f32",)),
+    "coreml": ("CoreMLExecutionProvider", ("f32",)),
+    "ort-cpu": ("CPUExecutionProvider", ("f32",)),
+}
+
+
+def devices() -> tuple[DeviceInfo, ...]:
+    """The devices that the installed ONNX Runtime was built for."""
+    available = set(ort.get_available_providers())
+    return tuple(
+        DeviceInfo(
+            device=device,
+            engine="onnxruntime",
+            name=provider.removesuffix("ExecutionProvider"),
+            precisions=precisions,
+            reason="the only precision of the stored network here"
+            if len(precisions) == 1
+            else "tensor cores are fastest in f16",
+        )
+        for device, (provider, precisions) in _PROVIDERS.items()
+        if provider in available
+    )
+
+
+class OnnxRuntimeSession:
+    """A network on an ONNX Runtime provider.
+
+    Args:
+        request: shape, precision and device.
+
+    Raises:
+        BackendUnavailableError: the provider is not there, or fell back to the CPU.
+    """
+
+    def __init__(self, request: SessionRequest) -> None:
+        self._request = request
+        info = next((d for d in devices() if d.device == request.device), None)
+        if info is None or request.precision not in info.precisions:
+            raise BackendUnavailableError(
+                f"ONNX Runtime has no {request.precision} on {request.device} here; there are: "
+                + ", ".join(f"{d.device} ({'/'.join(d.precisions)})" for d in devices())
+            )
+        self._info = info
+        self._threads = request.threads or len(os.sched_getaffinity(0))
+        provider = _PROVIDERS[request.device][0]
+        options = ort.SessionOptions()
+        options.intra_op_num_threads = self._threads
+        options.log_severity_level = 3
+        settings = {"trt_fp16_enable": "1"} if request.precision == "f16" else {}
+        self._session = ort.InferenceSession(
+            request.card.verified_onnx(), options, providers=[(provider, settings)]
+        )
+        if provider not in self._session.get_providers():
+            raise BackendUnavailableError(
+                f"ONNX Runtime cannot start {provider} on this machine: is its driver installed?"
+            )
+        self._input = self._session.get_inputs()[0].name
+        self._answers: deque[Batch] = deque()
+
+    @property
+    def depth(self) -> int:
+        """How many batches may be submitted before one must be waited for."""
+        return 1
+
+    def submit(self, batch: Batch, state: object = None) -> None:
+        """Run a batch; see `upreel.inference.engine.Session`."""
+        limit = np.float32(self._request.max_value)
+        values = np.ascontiguousarray(batch.transpose(0, 3, 1, 2), np.float32) / limit
+        try:
+            (answer,) = self._session.run(None, {self._input: values})
+        except RuntimeError as error:
+            if "allocat" in str(error).lower() or "memory" in str(error).lower():
+                raise MemoryError(str(error)) from error
+            raise
+        levels = np.clip(np.asarray(answer) * limit + np.float32(0.5), 0, limit + np.float32(0.5))
+        answer = np.ascontiguousarray(levels.transpose(0, 2, 3, 1), batch.dtype)
+        self._answers.append(cast("Batch", answer))
+
+    def wait(self) -> tuple[Batch, object]:
+        """The oldest batch's answer; see `upreel.inference.engine.Session`."""
+        return self._answers.popleft(), None
+
+    def run(self, batch: Batch, state: object = None) -> tuple[Batch, object]:
+        """`submit` and `wait` in one."""
+        self.submit(batch, state)
+        return self.wait()
+
+    def describe(self) -> EngineReport:
+        """What runs, and why."""
+        return EngineReport(
+            engine=f"onnxruntime {ort.__version__}",
+            device=self._request.device,
+            name=self._info.name,
+            precision=self._request.precision,
+            threads=self._threads,
+            reason=self._info.reason,
+        )

@@ -1,0 +1,100 @@
+"""Planes to packed batches and answers back to planes: NumPy copies, no arithmetic.
+
+Layouts are those of `upreel.networks.planes`, channels last: a packed position holds the 2x2
+block of luma and its Cb and Cr, an answer position 2s x 2s of luma, then s x s of Cb and of Cr.
+Rows of a block lie side by side in the channels, so whole rows are moved as one wide item each.
+"""
+
+from typing import cast
+
+import numpy as np
+import numpy.typing as npt
+
+from upreel.inference.engine import Batch
+from upreel.video.frame import Plane
+
+__all__ = ["pack_frame", "pad_margins", "unpack_answer"]
+
+
+def pack_frame(
+    batch: Batch, luma: Plane, chroma: tuple[Plane, Plane], frame: int, margin: int
+) -> None:
+    """Write one frame into a batch's interior; the margins are left to `pad_margins`.
+
+    Args:
+        batch: (H + 2 margin, W + 2 margin, 6 T), the type of the planes.
+        luma: up to (2H, 2W): what is missing at the bottom and right repeats the last sample.
+        chroma: Cb and Cr, up to (H, W), likewise.
+        frame: which of the T frames.
+        margin: packed positions around the interior.
+    """
+    height, width = batch.shape[0] - 2 * margin, batch.shape[1] - 2 * margin
+    rows, columns = luma.shape
+    interior = batch[margin : margin + height, margin : margin + width]
+    if (rows, columns) != (2 * height, 2 * width) or luma.strides[1] != luma.itemsize:
+        missing = ((0, 2 * height - rows), (0, 2 * width - columns))
+        luma = cast("Plane", np.pad(luma, missing, mode="edge"))
+    pair = np.dtype((np.void, 2 * luma.itemsize))
+    blocks = luma.view(pair).reshape(height, 2, width)
+    interior.view(pair)[..., 3 * frame : 3 * frame + 2] = blocks.transpose(0, 2, 1)
+    for k, plane in enumerate(chroma):
+        target = interior[..., 6 * frame + 4 + k]
+        v, u = plane.shape
+        target[:v, :u] = plane
+        target[v:, :u] = target[v - 1 : v, :u]
+        target[:, u:] = target[:, u - 1 : u]
+
+
+def pad_margins(batch: Batch, margin: int) -> None:
+    """Repeat the border samples of the interior outwards, in place."""
+    if margin == 0:
+        return
+    blocks = batch.reshape(*batch.shape[:2], -1, 6)  # (H, W, T, 6)
+    inside = slice(margin, -margin)
+    for edge, outside, kept in (
+        (margin, slice(None, margin), [0, 0, 2, 2, 4, 5]),
+        (-margin - 1, slice(-margin, None), [1, 1, 3, 3, 4, 5]),
+    ):
+        blocks[inside, outside] = blocks[inside, edge, :, :][..., kept][:, None]
+    for edge, outside, kept in (
+        (margin, slice(None, margin), [0, 1, 0, 1, 4, 5]),
+        (-margin - 1, slice(-margin, None), [2, 3, 2, 3, 4, 5]),
+    ):
+        blocks[outside] = blocks[edge][..., kept][None]
+
+
+def unpack_answer(
+    answer: Batch, scale: int, luma: Plane, chroma: tuple[Plane, Plane] | None
+) -> None:
+    """Copy an answer into planes, cutting what lies beyond them.
+
+    Args:
+        answer: (H, W, 6 s^2), margins already cut.
+        scale: s.
+        luma: filled, at most (2s H, 2s W).
+        chroma: filled, at most (s H, s W) each; None where chroma comes from elsewhere.
+    """
+    _shuffle(answer, 0, 2 * scale, luma)
+    if chroma is not None:
+        _shuffle(answer, 4 * scale, scale, chroma[0])
+        _shuffle(answer, 5 * scale, scale, chroma[1])
+
+
+def _shuffle(answer: Batch, first: int, block: int, plane: Plane) -> None:
+    """Channels ``first * block`` on, as block x block samples a position, into a plane."""
+    height, width = answer.shape[:2]
+    item = np.dtype((np.void, block * answer.itemsize))
+    rows = answer.view(item)[..., first : first + block].transpose(0, 2, 1)
+    target: npt.NDArray[np.void]
+    if plane.shape == (height * block, width * block) and plane.strides[1] == plane.itemsize:
+        target = plane.view(item)
+        # A plane may be a part of a larger one (a tile): split its rows without a copy.
+        pitch = plane.strides[0]
+        target = np.lib.stride_tricks.as_strided(
+            target, rows.shape, (block * pitch, pitch, item.itemsize)
+        )
+        target[...] = rows
+    else:
+        whole = np.ascontiguousarray(rows).view(answer.dtype)
+        whole = cast("Plane", whole.reshape(height * block, width * block))
+        plane[...] = whole[: plane.shape[0], : plane.shape[1]]

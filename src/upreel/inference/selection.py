@@ -1,0 +1,90 @@
+"""Which engine runs a model: what was asked for, or the best that is there.
+
+Never a silent substitute: what was asked for and is not there is an error.
+"""
+
+from importlib.util import find_spec
+
+from upreel.errors import BackendUnavailableError
+from upreel.inference.engine import DeviceInfo, OpenSession, Session, SessionRequest
+from upreel.zoo import ModelCard
+
+__all__ = ["available_devices", "open_session"]
+
+_AUTOMATIC = ("cuda", "cpu")  # the first of these that is there; the rest must be asked for
+
+
+def available_devices() -> tuple[DeviceInfo, ...]:
+    """Every device that an installed engine can use here."""
+    from upreel.inference.openvino import devices as openvino_devices
+
+    found = list(openvino_devices())
+    if find_spec("onnxruntime") is not None:
+        from upreel.inference.onnxruntime import devices as onnxruntime_devices
+
+        found += onnxruntime_devices()
+    return tuple(found)
+
+
+def open_session(
+    card: ModelCard,
+    height: int,
+    width: int,
+    *,
+    bits: int = 8,
+    batch: int = 1,
+    precision: str = "auto",
+    device: str = "auto",
+    threads: int = 0,
+) -> Session:
+    """Compile a model for one shape.
+
+    Args:
+        card: the model.
+        height: rows of the packed grid, margins counted.
+        width: columns of it.
+        bits: significant bits of the code values, 8 to 16.
+        batch: frames or tiles at once.
+        precision: "auto" for the device's default.
+        device: "auto", or one of `available_devices()`.
+        threads: 0 for all that this process may use.
+
+    Raises:
+        BackendUnavailableError: no such device or precision here.
+        WeightsError: the weights are missing or not the card's.
+    """
+    there = {info.device: info for info in available_devices()}
+    if device == "auto":
+        device = next(d for d in _AUTOMATIC if d in there)
+    elif device not in there:
+        raise BackendUnavailableError(f"no device {device!r} here; there are: {', '.join(there)}")
+    info = there[device]
+    if precision == "auto":
+        precision = next((p for p in info.precisions if p in card.precisions), "f32")
+    elif precision not in info.precisions or precision not in card.precisions:
+        allowed = [p for p in info.precisions if p in card.precisions]
+        raise BackendUnavailableError(
+            f"{card.name} cannot run in {precision} on {device} ({info.reason}); "
+            f"it can in: {', '.join(allowed)}"
+        )
+    request = SessionRequest(
+        card=card,
+        height=height,
+        width=width,
+        bits=bits,
+        batch=batch,
+        precision=precision,
+        device=device,
+        threads=threads,
+    )
+    return _opener(info.engine)(request)
+
+
+def _opener(engine: str) -> OpenSession:
+    if engine == "openvino":
+        from upreel.inference.openvino import OpenVinoSession
+
+        return OpenVinoSession
+    from upreel.inference.onnxruntime import OnnxRuntimeSession
+
+    return OnnxRuntimeSession

@@ -1,0 +1,20 @@
+"""A network from the values of its config."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from torch import nn
+
+from upreel.networks.fast import FastNetwork
+
+__all__ = ["build_network"]
+
+
+def build_network(config: Mapping[str, Any]) -> nn.Module:
+    """The module that a config's values (``dataclasses.asdict``) describe, freshly initialised."""
+    values = dict(config)
+    kinds = {"fast": FastNetwork}
+    kind = values.pop("kind")
+    if kind not in kinds:
+        raise ValueError(f"no network of kind {kind!r}; there are: {', '.join(kinds)}")
+    return kinds[kind](**values)

@@ -1,0 +1,138 @@
+"""The fast family: a few convolutions on packed planes, made for real time on two CPU cores.
+
+A 3x3 convolution into C channels, `depth` more of them in residual pairs, and one to the
+answer's 6 s^2 channels, added to a fixed bicubic interpolation of the current frame *before* the
+shuffle (see `upreel.networks.planes` for both layouts). Sub-pixel output after ESPCN (Shi et
+al., CVPR 2016), residual pairs after EDSR (Lim et al., CVPR-W 2017).
+
+Flat stays flat: the first convolution's weights sum to zero over each frame's luma and over each
+chroma plane, so a constant added to a plane changes nothing in the features, and what the network
+answers to a constant is subtracted. White stays white and mean colours stay where they are, by
+construction and not by training. `folded` keeps that promise in bf16 too.
+
+Convolutions are zero-padded, so the outer `radius` positions of the answer are not what the
+interior would give: callers hand in that margin and crop it.
+"""
+
+# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false
+# pyright: reportUnknownArgumentType=false
+
+from typing import cast
+
+import torch
+import torch.nn.functional as F
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from upreel.networks.planes import interpolation_kernel, to_grid
+
+__all__ = ["FastNetwork", "FoldedFastNetwork"]
+
+
+class FastNetwork(nn.Module):
+    """Packed planes of one frame, or of the current and the previous one, to the answer.
+
+    Args:
+        scale: 2, 3 or 4.
+        channels: features C.
+        depth: convolutions from C to C, an even number.
+        frames: 1 (current) or 2 (current, then previous).
+    """
+
+    def __init__(self, *, scale: int, channels: int, depth: int, frames: int) -> None:
+        super().__init__()
+        self.radius = depth + 2
+        self.head = nn.Conv2d(6 * frames, channels, 3, padding=1)
+        self.body = nn.ModuleList(nn.Conv2d(channels, channels, 3, padding=1) for _ in range(depth))
+        self.tail = nn.Conv2d(channels, 6 * scale * scale, 3, padding=1, bias=False)
+        self.interpolation: Tensor
+        self.register_buffer("interpolation", interpolation_kernel(scale), persistent=False)
+        for _, second in self._pairs():
+            nn.init.zeros_(second.weight)  # a pair begins as the identity
+        nn.init.zeros_(self.tail.weight)  # and the network as bicubic interpolation
+
+    def forward(self, packed: Float[Tensor, "B F H W"]) -> Float[Tensor, "B C H W"]:
+        """Super-resolve packed planes.
+
+        Args:
+            packed: frames in [0, 1], current first.
+
+        Returns:
+            The answer at the same grid, about [0, 1], not clipped.
+        """
+        features = F.relu(F.conv2d(packed, self.head_weight(), self.head.bias, padding=1))
+        for first, second in self._pairs():
+            features = features + second(F.relu(first(features)))
+        residual = F.conv2d(features, self.tail.weight, self.tail_bias(), padding=1)
+        return residual + F.conv2d(packed[:, :6], self.interpolation, padding=1)
+
+    def head_weight(self) -> Float[Tensor, "C F 3 3"]:
+        """First weights less their mean over each frame's luma and over each chroma plane."""
+        frames = self.head.weight.unflatten(1, (-1, 6))
+        luma, chroma = frames[:, :, :4], frames[:, :, 4:]
+        luma = luma - luma.mean(dim=(2, 3, 4), keepdim=True)
+        chroma = chroma - chroma.mean(dim=(3, 4), keepdim=True)
+        return torch.cat((luma, chroma), dim=2).flatten(1, 2)
+
+    def tail_bias(self) -> Float[Tensor, " C"]:
+        """Minus what the network would answer to a constant picture."""
+        assert self.head.bias is not None
+        level = F.relu(self.head.bias)
+        for first, second in self._pairs():
+            assert first.bias is not None and second.bias is not None  # noqa: PT018
+            inner = F.relu(first.weight.sum(dim=(2, 3)) @ level + first.bias)
+            level = level + second.weight.sum(dim=(2, 3)) @ inner + second.bias
+        return -(self.tail.weight.sum(dim=(2, 3)) @ level)
+
+    def _pairs(self) -> list[tuple[nn.Conv2d, nn.Conv2d]]:
+        """The residual pairs of the body."""
+        body = cast("list[nn.Conv2d]", list(self.body))
+        return list(zip(body[::2], body[1::2], strict=True))
+
+    def folded(self) -> "FoldedFastNetwork":
+        """The same function as plain convolutions, ready for export.
+
+        First weights become whole multiples of a power of two, at most 8 bits of it, whose sums
+        are still zero: bf16 holds them exactly. The tail's bias is computed from these.
+        """
+        with torch.no_grad():
+            weight = self.head_weight()
+            largest = weight.flatten(1).abs().amax(dim=1).clamp(min=1e-6)
+            steps = torch.exp2(torch.ceil(torch.log2(largest)) - 7)
+            frames = (weight / steps[:, None, None, None]).unflatten(1, (-1, 6))  # (C, T, 6, 3, 3)
+            luma, chroma = frames[:, :, :4], frames[:, :, 4:]
+            luma = to_grid(luma.reshape(-1, 36), 1.0).reshape(luma.shape)
+            chroma = to_grid(chroma.reshape(-1, 9), 1.0).reshape(chroma.shape)
+            weight = torch.cat((luma, chroma), dim=2).flatten(1, 2) * steps[:, None, None, None]
+            network = FoldedFastNetwork(self)
+            network.head.weight.copy_(weight)
+        return network
+
+
+class FoldedFastNetwork(nn.Module):
+    """`FastNetwork` with its derived weights worked out: four kinds of plain convolutions."""
+
+    def __init__(self, network: FastNetwork) -> None:
+        super().__init__()
+        head, tail = network.head, network.tail
+        self.head = nn.Conv2d(head.in_channels, head.out_channels, 3, padding=1)
+        self.head.load_state_dict(head.state_dict())
+        self.body = network.body
+        self.tail = nn.Conv2d(tail.in_channels, tail.out_channels, 3, padding=1)
+        self.interpolation = nn.Conv2d(
+            head.in_channels, tail.out_channels, 3, padding=1, bias=False
+        )
+        assert self.tail.bias is not None
+        with torch.no_grad():
+            self.tail.weight.copy_(tail.weight)
+            self.tail.bias.copy_(network.tail_bias())
+            self.interpolation.weight.zero_()  # of the previous frame
+            self.interpolation.weight[:, :6] = network.interpolation
+
+    def forward(self, packed: Float[Tensor, "B F H W"]) -> Float[Tensor, "B C H W"]:
+        """As `FastNetwork.forward`."""
+        features = F.relu(self.head(packed))
+        for first, second in zip(self.body[::2], self.body[1::2], strict=True):
+            features = features + second(F.relu(first(features)))
+        # In this order engines add to the interpolation while it is still f32: see `folded`.
+        return self.interpolation(packed) + self.tail(features)

@@ -1,0 +1,100 @@
+"""Packed planes as tensors, and the fixed interpolation that every packed network adds to.
+
+Axes     B clips, C channels, H rows, W columns of the *packed* grid: one position is a block of
+         2x2 luma samples with its one Cb and one Cr sample (4:2:0).
+Packed   6 channels a frame: Y[0, 0], Y[0, 1], Y[1, 0], Y[1, 1] of the block, Cb, Cr.
+Answer   6 s^2 channels at the same grid: 4 s^2 luma samples of the block, row by row (2s x 2s),
+         then s^2 samples of Cb, row by row (s x s), then s^2 of Cr.
+Values   code value / (2^bits - 1): a float in [0, 1].
+Chroma   sited left of luma (the default of MPEG-2 and of all later codecs).
+"""
+
+# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false
+# pyright: reportUnknownArgumentType=false
+
+import torch
+import torch.nn.functional as F
+from jaxtyping import Float
+from torch import Tensor
+
+__all__ = ["interpolation_kernel", "pack", "to_grid", "unpack"]
+
+
+def pack(
+    luma: Float[Tensor, "B 1 2*H 2*W"], chroma: Float[Tensor, "B 2 H W"]
+) -> Float[Tensor, "B 6 H W"]:
+    """Put the four luma samples of each 2x2 block beside its chroma."""
+    return torch.cat((F.pixel_unshuffle(luma, 2), chroma), dim=1)
+
+
+def unpack(
+    answer: Float[Tensor, "B C H W"], scale: int
+) -> tuple[Float[Tensor, "B 1 Y X"], Float[Tensor, "B 2 V U"]]:
+    """Planes of an answer: luma (2s H, 2s W) and chroma (s H, s W)."""
+    luma, chroma = answer.split((4 * scale * scale, 2 * scale * scale), dim=1)
+    return F.pixel_shuffle(luma, 2 * scale), F.pixel_shuffle(chroma, scale)
+
+
+def _cubic(x: float) -> float:
+    """Keys' cubic with a = -1/2 (IEEE TASSP 29(6), 1981)."""
+    x = abs(x)
+    if x <= 1:
+        return (1.5 * x - 2.5) * x * x + 1
+    return ((-0.5 * x + 2.5) * x - 4) * x + 2 if x < 2 else 0.0
+
+
+def _axis_weights(scale: int, block: int, origin: float) -> Float[Tensor, "P 3 block"]:
+    """Weight of each input sample of blocks -1, 0, 1 for each output sample of block 0."""
+    weights = torch.zeros(block * scale, 3, block)
+    for phase in range(block * scale):
+        centre = (phase + origin) / scale - origin
+        for sample in range(-block, 2 * block):
+            weights[phase, sample // block + 1, sample % block] = _cubic(sample - centre)
+    return weights / weights.sum(dim=(1, 2), keepdim=True)
+
+
+def interpolation_kernel(scale: int) -> Float[Tensor, "C 6 3 3"]:
+    """Bicubic interpolation of packed planes as one 3x3 convolution.
+
+    Cubic taps reach two samples to either side, which the neighbouring blocks hold; chroma keeps
+    its left siting. Chroma taps two samples away are outside a 3x3 window of its own grid and
+    are dropped, the rest is normalised. Weights are whole multiples of 1/256 that sum to exactly
+    1: bf16 holds them, and 8-bit code values, without rounding, so that the picture itself
+    passes through bf16 arithmetic untouched.
+
+    Args:
+        scale: 2, 3 or 4.
+
+    Returns:
+        Weights (6 s^2, 6, 3, 3) that turn packed planes into the answer's channels.
+    """
+    luma_y = _axis_weights(scale, 2, 0.5)  # (2s, 3, 2)
+    luma = torch.einsum("pia,qjb->pqabij", luma_y, luma_y)  # (2s, 2s, 2, 2, 3, 3)
+    chroma_y = _axis_weights(scale, 1, 0.5)[:, :, 0]  # (s, 3)
+    chroma_x = _axis_weights(scale, 1, 0.25)[:, :, 0]
+    chroma = torch.einsum("pi,qj->pqij", chroma_y, chroma_x).flatten(0, 1)  # (s^2, 3, 3)
+
+    kernel = torch.zeros(6 * scale * scale, 6, 3, 3)
+    kernel[: 4 * scale * scale, :4] = luma.flatten(0, 1).flatten(1, 2)
+    kernel[4 * scale * scale : 5 * scale * scale, 4] = chroma
+    kernel[5 * scale * scale :, 5] = chroma
+    return to_grid(kernel.flatten(1), step=1 / 256).unflatten(1, (6, 3, 3))
+
+
+def to_grid(rows: Float[Tensor, "R N"], step: float) -> Float[Tensor, "R N"]:
+    """Round to multiples of `step` so that each row's sum is rounded too, not piled up.
+
+    The samples that rounding moved most are moved the other way until the sum fits (the largest
+    remainder method), each by one step.
+
+    Example:
+        >>> to_grid(torch.tensor([[0.3, 0.3, 0.4]]), step=0.5)
+        tensor([[0.5000, 0.0000, 0.5000]])
+    """
+    scaled = rows.double() / step
+    result = scaled.round()
+    for row, exact in zip(result, scaled, strict=True):
+        missing = int((exact.sum().round() - row.sum()).item())
+        order = torch.argsort(exact - row, descending=missing > 0, stable=True)
+        row[order[: abs(missing)]] += 1 if missing > 0 else -1
+    return (result * step).to(rows.dtype)

@@ -1,0 +1,127 @@
+"""One file that a run can go on from: safetensors, no pickle; the config in its header.
+
+Tensors are named ``network.*`` (weights), ``ema.*`` (their average: the result), ``m.*`` and
+``v.*`` (Adam's moments), all f32.
+"""
+
+# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false
+# pyright: reportUnknownArgumentType=false
+
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+
+from upreel.degradation.degrade import Coding, Degradation
+from upreel.errors import WeightsError
+from upreel.training.config import Loss, TrainConfig
+from upreel.zoo import FastConfig
+
+__all__ = ["Checkpoint", "load_checkpoint", "save_checkpoint"]
+
+_VERSION = "1"
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Checkpoint:
+    """A run after `step` steps.
+
+    Attributes:
+        config: of the run.
+        step: optimiser steps done.
+        training_data: sources, for the card.
+        commit: of this project when the run was started.
+        network: weights by parameter name.
+        ema: their exponential moving average.
+        first_moment: Adam's.
+        second_moment: Adam's.
+    """
+
+    config: TrainConfig
+    step: int
+    training_data: tuple[str, ...]
+    commit: str
+    network: Mapping[str, Tensor]
+    ema: Mapping[str, Tensor]
+    first_moment: Mapping[str, Tensor]
+    second_moment: Mapping[str, Tensor]
+
+
+_GROUPS = {"network": "network", "ema": "ema", "m": "first_moment", "v": "second_moment"}
+
+
+def save_checkpoint(checkpoint: Checkpoint, path: Path) -> None:
+    """Write the file aside and rename it: a kill leaves the old one whole."""
+    tensors = {
+        f"{prefix}.{name}": tensor.detach().to("cpu", torch.float32).contiguous()
+        for prefix, attribute in _GROUPS.items()
+        for name, tensor in getattr(checkpoint, attribute).items()
+    }
+    header = {
+        "version": _VERSION,
+        "config": json.dumps(asdict(checkpoint.config)),
+        "step": str(checkpoint.step),
+        "training_data": json.dumps(checkpoint.training_data),
+        "commit": checkpoint.commit,
+    }
+    aside = path.with_name(path.name + ".tmp")
+    save_file(tensors, aside, metadata=header)
+    os.replace(aside, path)
+
+
+def load_checkpoint(path: Path) -> Checkpoint:
+    """Read a checkpoint.
+
+    Raises:
+        WeightsError: there is none, or it is damaged or of another version.
+    """
+    try:
+        with safe_open(path, framework="pt") as file:
+            header = file.metadata() or {}
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    except (OSError, SafetensorError) as error:
+        raise WeightsError(f"cannot read the checkpoint {path}: {error}") from error
+    if header.get("version") != _VERSION:
+        raise WeightsError(
+            f"{path} is a checkpoint of version {header.get('version')!r}; "
+            f"this one reads {_VERSION}"
+        )
+    groups: dict[str, dict[str, Tensor]] = {attribute: {} for attribute in _GROUPS.values()}
+    for name, tensor in tensors.items():
+        prefix, parameter = name.split(".", 1)
+        groups[_GROUPS[prefix]][parameter] = tensor
+    return Checkpoint(
+        config=_config(json.loads(header["config"])),
+        step=int(header["step"]),
+        training_data=tuple(json.loads(header["training_data"])),
+        commit=header["commit"],
+        network=groups["network"],
+        ema=groups["ema"],
+        first_moment=groups["first_moment"],
+        second_moment=groups["second_moment"],
+    )
+
+
+def _config(values: dict[str, Any]) -> TrainConfig:
+    """The config back from its JSON form."""
+    degradation = values["degradation"]
+    codings = tuple(Coding(codec=c["codec"], crf=tuple(c["crf"])) for c in degradation["codings"])
+    parsed: dict[str, Any] = {
+        **values,
+        "network": FastConfig(**values["network"]),
+        "degradation": Degradation(
+            kernels=tuple(degradation["kernels"]),
+            codings=codings,
+            uncoded=degradation["uncoded"],
+        ),
+        "losses": tuple(Loss(**loss) for loss in values["losses"]),
+        "validation": tuple(values["validation"]),
+    }
+    return TrainConfig(**parsed)

@@ -1,0 +1,78 @@
+"""What a training run is: plain frozen values, made by the functions in ``recipes/``."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from upreel.degradation.degrade import Degradation
+from upreel.zoo import FastConfig
+
+__all__ = ["Loss", "TrainConfig"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Loss:
+    """One weighted term; see `upreel.training.losses`.
+
+    Attributes:
+        kind: which function.
+        weight: its factor in the sum.
+    """
+
+    kind: Literal["charbonnier", "mse", "ssim"]
+    weight: float = 1.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainConfig:
+    """A training run.
+
+    Attributes:
+        name: of the run and of the model that it makes.
+        network: architecture.
+        degradation: what the low-resolution side goes through.
+        variants: differently degraded copies of each clip.
+        validation: sources (`Clip.source`) that are kept out of training and scored instead.
+        steps: optimiser steps; the learning rate follows a cosine down over all of them.
+        batch: patches a step.
+        patch: low-resolution luma rows and columns of a patch, even.
+        border: packed positions at a patch's border that the losses leave out, because a
+            network sees zeros beyond them.
+        learning_rate: its peak, of Adam.
+        warmup: steps of linear rise to it.
+        ema: decay of the exponential moving average that is kept as the result.
+        clip_norm: largest norm of the gradient.
+        losses: terms of the loss; luma and chroma are weighted 1 to `chroma`.
+        chroma: weight of a chroma sample's error beside a luma sample's.
+        seed: of the weights, the degradation and the patches.
+        validate_every: steps between two validations.
+        start: name of the run whose result this one starts from, "" for none; said in the card.
+    """
+
+    name: str
+    network: FastConfig
+    degradation: Degradation
+    variants: int = 1
+    validation: tuple[str, ...] = ("bees", "flower", "harbour", "nightcity", "seattle")
+    steps: int = 10_000
+    batch: int = 16
+    patch: int = 72
+    border: int = 2
+    learning_rate: float = 1.5e-3
+    warmup: int = 200
+    ema: float = 0.999
+    clip_norm: float = 1.0
+    losses: tuple[Loss, ...] = (Loss(kind="charbonnier"),)
+    chroma: float = 0.5
+    seed: int = 1
+    validate_every: int = 1000
+    start: str = ""
+
+    def __post_init__(self) -> None:
+        if self.patch % 2 or self.patch // 2 <= 2 * self.border:
+            raise ValueError(f"patch must be even and wider than its borders, got {self.patch}")
+        if min(self.steps, self.batch, self.variants, self.validate_every) < 1:
+            raise ValueError("steps, batch, variants and validate_every must be at least 1")
+        if not 0 <= self.ema < 1:
+            raise ValueError(f"ema must be 0 up to 1, got {self.ema}")
+        if not self.losses:
+            raise ValueError("a run needs at least one loss")

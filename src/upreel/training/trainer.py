@@ -1,0 +1,327 @@
+"""The training loop: steps that depend on nothing but the config, the data and the step number."""
+
+# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false
+# pyright: reportUnknownArgumentType=false
+
+import math
+import subprocess
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from torch.utils.tensorboard import SummaryWriter
+
+from upreel.datasets.clips import Clip
+from upreel.datasets.patches import Batch, Pair, draw_batch, make_pairs
+from upreel.errors import OptionError
+from upreel.networks.build import build_network
+from upreel.networks.planes import interpolation_kernel, pack, unpack
+from upreel.training.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
+from upreel.training.config import TrainConfig
+from upreel.training.losses import total_loss
+
+__all__ = ["Progress", "Trainer", "train"]
+
+_VALIDATION_FRAMES = 3  # a clip, spread over its length
+
+
+@dataclass(frozen=True, kw_only=True)
+class Progress:
+    """Where a run is.
+
+    Attributes:
+        step: steps done.
+        steps: steps in all.
+        loss: mean since the last report.
+        patches_per_second: speed since the last report.
+        scores: Y-PSNR in dB of the average weights, by validation source, when just validated.
+        baseline: the same of bicubic interpolation.
+    """
+
+    step: int
+    steps: int
+    loss: float
+    patches_per_second: float
+    scores: dict[str, float] | None = None
+    baseline: dict[str, float] | None = None
+
+
+class Trainer:
+    """A network, its average and its optimiser, somewhere along a run.
+
+    Args:
+        config: of the run.
+        pairs: training material.
+        device: "cpu" or "cuda".
+    """
+
+    def __init__(self, config: TrainConfig, pairs: Sequence[Pair], *, device: str = "cpu") -> None:
+        torch.manual_seed(config.seed)
+        self.config = config
+        self.pairs = pairs
+        self.device = torch.device(device)
+        self.step = 0
+        self.network: nn.Module = build_network(asdict(config.network)).to(self.device)
+        self.network.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
+        self.ema: dict[str, Tensor] = {
+            k: v.detach().clone() for k, v in self.network.named_parameters()
+        }
+        self.optimizer = torch.optim.Adam(
+            self.network.parameters(), lr=config.learning_rate, betas=(0.9, 0.99)
+        )
+        self._bf16 = self.device.type == "cuda" or torch.cpu._is_avx512_bf16_supported()  # pyright: ignore[reportPrivateUsage]
+
+    def learning_rate(self, step: int) -> float:
+        """Linear rise over the warm-up, then a cosine to one hundredth of the peak."""
+        config = self.config
+        rise = min(1.0, (step + 1) / max(config.warmup, 1))
+        cosine = 0.5 * (1 + math.cos(math.pi * step / config.steps))
+        return config.learning_rate * rise * (0.01 + 0.99 * cosine)
+
+    def train_step(self) -> Tensor:
+        """One optimiser step; returns its loss, still on the device."""
+        config, scale = self.config, self.config.network.scale
+        for group in self.optimizer.param_groups:
+            group["lr"] = self.learning_rate(self.step)
+        batch = draw_batch(
+            self.pairs,
+            scale=scale,
+            frames=config.network.frames,
+            size=config.batch,
+            patch=config.patch,
+            seed=config.seed,
+            step=self.step,
+        )
+        inputs, target, weight = self._tensors(batch)
+        self.optimizer.zero_grad(set_to_none=True)
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=self._bf16):
+            answer = self.network(inputs)
+        border = slice(config.border, -config.border or None)
+        loss = total_loss(
+            config.losses,
+            answer[..., border, border],
+            target[..., border, border],
+            weight,
+            scale=scale,
+        )
+        loss.backward()
+        nn.utils.clip_grad_norm_(self.network.parameters(), config.clip_norm)
+        self.optimizer.step()
+        self.step += 1
+        # A young average follows quickly, so that the first validations already mean something.
+        decay = min(config.ema, (1 + self.step) / (10 + self.step))
+        with torch.no_grad():
+            for name, parameter in self.network.named_parameters():
+                self.ema[name].lerp_(parameter, 1 - decay)
+        return loss.detach()
+
+    def _tensors(self, batch: Batch) -> tuple[Tensor, Tensor, Tensor]:
+        """Packed input (B, 6 T, h, w), target (B, 6 s^2, h, w) and weight (B, 6 s^2, 1, 1)."""
+        scale = self.config.network.scale
+
+        def values(array: np.ndarray) -> Tensor:
+            return torch.from_numpy(array).to(self.device).float().div_(255)
+
+        low = [
+            pack(values(batch.low_luma[:, k : k + 1]), values(batch.low_chroma[:, k]))
+            for k in range(batch.low_luma.shape[1])
+        ]
+        inputs = torch.cat(low, dim=1).contiguous(memory_format=torch.channels_last)
+        luma = F.pixel_unshuffle(values(batch.high_luma[:, None]), 2 * scale)
+        chroma = F.pixel_unshuffle(values(batch.high_chroma), scale)
+        chroma_weight = torch.from_numpy(batch.chroma_weight).to(self.device) * self.config.chroma
+        weight = torch.cat(
+            (
+                torch.ones(luma.shape[:2], device=self.device),
+                chroma_weight[:, None].expand(chroma.shape[:2]),
+            ),
+            dim=1,
+        )[:, :, None, None]
+        return inputs, torch.cat((luma, chroma), dim=1), weight
+
+    @torch.no_grad()
+    def validate(self, pairs: Sequence[Pair]) -> tuple[dict[str, float], dict[str, float]]:
+        """Mean Y-PSNR in dB by source: of the average weights, and of bicubic interpolation."""
+        network = build_network(asdict(self.config.network)).to(self.device).eval()
+        network.load_state_dict(self.ema)
+        kernel = interpolation_kernel(self.config.network.scale).to(self.device)
+        scores: dict[str, list[float]] = {}
+        baseline: dict[str, list[float]] = {}
+        for pair in pairs:
+            num_frames = pair.low.luma.shape[0]
+            for t in sorted({num_frames * k // _VALIDATION_FRAMES for k in range(3)}):
+                inputs, high = _frame_tensors(pair, t, self.config.network.frames, self.device)
+                for store, answer in (
+                    (scores, network(inputs)),
+                    (baseline, F.conv2d(inputs[:, :6], kernel, padding=1)),
+                ):
+                    luma = unpack(answer, self.config.network.scale)[0]
+                    # The outer samples see zero padding here; deployment gives real margins.
+                    error = (luma.mul(255).round().clamp(0, 255) - high)[..., 16:-16, 16:-16]
+                    psnr = 10 * math.log10(255**2 / max(error.square().mean().item(), 1e-10))
+                    store.setdefault(pair.high.source, []).append(psnr)
+        return _means(scores), _means(baseline)
+
+    def checkpoint(self, training_data: tuple[str, ...], commit: str) -> Checkpoint:
+        """All that the run needs to go on exactly."""
+        moments = {k: self.optimizer.state.get(p, {}) for k, p in self.network.named_parameters()}
+        zero = {k: torch.zeros_like(p) for k, p in self.network.named_parameters()}
+        return Checkpoint(
+            config=self.config,
+            step=self.step,
+            training_data=training_data,
+            commit=commit,
+            network=dict(self.network.named_parameters()),
+            ema=self.ema,
+            first_moment={k: m.get("exp_avg", zero[k]) for k, m in moments.items()},
+            second_moment={k: m.get("exp_avg_sq", zero[k]) for k, m in moments.items()},
+        )
+
+    def restore(self, checkpoint: Checkpoint) -> None:
+        """Go on from a checkpoint of the same config."""
+        self.network.load_state_dict(dict(checkpoint.network))
+        self.ema = {k: v.to(self.device).clone() for k, v in checkpoint.ema.items()}
+        self.step = checkpoint.step
+        if self.step:
+            for name, parameter in self.network.named_parameters():
+                like = torch.empty_like(parameter)
+                self.optimizer.state[parameter] = {
+                    "step": torch.tensor(float(self.step)),
+                    "exp_avg": like.copy_(checkpoint.first_moment[name]).clone(),
+                    "exp_avg_sq": like.copy_(checkpoint.second_moment[name]).clone(),
+                }
+
+    def start_from(self, ema: dict[str, Tensor]) -> list[str]:
+        """Take over the weights of another run where names and shapes fit; returns the rest."""
+        own = dict(self.network.named_parameters())
+        left: list[str] = []
+        with torch.no_grad():
+            for name, parameter in own.items():
+                if name in ema and ema[name].shape == parameter.shape:
+                    parameter.copy_(ema[name])
+                    self.ema[name].copy_(ema[name])
+                else:
+                    left.append(name)
+        return left
+
+
+def _frame_tensors(pair: Pair, t: int, frames: int, device: torch.device) -> tuple[Tensor, Tensor]:
+    """Packed whole frames (1, 6 T, h, w) in [0, 1] and the true luma (1, 1, H, W) in levels."""
+    packed = [
+        pack(
+            torch.from_numpy(pair.low.luma[time][None, None]).to(device).float() / 255,
+            torch.from_numpy(pair.low.chroma[time][None]).to(device).float() / 255,
+        )
+        for time in (t, max(t - 1, 0))[:frames]
+    ]
+    high = torch.from_numpy(pair.high.luma[t][None, None]).to(device).float()
+    return torch.cat(packed, dim=1), high
+
+
+def _means(values: dict[str, list[float]]) -> dict[str, float]:
+    return {source: sum(v) / len(v) for source, v in sorted(values.items())}
+
+
+def _commit() -> str:
+    """This project's commit, or "unknown" outside a checkout."""
+    try:
+        command = ["git", "-C", str(Path(__file__).parent), "rev-parse", "--short", "HEAD"]
+        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+    except (OSError, subprocess.CalledProcessError):
+        return "unknown"
+
+
+def train(
+    config: TrainConfig,
+    clips: Sequence[Clip],
+    folder: Path,
+    *,
+    resume: bool = False,
+    start: Path | None = None,
+    minutes: float | None = None,
+    device: str = "cpu",
+    on_progress: Callable[[Progress], None] = lambda _: None,
+    report_every: int = 100,
+) -> Path:
+    """Run `config` on `clips`, keeping ``NAME.ckpt`` and TensorBoard events in `folder`.
+
+    Args:
+        config: the run.
+        clips: material; `config.validation` names the sources held back.
+        folder: made if it is not there.
+        resume: go on from ``NAME.ckpt`` in `folder`.
+        start: checkpoint of another run whose weights this one starts from where they fit.
+        minutes: stop after that long, resumably; None runs to the end.
+        device: "cpu" or "cuda".
+        on_progress: called every `report_every` steps and after each validation.
+        report_every: steps between two reports.
+
+    Returns:
+        The checkpoint's path.
+
+    Raises:
+        OptionError: the run was begun with another config, or would overwrite one.
+        InputError: from the data.
+    """
+    deadline = math.inf if minutes is None else time.monotonic() + 60 * minutes
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / f"{config.name}.ckpt"
+    commit = _commit()
+    scale, seed = config.network.scale, config.seed
+    learning = [clip for clip in clips if clip.source not in config.validation]
+    held_back = [clip for clip in clips if clip.source in config.validation]
+    if not learning:
+        raise OptionError(f"every source is one of the validation sources {config.validation}")
+    trained_on = tuple(sorted({clip.source for clip in learning if "_" in clip.name}))
+    stills = sum("_" not in clip.name for clip in learning)
+    training_data = (*trained_on, *([f"{stills} photographs"] if stills else []))
+    pairs = make_pairs(learning, scale, config.degradation, variants=config.variants, seed=seed)
+    validation = make_pairs(held_back, scale, config.degradation, variants=1, seed=seed)
+    trainer = Trainer(config, pairs, device=device)
+    if resume:
+        checkpoint = load_checkpoint(path)
+        if replace(checkpoint.config, steps=config.steps) != config:
+            raise OptionError(f"{path} belongs to a run with another config")
+        trainer.restore(checkpoint)
+        commit = checkpoint.commit
+    elif path.exists():
+        raise OptionError(f"{path} is there already: --resume goes on from it")
+    elif start is not None:
+        trainer.start_from(dict(load_checkpoint(start).ema))
+    with SummaryWriter(folder / "tensorboard" / config.name, purge_step=trainer.step) as writer:
+        losses: list[Tensor] = []
+        since, since_step = time.monotonic(), trainer.step
+        while trainer.step < config.steps and time.monotonic() < deadline:
+            losses.append(trainer.train_step())
+            done = trainer.step == config.steps
+            validates = done or trainer.step % config.validate_every == 0
+            if validates or trainer.step % report_every == 0:
+                loss = torch.stack(losses).mean().item()
+                if not math.isfinite(loss):
+                    raise OptionError(f"{config.name}: loss is {loss} at step {trainer.step}")
+                rate = (trainer.step - since_step) * config.batch / (time.monotonic() - since)
+                scores, baseline = trainer.validate(validation) if validates else (None, None)
+                writer.add_scalar("loss", loss, trainer.step)  # pyright: ignore[reportUnknownMemberType]
+                for source, psnr in (scores or {}).items():
+                    writer.add_scalar(f"psnr/{source}", psnr, trainer.step)  # pyright: ignore[reportUnknownMemberType]
+                on_progress(
+                    Progress(
+                        step=trainer.step,
+                        steps=config.steps,
+                        loss=loss,
+                        patches_per_second=rate,
+                        scores=scores,
+                        baseline=baseline,
+                    )
+                )
+                if validates:
+                    save_checkpoint(trainer.checkpoint(training_data, commit), path)
+                losses = []
+                since, since_step = time.monotonic(), trainer.step
+    save_checkpoint(trainer.checkpoint(training_data, commit), path)
+    return path

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from clips import draw_frame, draw_planes, write_clip
 from PIL import Image
+from stand_in import StandIn
 
 from upreel.errors import OutputError
 from upreel.evaluation.clips import YUV420P, Clip
@@ -108,3 +109,20 @@ def test_the_busiest_patch_is_found() -> None:
 
 def test_small_pictures_are_their_own_patch() -> None:
     assert busiest_patch(np.zeros((20, 30), np.uint8)) == (0, 0)
+
+
+def test_networks_are_compared_with_every_filter(tmp_path: Path) -> None:
+    write_clip(tmp_path / "bees_1.mkv", codec="ffv1", count=1)
+    job = EvaluationJob(set=str(tmp_path), models=("repeat-x2", "bicubic", "lanczos"), scale=2)
+    evaluation = evaluate(job, backend=StandIn())
+
+    text = summary(evaluation)
+
+    ours, theirs = (evaluation.of_set(m)["psnr_y"] for m in ("repeat-x2", "lanczos"))
+    row = next(
+        line.split()
+        for line in text.splitlines()
+        if line.startswith("mean") and "repeat-x2 over lanczos" in line
+    )
+    assert row[4] == f"{ours - theirs:+.3f}"
+    assert text.count(" over ") == 4

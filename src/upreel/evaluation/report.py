@@ -5,6 +5,7 @@ import html
 import io
 import json
 import math
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,7 @@ from PIL import Image
 
 from upreel.errors import OutputError
 from upreel.evaluation.clips import Clip
-from upreel.evaluation.contestants import Picture
+from upreel.evaluation.contestants import BASELINES, Picture
 from upreel.evaluation.run import Evaluation, Shot
 from upreel.evaluation.tables import text_table
 from upreel.video.frame import Plane
@@ -49,6 +50,12 @@ def _figure(value: float, decimals: int) -> str:
     return f"{value:.{decimals}f}" if math.isfinite(value) else "equal"
 
 
+def _of(evaluation: Evaluation, model: str, source: str) -> dict[str, float]:
+    if source == "mean":
+        return evaluation.of_set(model)
+    return evaluation.of_source(model, source)
+
+
 def _table(evaluation: Evaluation) -> tuple[list[str], list[list[str]]]:
     """Header and rows: for each source, then for the set, every contestant."""
     names = [m for m in METRICS if m in evaluation.scores[0].frames]
@@ -56,12 +63,23 @@ def _table(evaluation: Evaluation) -> tuple[list[str], list[list[str]]]:
     rows: list[list[str]] = []
     for source in (*evaluation.sources, "mean"):
         for model in evaluation.models:
-            of = (
-                evaluation.of_set(model)
-                if source == "mean"
-                else evaluation.of_source(model, source)
-            )
+            of = _of(evaluation, model, source)
             rows.append([source, model, *(_figure(of[m], METRICS[m][1]) for m in names)])
+    return header, rows
+
+
+def _gains(evaluation: Evaluation) -> tuple[list[str], list[list[str]]]:
+    """Header and rows: every network less every filter, for each source and the set."""
+    names = [m for m in METRICS if m in evaluation.scores[0].frames]
+    header = ["source", "gain", *(METRICS[m][0] for m in names)]
+    filters = [model for model in evaluation.models if model in BASELINES]
+    rows: list[list[str]] = []
+    for source in (*evaluation.sources, "mean"):
+        for model in evaluation.models:
+            for baseline in filters if model not in BASELINES else ():
+                ours, theirs = (_of(evaluation, name, source) for name in (model, baseline))
+                figures = (f"{ours[m] - theirs[m]:+.{METRICS[m][1]}f}" for m in names)
+                rows.append([source, f"{model} over {baseline}", *figures])
     return header, rows
 
 
@@ -70,7 +88,11 @@ def summary(evaluation: Evaluation) -> str:
     job = evaluation.job
     header, rows = _table(evaluation)
     head = f"{job.set} x{job.scale} {job.degradation}: {evaluation.degradation}"
-    return "\n".join((head, "", text_table(header, rows), "", evaluation.check.message))
+    lines = [head, "", text_table(header, rows), ""]
+    header, rows = _gains(evaluation)
+    if rows:
+        lines += [text_table(header, rows), ""]
+    return "\n".join((*lines, evaluation.check.message))
 
 
 def to_rgb(planes: Picture, clip: Clip) -> npt.NDArray[np.uint8]:
@@ -161,13 +183,21 @@ def _shot(evaluation: Evaluation, shot: Shot) -> str:
     return "\n".join(parts)
 
 
-def _html(evaluation: Evaluation) -> str:
-    job = evaluation.job
-    title = html.escape(f"{job.set} x{job.scale} {job.degradation}")
-    header, rows = _table(evaluation)
+def _html_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     cells = "".join(f"<th>{html.escape(h)}</th>" for h in header)
     body = "\n".join(
         "<tr>" + "".join(f"<td>{html.escape(cell)}</td>" for cell in row) + "</tr>" for row in rows
+    )
+    return f"<table><thead><tr>{cells}</tr></thead><tbody>\n{body}\n</tbody></table>"
+
+
+def _html(evaluation: Evaluation) -> str:
+    job = evaluation.job
+    title = html.escape(f"{job.set} x{job.scale} {job.degradation}")
+    tables = "\n".join(
+        _html_table(header, rows)
+        for header, rows in (_table(evaluation), _gains(evaluation))
+        if rows
     )
     mark = ' class="off"' if evaluation.check.passed is False else ""
     facts = "".join(
@@ -182,9 +212,7 @@ def _html(evaluation: Evaluation) -> str:
 <body><h1>{title}</h1>
 <p>Input: {html.escape(evaluation.degradation)}.</p>
 <p{mark}>{html.escape(evaluation.check.message)}</p>
-<table><thead><tr>{cells}</tr></thead><tbody>
-{body}
-</tbody></table>
+{tables}
 <p>PSNR and SSIM of Y on all frames, no crop; means over frames, clips, sources.</p>
 <ul>{facts}</ul>
 <h2>The same patch by each</h2>

@@ -14,7 +14,7 @@ import stand_in
 
 import upreel.pipeline.finish
 import upreel.pipeline.job
-import upreel.pipeline.preview
+import upreel.pipeline.dry_run
 import upreel.pipeline.run
 import upreel.pipeline.work
 from upreel.cli import main
@@ -59,7 +59,7 @@ if __name__ == "__main__":
         seen = (1, 1) if os.environ.get("TEMPORAL") else (0, 0)
         return stand_in.StandIn(seen=seen, on_submit=lambda _number: tell("frame"))
 
-    for module in (upreel.pipeline.run, upreel.pipeline.preview):
+    for module in (upreel.pipeline.run, upreel.pipeline.dry_run):
         module.DefaultBackend = backend  # type: ignore[attr-defined]
     # Short parts, so that tiny clips have several.
     UpscaleJob = upreel.pipeline.job.UpscaleJob

@@ -37,7 +37,7 @@ def test_a_second_process_is_refused_and_the_lock_dies_with_its_owner(tmp_path: 
         assert work.folder == tmp_path / ".out.mp4.upreel"
 
 
-def test_a_folder_without_a_plan_does_not_stay(tmp_path: Path) -> None:
+def test_a_folder_without_a_finished_part_does_not_stay(tmp_path: Path) -> None:
     with Work(tmp_path / "out.mp4") as work:
         assert work.folder.is_dir()
     assert list(tmp_path.iterdir()) == []

@@ -10,9 +10,15 @@ from typing import Annotated
 import typer
 
 from upreel import __version__
+from upreel.cli.benchmark import benchmark
 from upreel.cli.devices import devices
+from upreel.cli.evaluate import evaluate
+from upreel.cli.export import export
 from upreel.cli.models import models
+from upreel.cli.probe import probe
+from upreel.cli.train import train
 from upreel.cli.upscale import upscale
+from upreel.cli.verify import verify
 
 __all__ = ["app", "main"]
 
@@ -20,28 +26,44 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     add_completion=False,
+    rich_markup_mode=None,
     help="Video super-resolution: sharper and larger, everything else untouched.",
 )
 
 
-def _print_version(*, value: bool) -> None:
+def _print_version(value: bool) -> None:  # noqa: FBT001 - typer calls it so
     if value:
         typer.echo(f"upreel {__version__}")
         raise typer.Exit
 
 
 @app.callback()
-def _options(
+def _options(  # pyright: ignore[reportUnusedFunction]
     *,
     version: Annotated[
         bool,
-        typer.Option("--version", is_eager=True, help="Print the version and exit."),
+        typer.Option(
+            "--version",
+            is_eager=True,
+            callback=_print_version,
+            help="Print the version and exit.",
+        ),
     ] = False,
 ) -> None:
-    _print_version(value=version)
+    del version  # its callback has done it
 
 
-for _command in (upscale, models, devices):
+for _command in (
+    upscale,
+    probe,
+    verify,
+    models,
+    devices,
+    train,
+    export,
+    evaluate,
+    benchmark,
+):
     app.command()(_command)
 
 

@@ -40,7 +40,7 @@ def _size(text: str) -> tuple[int, int]:
 Sources = Annotated[
     list[str],
     typer.Argument(
-        metavar="IN...",
+        metavar="IN",
         help="Videos, folders of videos, a folder or %06d.png pattern of pictures, or - for "
         "standard input (y4m or Matroska).",
     ),

@@ -11,8 +11,8 @@ from upreel.pipeline.job import UpscaleJob as UpscaleJob
 from upreel.pipeline.job import UpscaleResult as UpscaleResult
 from upreel.pipeline.plan import Part as Part
 from upreel.pipeline.plan import Plan as Plan
-from upreel.pipeline.preview import Preview as Preview
-from upreel.pipeline.preview import preview as preview
+from upreel.pipeline.dry_run import Preview as Preview
+from upreel.pipeline.dry_run import preview as preview
 from upreel.pipeline.run import upscale as upscale
 
 __all__ = [

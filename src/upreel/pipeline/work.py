@@ -55,7 +55,7 @@ class Work:
     """Context manager for a job's folder; holds its lock.
 
     Entered, it makes the folder and takes the lock. Left, it gives the lock back, and removes the
-    folder if no plan is in it.
+    folder if no finished part is in it.
 
     Args:
         output: what the job will write.
@@ -99,7 +99,7 @@ class Work:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        if not (self.folder / "plan.json").exists():
+        if not any(self.folder.glob("part-*.json")):  # nothing to come back to
             shutil.rmtree(self.folder, ignore_errors=True)
         if self._lock is not None:
             self._lock.close()

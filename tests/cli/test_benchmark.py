@@ -107,3 +107,13 @@ def test_mistakes_are_told(arguments: tuple[str, ...], code: int, message: str) 
 
     assert result.exit_code == code
     assert message in " ".join(result.stderr.replace("│", " ").split())
+
+
+def test_the_bundled_network_is_timed() -> None:
+    result = run("--network-only", "--size", "64x48", "--rounds", "1", "--threads", "1", "--json")
+
+    assert result.exit_code == 0, result.output
+    values = json.loads(result.stdout)
+    assert [row["name"] for row in values["timings"]] == ["pack", "network", "unpack"]
+    assert values["timings"][1]["fps"] > 0
+    assert values["engine"]["threads"] == 1

@@ -33,10 +33,9 @@ class Sample:
 
 def sample(task: Task) -> Sample:
     """Run a task once."""
-    before, started = os.times(), time.perf_counter()
+    before, started = time.process_time(), time.perf_counter()
     frames = task()
-    seconds, after = time.perf_counter() - started, os.times()
-    used = after.user + after.system - before.user - before.system
+    seconds, used = time.perf_counter() - started, time.process_time() - before
     return Sample(frames=frames, seconds=seconds, cpu_seconds=used)
 
 

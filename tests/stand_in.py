@@ -79,9 +79,10 @@ class Repeater:
     submitted: list[tuple[Planes, ...]] = field(default_factory=list)
     waiting: deque[Planes] = field(default_factory=deque)
     since_reset: int = 0
+    report: Report = field(default_factory=lambda: Report())
 
     def describe(self) -> Report:
-        return Report()
+        return self.report
 
     def reset(self) -> None:
         self.since_reset = 0

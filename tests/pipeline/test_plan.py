@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from upreel.errors import StaleWorkError
+from upreel.pipeline.job import UpscaleJob
 from upreel.pipeline.plan import Part, Plan, fingerprint, frame_range, part_borders
 from upreel.video.encoders import EncoderSettings
 from upreel.video.formats import pixel_format
@@ -44,20 +45,15 @@ def plan_of(times: Timeline, parts: tuple[Part, ...] = (), **changes: object) ->
     )
     plan = Plan(
         identity={"version": "0", "source": {"bytes": 3}},
-        source="../a.mp4",
-        output="../a_x2.mp4",
-        model="fast-x2",
+        job=UpscaleJob(source="../a.mp4", output="../a_x2.mp4", size=(9, 7), start=Fraction(1, 3)),
         engine="numpy",
         device="cpu",
         precision="f32",
         tile=(48, 64),
-        threads=0,
         output_size=(128, 96),
         context=(1, 0),
         settings=settings,
         trim=None,
-        audio=True,
-        subtitles=True,
         timeline=times,
         parts=parts,
     )
@@ -147,6 +143,7 @@ def test_a_plan_comes_back_from_json_as_it_was() -> None:
 
     assert again.to_json() == plan.to_json()
     np.testing.assert_array_equal(again.timeline.pts, plan.timeline.pts)
+    assert again.job == plan.job
     assert (again.settings, again.trim, again.parts) == (plan.settings, plan.trim, plan.parts)
 
 

@@ -64,8 +64,8 @@ def join_parts(
         info=resolved.info,
         timeline=timeline,
         settings=plan.settings,
-        audio=plan.audio,
-        subtitles=plan.subtitles,
+        audio=plan.job.audio,
+        subtitles=plan.job.subtitles,
         trim=trim,
         progress=lambda done, total: tell(Progress(stage="join", done=done, total=total)),
     )

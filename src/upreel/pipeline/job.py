@@ -4,12 +4,19 @@ import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from fractions import Fraction
-from pathlib import Path
 from typing import Any, Literal
 
 from upreel.errors import OptionError
 
-__all__ = ["Progress", "UpscaleJob", "UpscaleResult", "parse_size", "parse_time"]
+__all__ = [
+    "Progress",
+    "UpscaleJob",
+    "UpscaleResult",
+    "job_from_json",
+    "job_to_json",
+    "parse_size",
+    "parse_time",
+]
 
 Stage = Literal["scan", "upscale", "join"]
 
@@ -156,6 +163,26 @@ class UpscaleResult:
         return asdict(self)
 
 
+_FRACTIONS = ("start", "end", "part_seconds")
+
+
+def job_to_json(job: UpscaleJob) -> dict[str, Any]:
+    """Plain values for `json.dumps`."""
+    values = asdict(job)
+    for name in _FRACTIONS:
+        values[name] = None if values[name] is None else str(values[name])
+    return values
+
+
+def job_from_json(values: Mapping[str, Any]) -> UpscaleJob:
+    """The job that `job_to_json` was called on."""
+    known = dict(values)
+    for name in _FRACTIONS:
+        known[name] = None if known[name] is None else Fraction(known[name])
+    size = known.pop("size")
+    return UpscaleJob(**known, size=None if size is None else (size[0], size[1]))
+
+
 _TIME = re.compile(r"(?:(?:(\d+):)?(\d{1,2}):)?(\d+(?:\.\d+)?)")
 
 
@@ -190,8 +217,3 @@ def parse_size(text: str) -> tuple[int, int]:
     if match is None:
         raise ValueError(f"a size is WIDTHxHEIGHT, got {text!r}")
     return int(match[1]), int(match[2])
-
-
-def shown_path(path: Path | str) -> str:
-    """A path as messages show it."""
-    return "standard input" if str(path) == "-" else str(path)

@@ -20,6 +20,7 @@ from typing import Any, cast
 import numpy as np
 
 from upreel.errors import StaleWorkError
+from upreel.pipeline.job import UpscaleJob, job_from_json, job_to_json
 from upreel.video.encoders import EncoderSettings
 from upreel.video.info import SourceInfo, Timeline
 
@@ -59,39 +60,29 @@ class Plan:
 
     Attributes:
         identity: what the fingerprint is taken of, by name.
-        source: relative to the plan's folder; "-" for what cannot be read twice.
-        output: relative to the plan's folder.
-        model: name or path of the card.
+        job: what was asked for; its source and output relative to the plan's folder.
         engine: that was chosen.
         device: that was chosen.
         precision: that was chosen.
         tile: rows and columns of a tile in source pixels.
-        threads: of the network, 0 for the engine's choice.
         output_size: (width, height).
         context: frames read before and after each part, but not written.
         settings: of the encoder.
         trim: frames [first, stop) of the source that are wanted, None for all.
-        audio: whether sound is copied.
-        subtitles: whether subtitles are copied.
         timeline: times of all frames of the source.
         parts: in display order.
     """
 
     identity: Mapping[str, Any]
-    source: str
-    output: str
-    model: str
+    job: UpscaleJob
     engine: str
     device: str
     precision: str
     tile: tuple[int, int]
-    threads: int
     output_size: tuple[int, int]
     context: tuple[int, int]
     settings: EncoderSettings
     trim: tuple[int, int] | None
-    audio: bool
-    subtitles: bool
     timeline: Timeline
     parts: tuple[Part, ...]
 
@@ -106,20 +97,15 @@ class Plan:
             "version": PLAN_VERSION,
             "fingerprint": fingerprint(self.identity),
             "identity": dict(self.identity),
-            "source": self.source,
-            "output": self.output,
-            "model": self.model,
+            "job": job_to_json(self.job),
             "engine": self.engine,
             "device": self.device,
             "precision": self.precision,
             "tile": list(self.tile),
-            "threads": self.threads,
             "output_size": list(self.output_size),
             "context": list(self.context),
             "settings": self.settings.to_json(),
             "trim": None if self.trim is None else list(self.trim),
-            "audio": self.audio,
-            "subtitles": self.subtitles,
             "timeline": _timeline_to_json(self.timeline),
             "parts": [asdict(part) for part in self.parts],
         }
@@ -139,20 +125,15 @@ class Plan:
         try:
             return cls(
                 identity=dict(values["identity"]),
-                source=values["source"],
-                output=values["output"],
-                model=values["model"],
+                job=job_from_json(values["job"]),
                 engine=values["engine"],
                 device=values["device"],
                 precision=values["precision"],
                 tile=_pair(values["tile"]),
-                threads=values["threads"],
                 output_size=_pair(values["output_size"]),
                 context=_pair(values["context"]),
                 settings=EncoderSettings.from_json(values["settings"]),
                 trim=None if values["trim"] is None else _pair(values["trim"]),
-                audio=values["audio"],
-                subtitles=values["subtitles"],
                 timeline=_timeline_from_json(values["timeline"]),
                 parts=tuple(Part(**part) for part in values["parts"]),
             )

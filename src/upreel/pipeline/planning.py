@@ -1,6 +1,7 @@
 """Making a plan, and telling whether an earlier one is of the same job."""
 
 import os
+from dataclasses import replace
 from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
@@ -81,20 +82,20 @@ def make_plan(
     borders = part_borders(timeline, first, stop, seconds=job.part_seconds)
     return Plan(
         identity=identity_of(resolved, upscaler),
-        source=os.path.relpath(info.path, folder),
-        output=os.path.relpath(resolved.output, folder),
-        model=resolved.model,
+        job=replace(
+            job,
+            source=os.path.relpath(info.path, folder),
+            output=os.path.relpath(resolved.output, folder),
+            overwrite=False,
+        ),
         engine=report.engine,
         device=report.device,
         precision=report.precision,
         tile=upscaler.tile,
-        threads=job.threads,
         output_size=(resolved.width, resolved.height),
         context=context_frames(resolved.card),
         settings=resolved.encoding.settings,
         trim=trim,
-        audio=job.audio,
-        subtitles=job.subtitles,
         timeline=timeline,
         parts=tuple(Part(index=n, first=a, stop=b) for n, (a, b) in enumerate(pairwise(borders))),
     )

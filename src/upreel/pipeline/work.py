@@ -57,6 +57,9 @@ class Work:
     Entered, it makes the folder and takes the lock. Left, it gives the lock back, and removes the
     folder if no finished part is in it.
 
+    Attributes:
+        keep: whether the folder stays even without a finished part.
+
     Args:
         output: what the job will write.
 
@@ -68,6 +71,7 @@ class Work:
     def __init__(self, output: Path) -> None:
         self.output = output
         self.folder = output.parent / f".{output.name}.upreel"
+        self.keep = False
         self._lock: IO[bytes] | None = None
 
     def __enter__(self) -> Self:
@@ -99,7 +103,7 @@ class Work:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        if not any(self.folder.glob("part-*.json")):  # nothing to come back to
+        if not self.keep and not any(self.folder.glob("part-*.json")):  # nothing to come back to
             shutil.rmtree(self.folder, ignore_errors=True)
         if self._lock is not None:
             self._lock.close()
@@ -122,9 +126,13 @@ class Work:
         """The file of a part; with the suffix "" a folder of pictures."""
         return self.folder / f"part-{part.index:05}{suffix}"
 
+    def record(self, part: Part) -> Path:
+        """The JSON file that says that a part is finished."""
+        return self.folder / f"part-{part.index:05}.json"
+
     def finished(self, part: Part, suffix: str) -> PartDone | None:
         """What a finished part holds, None if it is still to be done."""
-        values = self._read(self.folder / f"part-{part.index:05}.json")
+        values = self._read(self.record(part))
         if values is None or values.pop("version", None) != PART_VERSION:
             return None
         try:
@@ -141,8 +149,7 @@ class Work:
 
     def finish(self, part: Part, done: PartDone) -> None:
         """Say that a part is finished; its file must be complete."""
-        path = self.folder / f"part-{part.index:05}.json"
-        self._write(path, {"version": PART_VERSION, **asdict(done)})
+        self._write(self.record(part), {"version": PART_VERSION, **asdict(done)})
 
     def clear(self) -> None:
         """Remove all but the lock."""

@@ -12,9 +12,9 @@ from fractions import Fraction
 
 import stand_in
 
+import upreel.pipeline.dry_run
 import upreel.pipeline.finish
 import upreel.pipeline.job
-import upreel.pipeline.dry_run
 import upreel.pipeline.run
 import upreel.pipeline.work
 from upreel.cli import main

@@ -34,10 +34,13 @@ CHROMA = 2.0
 
 
 def _refined(config: TrainConfig) -> TrainConfig:
-    """Go on from a run's result: squared errors, other patches, a lower peak."""
+    """Go on from a run's result: squared errors, larger and other patches, a lower peak."""
     return replace(
         config,
         name=f"{config.name}-refined",
+        batch=config.batch // 2,
+        patch=config.patch * 3 // 2,
+        border=4,
         losses=(Loss(kind="mse", weight=100),),
         learning_rate=6e-4,
         seed=config.seed + 1,

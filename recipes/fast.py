@@ -114,7 +114,12 @@ def fast_x4() -> TrainConfig:
 
 def fast_x2_clean_refined() -> TrainConfig:
     """x2 for clean input, second part."""
-    return _refined(fast_x2_clean())
+    return replace(_refined(fast_x2_clean()), steps=7000)
+
+
+def fast_x2_refined() -> TrainConfig:
+    """x2 for delivered video, second part: more of it clean, where the first lost too much."""
+    return replace(_refined(fast_x2()), degradation=replace(DELIVERED, uncoded=0.45), steps=7000)
 
 
 def fast_x4_clean_refined() -> TrainConfig:

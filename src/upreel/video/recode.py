@@ -15,6 +15,8 @@ __all__ = ["RECODERS", "Recoder", "recode"]
 
 Recoder = Literal["x264", "x265", "svtav1", "vp9"]
 
+_X265_DELAY = 8  # frames, with room to spare
+
 RECODERS: dict[Recoder, tuple[str, dict[str, str]]] = {
     "x264": ("libx264", {"preset": "medium"}),
     "x265": ("libx265", {"preset": "fast", "x265-params": "log-level=error"}),
@@ -43,6 +45,9 @@ def recode(
     """
     name, options = RECODERS[codec]
     num_frames, height, width = luma.shape
+    if codec == "x265" and num_frames < _X265_DELAY:
+        # Fewer frames than it reorders get decoding times from nowhere, which no muxer takes.
+        options = {"preset": "fast", "x265-params": "log-level=error:bframes=0"}
     file = io.BytesIO()
     with av.open(file, "w", format="matroska") as container:
         stream = container.add_stream(name, rate=rate, options={**options, "crf": str(crf)})

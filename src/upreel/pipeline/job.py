@@ -4,9 +4,10 @@ import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from fractions import Fraction
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from upreel.errors import OptionError
+from upreel.video.info import Deinterlace
 
 __all__ = [
     "Progress",
@@ -42,6 +43,8 @@ class UpscaleJob:
         pix_fmt: pixel format of the output; None: the source's.
         start: seconds after the first frame at which the output begins; None: at the first.
         end: seconds after the first frame at which it ends; None: after the last.
+        deinterlace: whether two fields are made one picture: "auto" where the source is flagged as
+            interlaced and looks it, "on", or "off".
         audio: whether sound is copied.
         subtitles: whether subtitles are copied.
         overwrite: whether an existing output, or parts of another job, may be replaced.
@@ -64,6 +67,7 @@ class UpscaleJob:
     pix_fmt: str | None = None
     start: Fraction | None = None
     end: Fraction | None = None
+    deinterlace: Deinterlace = "auto"
     audio: bool = True
     subtitles: bool = True
     overwrite: bool = False
@@ -78,6 +82,8 @@ class UpscaleJob:
             raise OptionError("either a scale or a size can be given, not both")
         if self.tile is not None and self.tile < 16:
             raise OptionError(f"tile must be at least 16 pixels, got {self.tile}")
+        if self.deinterlace not in get_args(Deinterlace):
+            raise OptionError(f"deinterlace must be auto, on or off, got {self.deinterlace!r}")
         if self.threads < 0:
             raise OptionError(f"threads must be 0 (automatic) or more, got {self.threads}")
         if self.start is not None and self.start < 0:

@@ -120,6 +120,7 @@ def identity_of(resolved: Resolved, upscaler: ReportingUpscaler) -> dict[str, An
         "container": resolved.output.suffix,
         "start": None if job.start is None else str(job.start),
         "end": None if job.end is None else str(job.end),
+        "deinterlacing": job.deinterlace,
         "audio": job.audio,
         "subtitles": job.subtitles,
         "part length": str(job.part_seconds),

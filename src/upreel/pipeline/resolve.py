@@ -10,6 +10,7 @@ from upreel.errors import InputError, OptionError, OutputError
 from upreel.pipeline.backend import Backend
 from upreel.pipeline.job import UpscaleJob
 from upreel.pipeline.parts import Encoding
+from upreel.video.advice import source_notices
 from upreel.video.encoders import EncoderSettings, choose_encoder, encoder_named
 from upreel.video.formats import pixel_format
 from upreel.video.frame import PixelFormat
@@ -237,18 +238,28 @@ def _sample_aspect_ratio(info: SourceInfo, width: int, height: int) -> Fraction:
     return (ratio or Fraction(1)) * stretch
 
 
+_CARRIED = {
+    "audio": "sound",
+    "subtitle": "subtitles",
+    "video": "further video",
+    "attachment": "attachments",
+    "data": "data",
+}
+
+
 def _notices(info: SourceInfo, kind: OutputKind) -> tuple[str, ...]:
-    notices: list[str] = []
-    if info.interlaced:
-        notices.append("the source is interlaced: it is deinterlaced (bwdif), one frame a frame")
-    if info.telecine:
-        notices.append("the source is telecined: this is not undone")
-    if info.colour.transfer in (16, 18):
-        name = "PQ" if info.colour.transfer == 16 else "HLG"
-        notices.append(f"HDR ({name}): code values are upscaled as they are")
-    if kind != "file" and any(stream.kind == "audio" for stream in info.streams):
+    if kind == "file" and info.seekable:
+        return tuple(source_notices(info))
+    picture = tuple(stream for stream in info.streams if stream.index == info.video_index)
+    notices = source_notices(replace(info, streams=picture))
+    kinds = {stream.kind for stream in info.streams if stream.index != info.video_index}
+    lost = [word for kind_of, word in _CARRIED.items() if kind_of in kinds]
+    if kind == "file":
+        if lost:
+            notices.append("from standard input only the picture is read")
+        return tuple(notices)
+    lost += ["chapters"] * bool(info.chapters) + ["rotation"] * bool(info.rotation)
+    if lost:
         where = "pictures" if kind == "pictures" else "standard output"
-        notices.append(f"{where} cannot carry sound")
-    if not info.seekable and any(stream.index != info.video_index for stream in info.streams):
-        notices.append("from standard input only the picture is read")
+        notices.append(f"{where} cannot carry {', '.join(lost)}")
     return tuple(notices)

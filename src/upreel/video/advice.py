@@ -2,6 +2,7 @@
 
 from fractions import Fraction
 
+from upreel.video.fields import field_notice
 from upreel.video.info import SourceInfo, Timeline
 
 __all__ = ["advice", "frame_rate", "is_variable", "source_notices"]
@@ -17,11 +18,9 @@ def source_notices(info: SourceInfo, timeline: Timeline | None = None) -> list[s
         timeline: from `scan`, where there is one.
     """
     notices: list[str] = []
-    if info.interlaced:
-        order = "top" if info.top_field_first else "bottom"
-        notices.append(
-            f"interlaced, {order} field first: it is deinterlaced to one frame for each two fields"
-        )
+    fields = field_notice(info, "auto")
+    if info.interlaced and fields is not None:
+        notices.append(fields)
     if info.telecine:
         notices.append("telecined film (repeated fields): the repetition is not undone")
     others = [
@@ -31,7 +30,7 @@ def source_notices(info: SourceInfo, timeline: Timeline | None = None) -> list[s
     if others:
         numbers = ", ".join(str(stream.index) for stream in others)
         notices.append(f"further video streams ({numbers}) are copied, not upscaled")
-    if info.hdr is not None and info.colour.transfer in (16, 18):
+    if info.colour.transfer in (16, 18):
         name = "PQ" if info.colour.transfer == 16 else "HLG"
         notices.append(f"HDR ({name}): its code values are upscaled as they are")
     if timeline is not None and not timeline.exact:
@@ -42,6 +41,9 @@ def source_notices(info: SourceInfo, timeline: Timeline | None = None) -> list[s
 def advice(info: SourceInfo, timeline: Timeline | None = None) -> list[str]:
     """What to do about it, in commands where there is one."""
     hints: list[str] = []
+    fields = field_notice(info, "auto")
+    if not info.interlaced and fields is not None:
+        hints.append(fields)
     if info.telecine:
         hints.append("undo the telecine first (FFmpeg: fieldmatch, decimate) for the best picture")
     if not info.seekable:

@@ -1,18 +1,25 @@
 """`upreel export`: a training checkpoint becomes a card with its ONNX and safetensors files."""
 
 import importlib.util
+import json
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from upreel.cli.errors import exit_with_message
-from upreel.errors import BackendUnavailableError
+from upreel.errors import BackendUnavailableError, OptionError
 
 CheckpointFile = Annotated[Path, typer.Argument(help="What `upreel train` wrote (.ckpt).")]
 Out = Annotated[Path, typer.Option("--out", help="Folder for the three files.")]
 Name = Annotated[str | None, typer.Option("--name", help="Of the model. Default: the run's.")]
 Summary = Annotated[str | None, typer.Option("--summary", help="One line that `models` shows.")]
+Sources = Annotated[
+    Path | None,
+    typer.Option(
+        "--sources", help="JSON that says of each training source what it is, and its licence."
+    ),
+]
 
 
 def export(
@@ -20,6 +27,7 @@ def export(
     out: Out = Path(),
     name: Name = None,
     summary: Summary = None,
+    sources: Sources = None,
 ) -> None:
     """Turn CHECKPOINT into a card: `-m NAME.json` uses it from there."""
     with exit_with_message():
@@ -36,10 +44,27 @@ def export(
             or f"x{config.network.scale}, trained on {config.degradation.describe()}",
             config=config.network,
             weights=dict(run.ema),
-            training_data=run.training_data,
+            training_data=_described(run.training_data, sources),
             degradation=config.degradation.describe(),
             steps=run.step,
             commit=run.commit,
             folder=out,
         )
         typer.echo(f"{card.folder / card.name}.json: {card.num_parameters} parameters")
+
+
+def _described(training_data: tuple[str, ...], sources: Path | None) -> tuple[str, ...]:
+    """Each source with what is known of it; every one must be known where a file is given."""
+    if sources is None:
+        return training_data
+    try:
+        known: dict[str, str] = json.loads(sources.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise OptionError(f"cannot read {sources}: {error}") from error
+    described: list[str] = []
+    for entry in training_data:
+        name = entry.split()[-1]  # "320 photographs" are listed under their kind
+        if name not in known:
+            raise OptionError(f"{sources} says nothing of {name!r}")
+        described.append(f"{entry}: {known[name]}")
+    return tuple(described)

@@ -53,7 +53,8 @@ def train(
         config = _load_recipe(recipe)
         if steps is not None:
             config = replace(config, steps=steps)
-        clips = load_clips(data) if data else drawn_clips(8)
+        side = -(-config.patch * config.network.scale // 24) * 24  # a patch must fit
+        clips = load_clips(data) if data else drawn_clips(8, height=side, width=side + 48)
         checkpoint = run(
             config,
             clips,
@@ -73,7 +74,7 @@ def _load_recipe(recipe: str) -> "TrainConfig":
 
     file, _, function = recipe.partition(":")
     path = Path(file)
-    if not function or not path.is_file():
+    if not function or path.suffix != ".py" or not path.is_file():
         raise OptionError(f"a recipe is FILE.py:FUNCTION with a file that is there, got {recipe!r}")
     spec = importlib.util.spec_from_file_location(f"recipe_{path.stem}", path)
     assert spec is not None
@@ -89,7 +90,8 @@ def _load_recipe(recipe: str) -> "TrainConfig":
     if function not in known:
         raise OptionError(f"no recipe {function!r} in {file}; there are: {', '.join(known)}")
     config = vars(module)[function]()
-    assert isinstance(config, TrainConfig)
+    if not isinstance(config, TrainConfig):
+        raise OptionError(f"{recipe} returns a {type(config).__name__}, not a TrainConfig")
     return config
 
 

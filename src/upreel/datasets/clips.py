@@ -47,7 +47,7 @@ def load_clips(folders: Sequence[Path]) -> list[Clip]:
     multiples of 24 so that every scale divides them.
 
     Raises:
-        InputError: a folder is missing or holds nothing to train on.
+        InputError: a folder is missing or holds nothing to train on, or a file is RGB or too small.
     """
     clips: list[Clip] = []
     for folder in folders:
@@ -73,6 +73,10 @@ def _planes(frame: Frame) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.uint8]]
         halvings += 1
     height = (frame.height >> halvings) // 24 * 24
     width = (frame.width >> halvings) // 24 * 24
+    if not height or not width:
+        raise InputError(
+            f"training takes pictures of 24x24 and more, got {frame.width}x{frame.height}"
+        )
     step = 1 << halvings
     gain = 255 / frame.format.max_value
     luma = frame.planes[0]

@@ -5,6 +5,7 @@
 
 import hashlib
 import json
+import warnings
 from dataclasses import asdict
 from pathlib import Path
 
@@ -45,17 +46,20 @@ def to_onnx(network: nn.Module, in_channels: int, header: dict[str, str]) -> byt
         2: torch.export.Dim("height", min=4),
         3: torch.export.Dim("width", min=4),
     }
-    program = torch.onnx.export(
-        network.eval(),
-        (example,),
-        input_names=["packed"],
-        output_names=["answer"],
-        opset_version=_OPSET,
-        dynamic_shapes=(sizes,),
-        dynamo=True,
-        optimize=True,
-        verbose=False,
-    )
+    with warnings.catch_warnings():  # the exporter warns about its own insides
+        warnings.simplefilter("ignore", FutureWarning)
+        warnings.simplefilter("ignore", DeprecationWarning)
+        program = torch.onnx.export(
+            network.eval(),
+            (example,),
+            input_names=["packed"],
+            output_names=["answer"],
+            opset_version=_OPSET,
+            dynamic_shapes=(sizes,),
+            dynamo=True,
+            optimize=True,
+            verbose=False,
+        )
     assert program is not None
     model = program.model_proto
     _store_as_f16(model)

@@ -88,7 +88,7 @@ class OnnxRuntimeSession:
         values = np.ascontiguousarray(batch.transpose(0, 3, 1, 2), np.float32) / limit
         try:
             (answer,) = self._session.run(None, {self._input: values})
-        except RuntimeError as error:
+        except Exception as error:  # its exceptions share no public base
             if "allocat" in str(error).lower() or "memory" in str(error).lower():
                 raise MemoryError(str(error)) from error
             raise

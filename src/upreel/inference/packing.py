@@ -33,7 +33,7 @@ def pack_frame(
     interior = batch[margin : margin + height, margin : margin + width]
     if (rows, columns) != (2 * height, 2 * width) or luma.strides[1] != luma.itemsize:
         missing = ((0, 2 * height - rows), (0, 2 * width - columns))
-        luma = cast("Plane", np.pad(luma, missing, mode="edge"))
+        luma = cast("Plane", np.ascontiguousarray(np.pad(luma, missing, mode="edge")))
     pair = np.dtype((np.void, 2 * luma.itemsize))
     blocks = luma.view(pair).reshape(height, 2, width)
     interior.view(pair)[..., 3 * frame : 3 * frame + 2] = blocks.transpose(0, 2, 1)

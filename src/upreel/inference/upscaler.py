@@ -155,7 +155,7 @@ class PlaneUpscaler:
         limit = memory_limit if memory_limit is not None else memory_available() // 2
         self._layout = self._choose_layout(tile, limit)
         self._session: Session | None = None
-        self._open_session()
+        self._retrying(lambda: None)
         self._depth = self._active.depth
 
     @property
@@ -197,8 +197,7 @@ class PlaneUpscaler:
         assert len(self._jobs) < self.depth, "collect() before the next submit()"
         job = _Job(window=tuple(window))
         self._jobs.append(job)
-        if self._is_whole:
-            self._retrying(lambda: self._start(job))
+        self._retrying(lambda: self._start(job))
 
     def collect(self) -> Planes:
         """The oldest submitted frame, upscaled: planes in the same format.
@@ -257,7 +256,6 @@ class PlaneUpscaler:
 
     def _open_session(self) -> None:
         layout = self._layout
-        self._session = None  # give its memory back before the next one takes any
         self._session = self._open(
             self.card,
             layout.tile_height + 2 * layout.margin,
@@ -270,6 +268,8 @@ class PlaneUpscaler:
         """Do it; where memory runs out, make the tile smaller and do it again."""
         while True:
             try:
+                if self._session is None:
+                    self._open_session()
                 return action()
             except MemoryError as error:
                 smaller = _halved(self._layout)
@@ -277,10 +277,10 @@ class PlaneUpscaler:
                     raise OutOfMemoryError(
                         f"out of memory with the smallest tile of {self.tile[1]}x{self.tile[0]}"
                     ) from error
+                self._session = None  # give its memory back before the next one takes any
                 self._layout = smaller
                 for job in self._jobs:
                     job.batch = None
-                self._open_session()
                 self._notices.append(
                     f"out of memory: went on with tiles of {self.tile[1]}x{self.tile[0]}"
                 )
@@ -300,8 +300,8 @@ class PlaneUpscaler:
         return batch
 
     def _start(self, job: _Job) -> None:
-        """Hand the frame to the engine unless it is there already; None after a retry."""
-        if job.batch is None:
+        """Hand a whole frame to the engine unless it is there already; tiles wait for `_answer`."""
+        if self._is_whole and job.batch is None:
             job.batch = self._packed(job)
             self._active.submit(job.batch[None])
 

@@ -21,9 +21,9 @@ __all__ = ["interpolation_kernel", "pack", "to_grid", "unpack"]
 
 
 def pack(
-    luma: Float[Tensor, "B 1 2*H 2*W"], chroma: Float[Tensor, "B 2 H W"]
+    luma: Float[Tensor, "B 1 Y X"], chroma: Float[Tensor, "B 2 H W"]
 ) -> Float[Tensor, "B 6 H W"]:
-    """Put the four luma samples of each 2x2 block beside its chroma."""
+    """Put the four luma samples of each 2x2 block beside its chroma: luma is (2H, 2W)."""
     return torch.cat((F.pixel_unshuffle(luma, 2), chroma), dim=1)
 
 

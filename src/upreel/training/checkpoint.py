@@ -94,19 +94,22 @@ def load_checkpoint(path: Path) -> Checkpoint:
             f"this one reads {_VERSION}"
         )
     groups: dict[str, dict[str, Tensor]] = {attribute: {} for attribute in _GROUPS.values()}
-    for name, tensor in tensors.items():
-        prefix, parameter = name.split(".", 1)
-        groups[_GROUPS[prefix]][parameter] = tensor
-    return Checkpoint(
-        config=_config(json.loads(header["config"])),
-        step=int(header["step"]),
-        training_data=tuple(json.loads(header["training_data"])),
-        commit=header["commit"],
-        network=groups["network"],
-        ema=groups["ema"],
-        first_moment=groups["first_moment"],
-        second_moment=groups["second_moment"],
-    )
+    try:
+        for name, tensor in tensors.items():
+            prefix, parameter = name.split(".", 1)
+            groups[_GROUPS[prefix]][parameter] = tensor
+        return Checkpoint(
+            config=_config(json.loads(header["config"])),
+            step=int(header["step"]),
+            training_data=tuple(json.loads(header["training_data"])),
+            commit=header["commit"],
+            network=groups["network"],
+            ema=groups["ema"],
+            first_moment=groups["first_moment"],
+            second_moment=groups["second_moment"],
+        )
+    except (KeyError, TypeError, ValueError) as error:
+        raise WeightsError(f"{path} is no checkpoint of this program: {error!r}") from error
 
 
 def _config(values: dict[str, Any]) -> TrainConfig:

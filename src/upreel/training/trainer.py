@@ -18,7 +18,7 @@ from torch.utils.tensorboard import SummaryWriter
 
 from upreel.datasets.clips import Clip
 from upreel.datasets.patches import Batch, Pair, draw_batch, make_pairs
-from upreel.errors import OptionError
+from upreel.errors import BackendUnavailableError, InputError, OptionError
 from upreel.networks.build import build_network
 from upreel.networks.planes import interpolation_kernel, pack, unpack
 from upreel.training.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
@@ -236,6 +236,14 @@ def _commit() -> str:
         return "unknown"
 
 
+def _mean_loss(losses: Sequence[Tensor], trainer: Trainer) -> float:
+    """The mean of some steps' losses; a run that diverged ends here, its last checkpoint whole."""
+    loss = torch.stack(list(losses)).mean().item()
+    if not math.isfinite(loss):
+        raise OptionError(f"{trainer.config.name}: loss is {loss} at step {trainer.step}")
+    return loss
+
+
 def train(
     config: TrainConfig,
     clips: Sequence[Clip],
@@ -265,9 +273,15 @@ def train(
         The checkpoint's path.
 
     Raises:
-        OptionError: the run was begun with another config, or would overwrite one.
+        OptionError: the run was begun with another config, would overwrite one, lacks the
+            checkpoint that `config.start` names, or diverged.
         InputError: from the data.
+        BackendUnavailableError: no such device here.
     """
+    if device == "cuda" and not torch.cuda.is_available():
+        raise BackendUnavailableError("no CUDA device here; there is: cpu")
+    if device not in ("cpu", "cuda"):
+        raise BackendUnavailableError(f"no device {device!r} for training; there are: cpu, cuda")
     deadline = math.inf if minutes is None else time.monotonic() + 60 * minutes
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{config.name}.ckpt"
@@ -282,6 +296,13 @@ def train(
     training_data = (*trained_on, *([f"{stills} photographs"] if stills else []))
     pairs = make_pairs(learning, scale, config.degradation, variants=config.variants, seed=seed)
     validation = make_pairs(held_back, scale, config.degradation, variants=1, seed=seed)
+    for pair in pairs:
+        rows, columns = pair.low.luma.shape[1:]
+        if min(rows, columns) < config.patch:
+            raise InputError(
+                f"{pair.high.name} is {columns}x{rows} at low resolution, "
+                f"smaller than a patch of {config.patch}"
+            )
     trainer = Trainer(config, pairs, device=device)
     if resume:
         checkpoint = load_checkpoint(path)
@@ -293,6 +314,10 @@ def train(
         raise OptionError(f"{path} is there already: --resume goes on from it")
     elif start is not None:
         trainer.start_from(dict(load_checkpoint(start).ema))
+    elif config.start:
+        raise OptionError(
+            f"{config.name} starts from the result of {config.start}: --start names its checkpoint"
+        )
     with SummaryWriter(folder / "tensorboard" / config.name, purge_step=trainer.step) as writer:
         losses: list[Tensor] = []
         since, since_step = time.monotonic(), trainer.step
@@ -301,9 +326,7 @@ def train(
             done = trainer.step == config.steps
             validates = done or trainer.step % config.validate_every == 0
             if validates or trainer.step % report_every == 0:
-                loss = torch.stack(losses).mean().item()
-                if not math.isfinite(loss):
-                    raise OptionError(f"{config.name}: loss is {loss} at step {trainer.step}")
+                loss = _mean_loss(losses, trainer)
                 rate = (trainer.step - since_step) * config.batch / (time.monotonic() - since)
                 scores, baseline = trainer.validate(validation) if validates else (None, None)
                 writer.add_scalar("loss", loss, trainer.step)  # pyright: ignore[reportUnknownMemberType]
@@ -323,5 +346,7 @@ def train(
                     save_checkpoint(trainer.checkpoint(training_data, commit), path)
                 losses = []
                 since, since_step = time.monotonic(), trainer.step
+        if losses:
+            _mean_loss(losses, trainer)
     save_checkpoint(trainer.checkpoint(training_data, commit), path)
     return path

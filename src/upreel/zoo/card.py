@@ -37,6 +37,8 @@ class FastConfig:
     kind: Literal["fast"] = "fast"
 
     def __post_init__(self) -> None:
+        if self.kind != "fast":
+            raise ValueError(f"kind must be fast, got {self.kind!r}")
         if self.scale not in (2, 3, 4):
             raise ValueError(f"scale must be 2, 3 or 4, got {self.scale}")
         if self.channels < 1:
@@ -178,6 +180,17 @@ def write_card(card: ModelCard) -> Path:
     return path
 
 
+_KINDS: dict[str, type] = {
+    "name": str,
+    "summary": str,
+    "training_data": list,
+    "sha256": str,
+    "tolerance": dict,
+    "scores": dict,
+    "milliseconds": dict,
+}
+
+
 def read_card(path: Path) -> ModelCard:
     """Read a card's JSON file.
 
@@ -204,5 +217,8 @@ def read_card(path: Path) -> ModelCard:
         values["network"] = FastConfig(**values["network"])
     except (TypeError, ValueError) as error:
         raise WeightsError(f"the card {path} describes no known network: {error}") from error
+    for name, kind in _KINDS.items():
+        if not isinstance(values[name], kind):
+            raise WeightsError(f"the card {path} has {name} {values[name]!r}, no {kind.__name__}")
     values["training_data"] = tuple(values["training_data"])
     return ModelCard(**values, folder=path.parent)

@@ -1,0 +1,121 @@
+"""draw_batch(): a pure function of seed and step; low and high resolution cut alike.
+
+Planes are drawn so that each patch tells where it was cut and how it was turned.
+"""
+
+import numpy as np
+import pytest
+
+from upreel.datasets.clips import Clip, drawn_clips
+from upreel.datasets.patches import Batch, Pair, draw_batch, make_pairs
+from upreel.degradation.degrade import Coding, Degradation
+
+
+def told(count: int = 4, *, scale: int, height: int = 24, width: int = 32) -> Pair:
+    """Low resolution in blocks of 2x2 like its Cb; Cr is the frame's number; high repeats low."""
+    y, x = np.mgrid[: height // 2, : width // 2]
+    blocks = (10 * x + y).astype(np.uint8)
+    cb = np.broadcast_to(blocks, (count, *blocks.shape))
+    cr = np.broadcast_to(np.arange(count, dtype=np.uint8)[:, None, None], cb.shape)
+    low = Clip(name="told", luma=larger(cb, 2), chroma=np.stack((cb, cr), axis=1))
+    high = Clip(name="told", luma=larger(low.luma, scale), chroma=larger(low.chroma, scale))
+    return Pair(high=high, low=low)
+
+
+def larger(planes: np.ndarray, factor: int) -> np.ndarray:
+    return planes.repeat(factor, axis=-2).repeat(factor, axis=-1)
+
+
+def drawn(pair: Pair, *, scale: int, frames: int = 2, step: int = 0, seed: int = 1) -> Batch:
+    return draw_batch([pair], scale=scale, frames=frames, size=200, patch=8, seed=seed, step=step)
+
+
+@pytest.mark.parametrize("scale", [2, 3, 4])
+def test_low_and_high_resolution_are_cut_and_turned_alike(scale: int) -> None:
+    batch = drawn(told(scale=scale), scale=scale)
+
+    assert batch.low_luma.shape == (200, 2, 8, 8)
+    assert batch.low_chroma.shape == (200, 2, 2, 4, 4)
+    np.testing.assert_array_equal(batch.high_luma, larger(batch.low_luma[:, 0], scale))
+    np.testing.assert_array_equal(batch.high_chroma, larger(batch.low_chroma[:, 0], scale))
+    for frame in range(2):
+        np.testing.assert_array_equal(
+            batch.low_luma[:, frame], larger(batch.low_chroma[:, frame, 0], 2)
+        )
+
+
+def test_all_turns_occur_and_only_unmirrored_chroma_counts() -> None:
+    batch = drawn(told(scale=2), scale=2)
+
+    cb = batch.low_chroma[:, 0, 0].astype(int)
+    dx, dy = cb[:, 0, 1] - cb[:, 0, 0], cb[:, 1, 0] - cb[:, 0, 0]
+    turns = {(int(a), int(b)) for a, b in zip(dx, dy, strict=True)}
+    assert turns == {(10, 1), (10, -1), (-10, 1), (-10, -1), (1, 10), (1, -10), (-1, 10), (-1, -10)}
+    np.testing.assert_array_equal(batch.chroma_weight, (dx == 10).astype(np.float32))
+
+
+def test_patches_come_from_everywhere() -> None:
+    batch = drawn(told(scale=2), scale=2)
+
+    lowest = batch.low_chroma[:, 0, 0].min(axis=(1, 2))
+    assert {int(v) for v in lowest // 10} == set(range(13))  # 16 columns of Cb, patches of 4
+    assert {int(v) for v in lowest % 10} == set(range(9))
+
+
+def test_the_second_frame_is_a_neighbour_in_either_direction() -> None:
+    batch = drawn(told(scale=2), scale=2)
+
+    numbers = batch.low_chroma[:, :, 1, 0, 0].astype(int)
+    pairs = {(int(a), int(b)) for a, b in numbers}
+    inside = {(t, u) for t in range(4) for u in (t - 1, t + 1) if 0 <= u < 4}
+    assert pairs == inside | {(0, 0), (3, 3)}  # the ends stand in for what is beyond them
+
+
+def test_one_frame_is_the_current_one() -> None:
+    one, two = (drawn(told(scale=2), scale=2, frames=frames) for frames in (1, 2))
+
+    np.testing.assert_array_equal(one.low_luma[:, 0], two.low_luma[:, 0])
+    assert one.low_luma.shape[1] == 1
+
+
+def test_a_batch_depends_on_seed_and_step_alone() -> None:
+    pair = told(scale=2)
+    batch, again = drawn(pair, scale=2, step=7), drawn(pair, scale=2, step=7)
+
+    for name in ("low_luma", "low_chroma", "high_luma", "high_chroma", "chroma_weight"):
+        np.testing.assert_array_equal(getattr(batch, name), getattr(again, name))
+    assert (batch.low_luma != drawn(pair, scale=2, step=8).low_luma).any()
+    assert (batch.low_luma != drawn(pair, scale=2, step=7, seed=2).low_luma).any()
+
+
+def test_long_clips_are_drawn_by_the_root_of_their_pixels() -> None:
+    long, short = told(16, scale=2), told(1, scale=2)
+    long.low.chroma[:, 1] = 99
+
+    batch = draw_batch([long, short], scale=2, frames=1, size=2000, patch=2, seed=0, step=0)
+
+    assert (batch.low_chroma[:, 0, 1] == 99).mean() == pytest.approx(0.8, abs=0.04)
+
+
+def test_a_clip_smaller_than_a_patch_is_refused() -> None:
+    with pytest.raises(ValueError, match="told is 32x24, smaller than a patch of 26"):
+        draw_batch([told(scale=2)], scale=2, frames=1, size=1, patch=26, seed=0, step=0)
+
+
+def test_pairs_are_degraded_as_seed_clip_and_variant_decide() -> None:
+    clips = drawn_clips(2, num_frames=2, height=144, width=144)
+    coding = Coding(codec="x264", crf=(10, 40))
+    degradation = Degradation(kernels=("bicubic", "area"), codings=(coding,), uncoded=0.5)
+
+    pairs, again, other = (
+        make_pairs(clips, 2, degradation, variants=3, seed=seed) for seed in (5, 5, 6)
+    )
+
+    assert [pair.high.name for pair in pairs] == ["drawn0_0"] * 3 + ["drawn1_0"] * 3
+    assert all(pair.low.luma.shape == (2, 72, 72) for pair in pairs)
+    for pair, same in zip(pairs, again, strict=True):
+        assert pair.high in clips
+        np.testing.assert_array_equal(pair.low.luma, same.low.luma)
+        np.testing.assert_array_equal(pair.low.chroma, same.low.chroma)
+    assert len({pair.low.luma.tobytes() for pair in pairs}) > 4
+    assert any((a.low.luma != b.low.luma).any() for a, b in zip(pairs, other, strict=True))

@@ -1,0 +1,138 @@
+"""What the base install does: every command but training, with the extras' packages out of reach.
+
+Each command runs in a process whose import system does not find them, as if they had never been
+installed. Mutation tried: `import torch` at the top of a module of `inference`; all fail.
+"""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from clips import write_clip
+from processes import ENVIRONMENT
+
+ABSENT = (
+    "torch", "jaxtyping", "beartype", "safetensors", "onnx", "onnxscript", "onnxruntime",
+    "tensorboard", "cv2", "skimage", "imageio_ffmpeg",
+)  # fmt: skip
+BLOCKER = f"""
+import importlib.machinery
+import sys
+
+ABSENT = {ABSENT!r}
+find_spec = importlib.machinery.PathFinder.find_spec
+
+
+def find_others(fullname, path=None, target=None):
+    if fullname.partition(".")[0] in ABSENT:
+        return None
+    return find_spec(fullname, path, target)
+
+
+importlib.machinery.PathFinder.find_spec = staticmethod(find_others)
+"""
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a clip, and `sitecustomize` in a folder of its own."""
+    folder = tmp_path_factory.mktemp("base")
+    write_clip(folder / "clip.mp4", count=3, width=48, height=32)
+    (folder / "site").mkdir()
+    (folder / "site" / "sitecustomize.py").write_text(BLOCKER)
+    return folder
+
+
+def run(place: Path, *command: str) -> subprocess.CompletedProcess[str]:
+    path = os.pathsep.join((str(place / "site"), ENVIRONMENT["PYTHONPATH"]))
+    return subprocess.run(
+        [sys.executable, *command],
+        cwd=place,
+        env=ENVIRONMENT | {"PYTHONPATH": path},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def upreel(place: Path, *arguments: str) -> str:
+    done = run(place, "-m", "upreel", *arguments)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_the_packages_are_out_of_reach(place: Path) -> None:
+    code = (
+        "import importlib.util, sys\n"
+        f"print([n for n in {ABSENT!r} if importlib.util.find_spec(n)])\n"
+        "try:\n    import torch\nexcept ModuleNotFoundError as e:\n    print(e)\n"
+    )
+
+    assert run(place, "-c", code).stdout == "[]\nNo module named 'torch'\n"
+
+
+def test_upscale_probe_and_verify(place: Path) -> None:
+    result = json.loads(
+        upreel(place, "upscale", "clip.mp4", "-o", "large.mkv", "-m", "fast-x2", "--json")
+    )
+    assert result
+    assert (place / "large.mkv").stat().st_size > 0
+    assert "96x64" in upreel(place, "probe", "large.mkv")
+    upreel(place, "verify", "clip.mp4", "large.mkv")
+
+
+def test_models(place: Path) -> None:
+    assert "fast-x2-clean" in json.loads(upreel(place, "models", "--json"))
+
+
+def test_devices(place: Path) -> None:
+    devices = json.loads(upreel(place, "devices", "--json"))["devices"]
+
+    assert {device["engine"] for device in devices} == {"openvino"}
+
+
+@pytest.mark.parametrize("command", [[], ["benchmark"], ["evaluate"], ["train"], ["export"]])
+def test_help(place: Path, command: list[str]) -> None:
+    assert "Usage: " in upreel(place, *command, "--help")
+
+
+@pytest.mark.parametrize(
+    ("command", "name"), [(["train", "a.py:b"], "training"), (["export", "a.ckpt"], "export")]
+)
+def test_commands_that_need_more_say_so_in_one_line(
+    place: Path, command: list[str], name: str
+) -> None:
+    done = run(place, "-m", "upreel", *command)
+
+    assert done.returncode == 1
+    assert done.stderr == f"upreel: {name} needs PyTorch: pip install 'upreel[train]'\n"
+
+
+@pytest.mark.parametrize("module", ["upreel", "upreel.cli", "upreel.errors"])
+def test_importing_loads_nothing_heavy(place: Path, module: str) -> None:
+    code = (
+        f"import sys, {module}\n"
+        "print([n for n in ('av', 'numpy', 'openvino', 'PIL', 'rich.progress') if n in sys.modules])"
+    )
+
+    assert run(place, "-c", code).stdout == "[]\n"
+
+
+def test_every_room_of_the_base_install_imports(place: Path) -> None:
+    code = (
+        "import importlib, pkgutil, upreel\n"
+        "for room in ('video', 'metrics', 'degradation', 'datasets', 'zoo', 'inference', 'pipeline',"
+        " 'evaluation', 'cli'):\n"
+        "    package = importlib.import_module(f'upreel.{room}')\n"
+        "    for module in pkgutil.iter_modules(package.__path__):\n"
+        "        name = f'upreel.{room}.{module.name}'\n"
+        "        if name not in ('upreel.inference.export', 'upreel.inference.onnxruntime'):\n"
+        "            importlib.import_module(name)\n"
+        "print('all')\n"
+    )
+    done = run(place, "-c", code)
+
+    assert done.stdout == "all\n", done.stderr

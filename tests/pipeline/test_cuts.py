@@ -1,5 +1,7 @@
 """thumbnail() against a slow twin; is_cut() on what is a cut and what only looks like one."""
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from clips import draw_planes
@@ -52,8 +54,40 @@ def test_a_flash_is_no_cut() -> None:
     assert not cut_between(scene(1) // 2, scene(1))
 
 
-def test_a_pan_is_no_cut() -> None:
-    assert not cut_between(scene(1), np.roll(scene(1), 3, axis=1))
+@pytest.mark.parametrize("seed", range(8))
+def test_a_fast_pan_is_no_cut(seed: int) -> None:
+    # 1/32 of the width a frame: 60 columns of 1920.
+    assert not cut_between(scene(seed), np.roll(scene(seed), 2, axis=1))
+
+
+def landscape(seed: int) -> np.ndarray:
+    """A bright sky over dark land: all of them look alike from afar."""
+    light = np.linspace(210, 50, 48)[:, None]
+    return np.clip(light + 0.6 * (scene(seed).astype(np.float64) - 125), 0, 255).astype(np.uint8)
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_another_landscape_is_a_cut(seed: int) -> None:
+    assert cut_between(landscape(seed), landscape(seed + 100))
+
+
+def test_a_person_who_walks_through_is_no_cut() -> None:
+    before, after = scene(5), scene(5)
+    before[8:, 10:18] = 20
+    after[8:, 14:22] = 20
+    assert not cut_between(before, after)
+
+
+def test_a_fade_is_no_cut_at_any_step() -> None:
+    steps = [(scene(2) * (n / 10)).astype(np.uint8) for n in range(1, 11)]
+    assert not any(cut_between(a, b) for a, b in pairwise(steps))
+
+
+def test_only_the_cuts_of_a_film_are_found() -> None:
+    shots = [scene(1), landscape(2), scene(3)]
+    film = [np.roll(shot, n, axis=1) for shot in shots for n in range(24)]
+    found = [n + 1 for n, (a, b) in enumerate(pairwise(film)) if cut_between(a, b)]
+    assert found == [24, 48]
 
 
 def test_moving_drawing_is_no_cut() -> None:

@@ -18,8 +18,9 @@ Thumbnail = npt.NDArray[np.float32]
 
 _SIDE = 16
 _SAMPLES = 128  # rows and columns looked at, whatever the size: 40 microseconds a frame
-_MIN_DIFFERENCE = 0.03  # of the range of luma: below it, neither noise nor a slow fade is a cut
-_MAX_CORRELATION = 0.5  # a flash or a fade changes brightness and keeps the structure
+_THRESHOLD = 0.025
+"""On 4,094 neighbouring frames of 178 shots the value reaches 0.0175, and it is above the threshold
+at 99 % of 5,169 borders between shots of different films (docs/experiments.md)."""
 
 
 def thumbnail(frame: Frame) -> Thumbnail:
@@ -44,9 +45,10 @@ def thumbnail(frame: Frame) -> Thumbnail:
 def is_cut(before: Thumbnail, after: Thumbnail) -> bool:
     """Whether a new scene begins with `after`.
 
-    It does where the pictures differ on average by more than 3 % of the range and their
-    structures hardly correlate (Pearson's r below 0.5). A picture without structure
-    correlates with nothing.
+    It does where the mean difference of the pictures, in the range of luma, times what their
+    structures lack in correlation (1 - Pearson's r, 0 to 2) is above a threshold: motion changes
+    little of a small picture, a flash or a fade keeps its structure, another scene does neither.
+    A picture without structure correlates with nothing (r = 0).
 
     Example:
         >>> dark, light = np.zeros((2, 2), np.float32), np.ones((2, 2), np.float32)
@@ -55,8 +57,8 @@ def is_cut(before: Thumbnail, after: Thumbnail) -> bool:
     """
     if before.shape != after.shape:
         return True
-    if float(np.abs(before - after).mean()) <= _MIN_DIFFERENCE:
-        return False
+    difference = float(np.abs(before - after).mean())
     a, b = before - before.mean(), after - after.mean()
     energy = float(np.sqrt((a * a).sum() * (b * b).sum()))
-    return energy == 0 or float((a * b).sum()) / energy < _MAX_CORRELATION
+    correlation = float((a * b).sum()) / energy if energy else 0.0
+    return difference * (1 - correlation) > _THRESHOLD

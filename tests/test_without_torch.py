@@ -18,6 +18,10 @@ ABSENT = (
     "torch", "jaxtyping", "beartype", "safetensors", "onnx", "onnxscript", "onnxruntime",
     "tensorboard", "cv2", "skimage", "imageio_ffmpeg",
 )  # fmt: skip
+ROOMS = (
+    "video", "metrics", "degradation", "datasets", "zoo", "inference", "pipeline", "evaluation",
+    "cli",
+)  # fmt: skip
 BLOCKER = f"""
 import importlib.machinery
 import sys
@@ -115,7 +119,8 @@ def test_commands_that_need_more_say_so_in_one_line(
 def test_importing_loads_nothing_heavy(place: Path, module: str) -> None:
     code = (
         f"import sys, {module}\n"
-        "print([n for n in ('av', 'numpy', 'openvino', 'PIL', 'rich.progress') if n in sys.modules])"
+        "heavy = ('av', 'numpy', 'openvino', 'PIL', 'rich.progress')\n"
+        "print([name for name in heavy if name in sys.modules])"
     )
 
     assert run(place, "-c", code).stdout == "[]\n"
@@ -124,8 +129,7 @@ def test_importing_loads_nothing_heavy(place: Path, module: str) -> None:
 def test_every_room_of_the_base_install_imports(place: Path) -> None:
     code = (
         "import importlib, pkgutil, upreel\n"
-        "for room in ('video', 'metrics', 'degradation', 'datasets', 'zoo', 'inference', 'pipeline',"
-        " 'evaluation', 'cli'):\n"
+        f"for room in {ROOMS!r}:\n"
         "    package = importlib.import_module(f'upreel.{room}')\n"
         "    for module in pkgutil.iter_modules(package.__path__):\n"
         "        name = f'upreel.{room}.{module.name}'\n"

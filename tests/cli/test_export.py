@@ -47,13 +47,15 @@ def folder(network: FastNetwork, tmp_path_factory: pytest.TempPathFactory) -> Pa
     nothing = {name: torch.zeros_like(p) for name, p in weights.items()}
     save_checkpoint(
         Checkpoint(
-            config=CONFIG, step=77, training_data=("drawn",), commit="abcdef0", network=nothing,
-            ema=weights, first_moment=nothing, second_moment=nothing,
+            config=CONFIG, step=77, training_data=("drawn", "3 photographs"), commit="abcdef0",
+            network=nothing, ema=weights, first_moment=nothing, second_moment=nothing,
         ),
         place / "run.ckpt",
     )  # fmt: skip
     arguments = ["export", str(place / "run.ckpt"), "--out", str(place / "cards"), "--name", "mine"]
-    result = CliRunner().invoke(app, arguments)
+    sources = place / "sources.json"
+    sources.write_text('{"drawn": "by code, Apache-2.0", "photographs": "ours, CC0"}')
+    result = CliRunner().invoke(app, [*arguments, "--sources", str(sources)])
     assert result.exit_code == 0, result.output
     made = place / "cards" / "mine.json"
     assert result.stdout.splitlines()[-1] == f"{made}: {CONFIG.network.num_parameters} parameters"
@@ -67,7 +69,8 @@ def card(folder: Path) -> ModelCard:
 
 def test_the_card_says_what_the_run_was(card: ModelCard, folder: Path) -> None:
     assert (card.name, card.network, card.steps) == ("mine", CONFIG.network, 77)
-    assert (card.training_data, card.commit) == (("drawn",), "abcdef0")
+    assert card.training_data == ("drawn: by code, Apache-2.0", "3 photographs: ours, CC0")
+    assert card.commit == "abcdef0"
     assert card.degradation == "area downscale, 8-bit"
     assert card.summary == "x3, trained on area downscale, 8-bit"
     assert {path.name for path in folder.iterdir()} == {
@@ -120,6 +123,27 @@ def test_planes_go_through_it(card: ModelCard) -> None:
 
     assert [plane.shape for plane in planes] == [(30, 54), (15, 27), (15, 27)]
     assert [np.unique(plane).tolist() for plane in planes] == [[200], [90], [9]]
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ('{"drawn": "ours"}', "says nothing of 'photographs'"),
+        ("not JSON", "cannot read "),
+        ("7", "is no JSON object"),
+    ],
+)
+def test_every_source_must_be_known(folder: Path, tmp_path: Path, text: str, message: str) -> None:
+    sources = tmp_path / "sources.json"
+    sources.write_text(text)
+    arguments = [str(folder.parent / "run.ckpt"), "--out", str(tmp_path), "--sources", str(sources)]
+
+    result = CliRunner().invoke(app, ["export", *arguments])
+
+    assert result.exit_code == 1
+    assert message in result.stderr
+    assert result.stderr.count("\n") == 1
+    assert list(tmp_path.iterdir()) == [sources]
 
 
 def test_a_file_that_is_no_checkpoint_is_one_line(folder: Path, tmp_path: Path) -> None:

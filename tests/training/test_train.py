@@ -94,6 +94,18 @@ def test_minutes_end_a_run_that_can_go_on(
     assert_equal_runs(load_checkpoint(whole), load_checkpoint(resumed))
 
 
+def test_no_time_at_all_still_leaves_a_checkpoint(
+    config: TrainConfig, clips: list[Clip], tmp_path: Path
+) -> None:
+    whole = train(config, clips, tmp_path / "whole")
+
+    begun = train(config, clips, tmp_path / "begun", minutes=0)
+
+    assert load_checkpoint(begun).step == 0
+    resumed = train(config, clips, tmp_path / "begun", resume=True)
+    assert_equal_runs(load_checkpoint(whole), load_checkpoint(resumed))
+
+
 def test_a_run_is_not_overwritten_nor_mixed(
     config: TrainConfig, clips: list[Clip], tmp_path: Path
 ) -> None:

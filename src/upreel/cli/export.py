@@ -3,7 +3,7 @@
 import importlib.util
 import json
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -58,9 +58,11 @@ def _described(training_data: tuple[str, ...], sources: Path | None) -> tuple[st
     if sources is None:
         return training_data
     try:
-        known: dict[str, str] = json.loads(sources.read_text(encoding="utf-8"))
+        known: Any = json.loads(sources.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise OptionError(f"cannot read {sources}: {error}") from error
+    if not isinstance(known, dict):
+        raise OptionError(f"{sources} is no JSON object")
     described: list[str] = []
     for entry in training_data:
         name = entry.split()[-1]  # "320 photographs" are listed under their kind

@@ -27,6 +27,7 @@ from upreel.zoo import FastConfig
 __all__ = ["Checkpoint", "load_checkpoint", "save_checkpoint"]
 
 _VERSION = "1"
+_IN_ORDER = torch.contiguous_format
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -60,7 +61,7 @@ _GROUPS = {"network": "network", "ema": "ema", "m": "first_moment", "v": "second
 def save_checkpoint(checkpoint: Checkpoint, path: Path) -> None:
     """Write the file aside and rename it: a kill leaves the old one whole."""
     tensors = {
-        f"{prefix}.{name}": tensor.detach().to("cpu", torch.float32).contiguous()
+        f"{prefix}.{name}": tensor.detach().to("cpu", torch.float32).clone(memory_format=_IN_ORDER)
         for prefix, attribute in _GROUPS.items()
         for name, tensor in getattr(checkpoint, attribute).items()
     }

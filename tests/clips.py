@@ -161,6 +161,7 @@ class _Video:
     interlaced: bool
     top_first: bool
     flagged: bool
+    woven: bool
     rotation: int
     options: Mapping[str, str] = field(default_factory=dict[str, str])
 
@@ -182,6 +183,7 @@ def write_clip(
     interlaced: bool = False,
     top_first: bool = True,
     flagged: bool = True,
+    woven: bool = True,
     rotation: int = 0,
     options: Mapping[str, str] | None = None,
     audio: Sequence[AudioTrack] = (),
@@ -212,6 +214,7 @@ def write_clip(
         interlaced: two fields of different times a frame (libx264, mpeg2video).
         top_first: which field is the earlier one.
         flagged: whether interlaced frames say that they are.
+        woven: whether they are: their fields show two times, not one.
         rotation: degrees counter-clockwise (MP4, MOV, MKV).
         options: of the encoder.
         audio: sound streams, after the video.
@@ -230,7 +233,7 @@ def write_clip(
     video = _Video(
         count=count, times=times, rate=rate, width=width, height=height, codec=codec,
         pix_fmt=pix_fmt, time_base=time_base, sar=sar, colour=HDR10 if hdr else colour, hdr=hdr,
-        interlaced=interlaced, top_first=top_first, flagged=flagged, rotation=rotation,
+        interlaced=interlaced, top_first=top_first, flagged=flagged, woven=woven, rotation=rotation,
         options=options or {},
     )  # fmt: skip
     with av.open(str(path), "w", format=muxer, options=dict(muxer_options or {})) as container:
@@ -322,7 +325,7 @@ def _encode_video(stream: VideoStream, video: _Video) -> list[av.Packet]:
         assert ticks.denominator == 1, f"{time_base} cannot hold {time}"
         frame = draw_frame(
             number, video.pix_fmt, width=video.width, height=video.height,
-            interlaced=video.interlaced, top_first=video.top_first,
+            interlaced=video.interlaced and video.woven, top_first=video.top_first,
         )  # fmt: skip
         frame.pts, frame.time_base = int(ticks), time_base
         if video.colour:
@@ -330,12 +333,12 @@ def _encode_video(stream: VideoStream, video: _Video) -> list[av.Packet]:
             frame.color_primaries, frame.color_trc = video.colour.primaries, video.colour.transfer
             frame.colorspace = video.colour.matrix
         packets += stream.encode(
-            _as_interlaced(frame, video.top_first) if video.interlaced and video.flagged else frame
+            as_interlaced(frame, video.top_first) if video.interlaced and video.flagged else frame
         )
     return packets + stream.encode(None)
 
 
-def _as_interlaced(frame: av.VideoFrame, top_first: bool) -> av.VideoFrame:
+def as_interlaced(frame: av.VideoFrame, top_first: bool) -> av.VideoFrame:
     """Mark a frame as two fields: encoders read the flag, PyAV has no setter for it."""
     graph = Graph()
     source = graph.add_buffer(

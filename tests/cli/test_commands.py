@@ -13,8 +13,8 @@ OPTIONS = {
     "upscale": {
         "--output", "-o", "--model", "-m", "--scale", "-s", "--size", "--device", "-d",
         "--precision", "--tile", "-t", "--threads", "--codec", "-c", "--crf", "--preset",
-        "--encoder-option", "-e", "--pix-fmt", "--start", "--end", "--no-audio", "--no-subs",
-        "--dry-run", "--overwrite", "--json", "--quiet", "-q",
+        "--encoder-option", "-e", "--pix-fmt", "--start", "--end", "--deinterlace", "--no-audio",
+        "--no-subs", "--dry-run", "--overwrite", "--json", "--quiet", "-q",
     },
     "probe": {"--json"},
     "verify": {"--json"},

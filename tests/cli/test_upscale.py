@@ -21,6 +21,8 @@ from stand_in import StandIn
 from typer.testing import CliRunner, Result
 
 from upreel.cli import app
+from upreel.errors import OptionError
+from upreel.pipeline import UpscaleJob, plan_job
 from upreel.video.probe import probe
 from upreel.video.read import read_frames
 from upreel.video.scan import scan
@@ -41,7 +43,7 @@ def upreel(*arguments: str | Path) -> Result:
 
 def numbers_of(path: Path) -> list[int]:
     info = probe(path)
-    frames = read_frames(info, timeline=scan(info), deinterlace=False)
+    frames = read_frames(info, timeline=scan(info))
     return [shown_number(frame.planes[0]) for frame in frames]
 
 
@@ -282,3 +284,39 @@ def test_a_pipe_without_an_output_or_with_nothing_in_it_is_refused() -> None:
         assert done.returncode == 1
         assert done.stderr.startswith(said)
         assert len(done.stderr.splitlines()) == 1
+
+
+def test_what_looks_interlaced_is_told_and_treated_when_asked(tmp_path: Path) -> None:
+    clip = write_clip(tmp_path / "a.mkv", count=12, codec="ffv1", interlaced=True, flagged=False)
+
+    plain = upreel(clip, "-c", "ffv1", "-o", tmp_path / "plain.mkv")
+    off = upreel(clip, "-c", "ffv1", "-o", tmp_path / "off.mkv", "--deinterlace", "off")
+    on = upreel(clip, "-c", "ffv1", "-o", tmp_path / "on.mkv", "--deinterlace", "on")
+
+    assert "note: looks interlaced, top field first, but is not flagged so" in plain.stderr
+    assert "--deinterlace on treats it" in plain.stderr
+    assert "--deinterlace" not in off.stderr
+    assert "note: deinterlaced as asked, top field first" in on.stderr
+    left = (tmp_path / "plain.mkv").read_bytes()
+    assert left == (tmp_path / "off.mkv").read_bytes()
+    assert left != (tmp_path / "on.mkv").read_bytes()
+
+
+def test_parts_of_another_deinterlacing_are_not_taken(tmp_path: Path, stand_in: StandIn) -> None:
+    clip = write_clip(tmp_path / "a.mkv", count=12, interlaced=True)
+    asked = UpscaleJob(source=str(clip), output=str(tmp_path / "b.mkv"))
+    plan_job(asked, backend=stand_in)
+
+    refused = upreel(clip, "-o", tmp_path / "b.mkv", "--deinterlace", "off")
+
+    assert refused.exit_code == 1
+    assert "other deinterlacing" in refused.stderr
+    assert upreel(clip, "-o", tmp_path / "b.mkv").exit_code == 0
+
+
+def test_an_unknown_way_of_deinterlacing_is_refused(tmp_path: Path) -> None:
+    clip = write_clip(tmp_path / "a.mkv")
+
+    assert upreel(clip, "--deinterlace", "maybe").exit_code == 2
+    with pytest.raises(OptionError, match="auto, on or off, got 'maybe'"):
+        UpscaleJob(source=str(clip), deinterlace="maybe")  # type: ignore[arg-type]

@@ -42,8 +42,7 @@ def job(source: Path, output: str, **options: object) -> UpscaleJob:
 
 def frames_of(path: str | Path) -> list[Frame]:
     info = probe(path)
-    # Repeated rows look like fields to a detector: they are not to be deinterlaced.
-    return list(read_frames(info, timeline=scan(info), deinterlace=False))
+    return list(read_frames(info, timeline=scan(info)))
 
 
 def times_of(path: str | Path) -> list[Fraction]:

@@ -198,7 +198,7 @@ def test_interlacing_is_seen_by_its_flags(
 
 
 @pytest.mark.parametrize("top_first", [True, False])
-def test_interlacing_without_flags_is_seen_in_the_pictures(tmp_path: Path, top_first: bool) -> None:
+def test_interlacing_without_flags_is_only_told(tmp_path: Path, top_first: bool) -> None:
     path = write_clip(
         tmp_path / "a.mkv", count=16, interlaced=True, top_first=top_first, flagged=False
     )
@@ -207,7 +207,39 @@ def test_interlacing_without_flags_is_seen_in_the_pictures(tmp_path: Path, top_f
 
     info = probe(path)
 
-    assert (info.interlaced, info.top_field_first) == (True, top_first)
+    assert (info.interlaced, info.flagged_interlaced, info.looks_interlaced) == (False, False, True)
+    assert info.top_field_first == top_first
+
+
+def test_progressive_pictures_in_flagged_frames_are_left_alone(tmp_path: Path) -> None:
+    info = probe(write_clip(tmp_path / "a.ts", count=40, interlaced=True, woven=False))
+
+    assert (info.interlaced, info.flagged_interlaced, info.looks_interlaced) == (False, True, False)
+
+
+def test_a_flagged_video_that_begins_progressive_is_looked_at_further_on(tmp_path: Path) -> None:
+    """A broadcast that begins with a film title and goes on with live pictures."""
+    parts = [
+        write_clip(
+            tmp_path / f"{n}.h264", count=30, interlaced=True, woven=woven, options={"bf": "0"}
+        )
+        for n, woven in enumerate([False, False, True])
+    ]
+    raw = tmp_path / "all.h264"
+    raw.write_bytes(b"".join(part.read_bytes() for part in parts))
+    path = tmp_path / "all.ts"
+    with av.open(str(raw)) as reading, av.open(str(path), "w") as writing:
+        stream = writing.add_stream_from_template(reading.streams.video[0])
+        for number, packet in enumerate(p for p in reading.demux(video=0) if p.size):
+            packet.stream, packet.time_base = stream, Fraction(1, 25)
+            packet.pts = packet.dts = number
+            writing.mux(packet)
+
+    info = probe(path)
+
+    assert info.flagged_interlaced
+    assert not info.looks_interlaced
+    assert info.interlaced
 
 
 def test_moving_progressive_video_is_not_taken_for_interlaced(tmp_path: Path) -> None:

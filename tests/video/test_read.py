@@ -23,7 +23,7 @@ from clips import (
 from upreel.errors import DamagedError, InputError, OptionError
 from upreel.video import decode
 from upreel.video.frame import Frame
-from upreel.video.info import SourceInfo, Timeline
+from upreel.video.info import Deinterlace, SourceInfo, Timeline
 from upreel.video.notice import Notice
 from upreel.video.probe import probe
 from upreel.video.read import read_frames
@@ -72,7 +72,7 @@ class Reading:
 
 def read(
     info: SourceInfo, timeline: Timeline | None, first: int = 0, stop: int | None = None,
-    *, threads: int = 0, deinterlace: bool = True,
+    *, threads: int = 0, deinterlace: Deinterlace = "auto",
 ) -> Reading:  # fmt: skip
     reading = Reading([])
     frames = read_frames(
@@ -318,7 +318,7 @@ def test_interlaced_frames_keep_their_times_and_lose_the_comb(
     )
     info, timeline = source(path)
 
-    woven, frames = read(info, timeline, deinterlace=False), read(info, timeline)
+    woven, frames = read(info, timeline, deinterlace="off"), read(info, timeline)
 
     assert [f.pts for f in frames.frames] == timeline.pts.tolist()
     assert frames.numbers[1:] == [2 * n for n in range(1, 12)]  # the earlier field is kept
@@ -326,6 +326,59 @@ def test_interlaced_frames_keep_their_times_and_lose_the_comb(
     assert woven.frames[3].interlaced
     assert not frames.frames[3].interlaced
     assert comb(frames.frames[5]) < comb(woven.frames[5]) / 2
+
+
+@pytest.mark.parametrize("top_first", [True, False])
+def test_fields_without_flags_are_treated_when_asked(tmp_path: Path, top_first: bool) -> None:
+    path = write_clip(
+        tmp_path / "a.mkv", count=12, interlaced=True, top_first=top_first, flagged=False,
+        codec="ffv1",
+    )  # fmt: skip
+    info, timeline = source(path)
+
+    left, treated = read(info, timeline), read(info, timeline, deinterlace="on")
+
+    assert left.notices == []
+    assert [n.kind for n in treated.notices] == ["deinterlaced"]
+    for frame, woven in zip(treated.frames, left.frames, strict=True):
+        assert_earlier_field_is_kept(frame, woven, top_first=top_first)
+    assert [f.pts for f in treated.frames] == timeline.pts.tolist()
+
+
+def test_progressive_pictures_in_flagged_frames_are_left_as_they_are(tmp_path: Path) -> None:
+    path = write_clip(tmp_path / "a.mkv", count=12, interlaced=True, woven=False)
+    info, timeline = source(path)
+
+    plain, off = read(info, timeline), read(info, timeline, deinterlace="off")
+
+    assert plain.notices == []
+    assert_same_frames(plain.frames, off.frames)
+
+
+@pytest.mark.parametrize(
+    "pix_fmt",
+    ["yuv420p", "yuv422p10le", "yuv444p", "yuv420p12le", "gray", "gray16le", "bgr0", "yuva420p",
+     "bgra", "gbrp12le", "yuv410p", "yuv411p"],
+)  # fmt: skip
+def test_any_layout_can_be_deinterlaced(tmp_path: Path, pix_fmt: str) -> None:
+    path = write_clip(
+        tmp_path / "a.mkv", codec="ffv1", pix_fmt=pix_fmt, interlaced=True, flagged=False, count=9
+    )
+    info, timeline = source(path)
+
+    woven, frames = read(info, timeline, deinterlace="off"), read(info, timeline, deinterlace="on")
+
+    for frame, stored in zip(frames.frames, woven.frames, strict=True):
+        assert frame.format == stored.format
+        assert_earlier_field_is_kept(frame, stored, top_first=True)
+
+
+def assert_earlier_field_is_kept(frame: Frame, woven: Frame, *, top_first: bool) -> None:
+    """Its lines stay as they are; those between them are no longer the later field's."""
+    earlier, later = (0, 1) if top_first else (1, 0)
+    for plane, stored in zip(frame.planes, woven.planes, strict=True):
+        np.testing.assert_array_equal(plane[earlier::2], stored[earlier::2])
+    assert (frame.planes[0][later::2] != woven.planes[0][later::2]).mean() > 0.2
 
 
 def comb(frame: Frame) -> float:

@@ -57,6 +57,8 @@ def _report(file: str) -> dict[str, object]:
     timeline = scan(info) if info.seekable else None
     output = default_output(info, 2)
     losses = [] if info.is_sequence else container_losses(info, output.suffix or ".mkv")
+    hints = advice(info, timeline)
+    notices = [text for text in source_notices(info, timeline) if text not in hints]
     return {
         "file": file,
         "container": info.container,
@@ -73,8 +75,8 @@ def _report(file: str) -> dict[str, object]:
         ],
         "metadata": dict(info.metadata),
         "output": str(output),
-        "losses": [*source_notices(info, timeline), *losses],
-        "advice": advice(info, timeline),
+        "losses": [*notices, *losses],
+        "advice": hints,
     }
 
 
@@ -96,7 +98,11 @@ def _video(info: "SourceInfo", timeline: "Timeline | None") -> dict[str, object]
         "sample_aspect_ratio": str(info.sample_aspect_ratio) if info.sample_aspect_ratio else None,
         "rotation": info.rotation,
         "interlaced": info.interlaced,
-        "top_field_first": info.top_field_first if info.interlaced else None,
+        "flagged_interlaced": info.flagged_interlaced,
+        "looks_interlaced": info.looks_interlaced,
+        "top_field_first": (
+            info.top_field_first if info.interlaced or info.looks_interlaced else None
+        ),
         "telecine": info.telecine,
         "time_base": str(info.time_base),
         "exact_times": timeline.exact if timeline else None,

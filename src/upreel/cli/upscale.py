@@ -5,7 +5,7 @@ import sys
 from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
 from fractions import Fraction
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -94,6 +94,14 @@ Start = Annotated[
     str | None, typer.Option(metavar="TIME", help="Where to begin: seconds, M:SS or H:MM:SS.")
 ]
 End = Annotated[str | None, typer.Option(metavar="TIME", help="Where to end, likewise.")]
+Deinterlacing = Annotated[
+    Literal["auto", "on", "off"],
+    typer.Option(
+        "--deinterlace",
+        help="Make two fields one picture: where the source is flagged as interlaced and looks "
+        "it (auto), on, or off.",
+    ),
+]
 NoAudio = Annotated[bool, typer.Option("--no-audio", help="Leave out the sound.")]
 NoSubs = Annotated[bool, typer.Option("--no-subs", help="Leave out subtitles.")]
 DryRun = Annotated[
@@ -125,6 +133,7 @@ def upscale(
     pix_fmt: PixFmt = None,
     start: Start = None,
     end: End = None,
+    deinterlace: Deinterlacing = "auto",
     no_audio: NoAudio = False,
     no_subs: NoSubs = False,
     dry_run: DryRun = False,
@@ -160,6 +169,7 @@ def upscale(
             pix_fmt=pix_fmt,
             start=begin,
             end=until,
+            deinterlace=deinterlace,
             audio=not no_audio,
             subtitles=not no_subs,
             overwrite=overwrite,

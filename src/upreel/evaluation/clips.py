@@ -82,7 +82,7 @@ def read_clip(path: Path, *, limit: int | None = None) -> Clip:
         InputError: not a readable video, or no frame in it.
     """
     info = probe(path)
-    planes = tuple(frame.planes for frame in islice(read_frames(info, deinterlace=False), limit))
+    planes = tuple(frame.planes for frame in islice(read_frames(info, deinterlace="off"), limit))
     if not planes:
         raise InputError(f"{path}: no frame could be decoded")
     return Clip(

@@ -12,6 +12,7 @@ from upreel.pipeline.job import UpscaleJob, UpscaleResult
 from upreel.pipeline.run import upscale as run
 from upreel.pipeline.summary import OnProgress
 from upreel.video.frame import Frame
+from upreel.video.info import Deinterlace
 from upreel.zoo import ModelCard
 
 __all__ = ["Model", "load_model", "upscale"]
@@ -35,6 +36,7 @@ def upscale(
     pix_fmt: str | None = None,
     start: Fraction | float | None = None,
     end: Fraction | float | None = None,
+    deinterlace: Deinterlace = "auto",
     audio: bool = True,
     subtitles: bool = True,
     overwrite: bool = False,
@@ -59,6 +61,8 @@ def upscale(
         pix_fmt: pixel format of the output; None: the source's.
         start: seconds after the first frame at which the output begins.
         end: seconds after the first frame at which it ends.
+        deinterlace: whether two fields are made one picture: "auto" where the source is flagged as
+            interlaced and looks it, "on", or "off".
         audio: whether sound is copied.
         subtitles: whether subtitles are copied.
         overwrite: whether an existing output, or parts of another job, may be replaced.
@@ -84,6 +88,7 @@ def upscale(
         pix_fmt=pix_fmt,
         start=None if start is None else Fraction(start),
         end=None if end is None else Fraction(end),
+        deinterlace=deinterlace,
         audio=audio,
         subtitles=subtitles,
         overwrite=overwrite,

@@ -97,6 +97,7 @@ def preview(job: UpscaleJob, *, backend: Backend | None = None) -> Preview:
             card=resolved.card,
             work=work,
             encoding=encoding,
+            deinterlace=job.deinterlace,
             on_part=sampled.append,
         )
         seconds = time.perf_counter() - start

@@ -22,7 +22,7 @@ from upreel.pipeline.plan import Part
 from upreel.pipeline.work import PartDone, Work
 from upreel.video.encoders import EncoderSettings
 from upreel.video.frame import Frame
-from upreel.video.info import SourceInfo, Timeline
+from upreel.video.info import Deinterlace, SourceInfo, Timeline
 from upreel.video.notice import Notice
 from upreel.video.read import read_frames
 from upreel.video.write import ImageWriter, PartWriter
@@ -221,6 +221,7 @@ def run_parts(
     card: WindowedCard,
     work: Work,
     encoding: Encoding,
+    deinterlace: Deinterlace = "auto",
     on_frame: Callable[[], None] = lambda: None,
     on_part: Callable[[PartDone], None] = lambda _done: None,
 ) -> None:
@@ -234,6 +235,7 @@ def run_parts(
         card: says what the network sees.
         work: where parts are written.
         encoding: how.
+        deinterlace: whether two fields are made one picture.
         on_frame: called in this thread for each frame that has left the network.
         on_part: called in the encoder thread for each part that is finished.
 
@@ -246,7 +248,12 @@ def run_parts(
         notices: deque[Notice] = deque()
         first, stop = max(0, run[0].first - past), min(num_frames, run[-1].stop + future)
         frames = read_frames(
-            info, timeline=timeline, first=first, stop=stop, on_notice=collector(notices.append)
+            info,
+            timeline=timeline,
+            first=first,
+            stop=stop,
+            deinterlace=deinterlace,
+            on_notice=collector(notices.append),
         )
         with (
             _PartSink(work, encoding, notices, on_part) as sink,

@@ -105,7 +105,7 @@ def resolve(job: UpscaleJob, info: SourceInfo, backend: Backend) -> Resolved:
         kind=kind,
         encoding=encoding,
         losses=losses,
-        notices=_notices(info, kind),
+        notices=_notices(job, info, kind),
     )
 
 
@@ -247,11 +247,11 @@ _CARRIED = {
 }
 
 
-def _notices(info: SourceInfo, kind: OutputKind) -> tuple[str, ...]:
+def _notices(job: UpscaleJob, info: SourceInfo, kind: OutputKind) -> tuple[str, ...]:
     if kind == "file" and info.seekable:
-        return tuple(source_notices(info))
+        return tuple(source_notices(info, deinterlace=job.deinterlace))
     picture = tuple(stream for stream in info.streams if stream.index == info.video_index)
-    notices = source_notices(replace(info, streams=picture))
+    notices = source_notices(replace(info, streams=picture), deinterlace=job.deinterlace)
     kinds = {stream.kind for stream in info.streams if stream.index != info.video_index}
     lost = [word for kind_of, word in _CARRIED.items() if kind_of in kinds]
     if kind == "file":

@@ -179,6 +179,7 @@ class _Run:
             card=self.resolved.card,
             work=self.work,
             encoding=encoding,
+            deinterlace=self.resolved.job.deinterlace,
             on_frame=counter.frame_done,
             on_part=on_part,
         )

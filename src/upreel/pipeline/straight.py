@@ -159,11 +159,13 @@ def _enlarged(
             timeline=timeline,
             first=max(0, first - past),
             stop=min(len(timeline.pts), stop + future),
+            deinterlace=job.deinterlace,
             on_notice=tell,
         )
         total = stop - first
     else:
-        frames = trimmed(read_frames(info, on_notice=tell), job.start, job.end)
+        reading = read_frames(info, deinterlace=job.deinterlace, on_notice=tell)
+        frames = trimmed(reading, job.start, job.end)
         first = stop = total = None
     enlarged = enhance(frames, upscaler, card, first=first, stop=stop)
     with prefetched(enlarged, size=QUEUE_FRAMES, name="upreel-network") as ahead:

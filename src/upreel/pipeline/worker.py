@@ -86,6 +86,7 @@ def run_part(folder: Path, number: int, *, backend: Backend | None = None) -> Pa
         card=resolved.card,
         work=work,
         encoding=encoding,
+        deinterlace=plan.job.deinterlace,
     )
     done = work.finished(part, encoding.suffix)
     assert done is not None

@@ -3,12 +3,14 @@
 from fractions import Fraction
 
 from upreel.video.fields import field_notice
-from upreel.video.info import SourceInfo, Timeline
+from upreel.video.info import Deinterlace, SourceInfo, Timeline
 
 __all__ = ["advice", "frame_rate", "is_variable", "source_notices"]
 
 
-def source_notices(info: SourceInfo, timeline: Timeline | None = None) -> list[str]:
+def source_notices(
+    info: SourceInfo, timeline: Timeline | None = None, *, deinterlace: Deinterlace = "auto"
+) -> list[str]:
     """What will not come out as it went in, whatever the output's container.
 
     HDR10+ and Dolby Vision are told by `upreel.video.join.container_losses`.
@@ -16,10 +18,11 @@ def source_notices(info: SourceInfo, timeline: Timeline | None = None) -> list[s
     Args:
         info: from `probe`.
         timeline: from `scan`, where there is one.
+        deinterlace: what was asked for.
     """
     notices: list[str] = []
-    fields = field_notice(info, "auto")
-    if info.interlaced and fields is not None:
+    fields = field_notice(info, deinterlace)
+    if fields is not None:
         notices.append(fields)
     if info.telecine:
         notices.append("telecined film (repeated fields): the repetition is not undone")

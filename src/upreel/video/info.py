@@ -13,9 +13,12 @@ import numpy.typing as npt
 
 from upreel.video.frame import Colour, PixelFormat
 
-__all__ = ["HdrInfo", "SourceInfo", "StreamInfo", "Timeline"]
+__all__ = ["Deinterlace", "HdrInfo", "SourceInfo", "StreamInfo", "Timeline"]
 
 StreamKind = Literal["video", "audio", "subtitle", "data", "attachment"]
+
+Deinterlace = Literal["auto", "on", "off"]
+"""Whether two fields are made one picture: where `SourceInfo.interlaced` says so, always, never."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -87,8 +90,11 @@ class SourceInfo:
         rate: average frames a second, None where it cannot be told.
         duration: of the whole file, in seconds, None where it cannot be told.
         num_frames: as the container says, None where it does not: never relied on.
-        interlaced: whether the first frames hold two fields.
-        top_field_first: which one is first, where interlaced.
+        interlaced: whether flags say that frames hold two fields of different times, and the
+            pictures do not contradict: then, and only then, it is deinterlaced unasked.
+        flagged_interlaced: whether flags say so, right or wrong.
+        looks_interlaced: whether the first pictures look so, flagged or not.
+        top_field_first: which field is first, as far as pictures or flags tell; top if they don't.
         telecine: whether the first frames carry repeat-field flags.
         hdr: HDR side data, None for SDR.
         chapters: (start, end, title) in seconds.
@@ -114,7 +120,9 @@ class SourceInfo:
     duration: Fraction | None
     num_frames: int | None
     interlaced: bool = False
-    top_field_first: bool = False
+    flagged_interlaced: bool = False
+    looks_interlaced: bool = False
+    top_field_first: bool = True
     telecine: bool = False
     hdr: HdrInfo | None = None
     chapters: tuple[tuple[Fraction, Fraction, str], ...] = ()

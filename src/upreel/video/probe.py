@@ -6,6 +6,7 @@ times come from `upreel.video.scan`.
 
 import re
 from collections.abc import Iterable
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 from typing import cast
@@ -21,7 +22,7 @@ from av.stream import Stream
 from av.video.stream import VideoStream
 
 from upreel.errors import ProbeError
-from upreel.video.fields import FRAMES_LOOKED_AT, detect_fields
+from upreel.video.fields import FRAMES_LOOKED_AT, detect_fields, show_fields
 from upreel.video.formats import full_range_name, pixel_format
 from upreel.video.frame import Colour
 from upreel.video.hdr import hdr_info
@@ -37,6 +38,7 @@ from upreel.video.source import (
 
 __all__ = ["probe", "side_data_bytes"]
 
+_PLACES = 4  # looked at further on, where flags and first pictures disagree
 _LOCATIONS = ("unspecified", "left", "center", "topleft", "top", "bottomleft", "bottom")
 
 
@@ -63,7 +65,30 @@ def probe(path: str | Path, *, sequence_rate: Fraction = Fraction(25)) -> Source
             raise ProbeError(
                 f"{name}: none of its {stream.codec_context.name} video can be decoded"
             )
-        return _describe(source, container, stream, frames)
+        info = _describe(source, container, stream, frames)
+    if info.flagged_interlaced and not info.interlaced and _shows_fields_further_on(info):
+        return replace(info, interlaced=True)
+    return info
+
+
+def _shows_fields_further_on(info: SourceInfo) -> bool:
+    """Whether a video that is flagged as interlaced, and does not begin so, is so later on."""
+    if info.duration is None or not info.seekable:
+        return False
+    for place in range(1, _PLACES + 1):
+        with open_source(info.path) as container:
+            stream = cast("VideoStream", container.streams[info.video_index])
+            start = stream.start_time or 0
+            try:
+                time = start + int(info.duration * place / (_PLACES + 1) / info.time_base)
+                container.seek(time, stream=stream)
+            except FFmpegError:
+                return False
+            frames = _first_frames(container, stream, FRAMES_LOOKED_AT)
+            whole = next((n for n, frame in enumerate(frames) if frame.key_frame), len(frames))
+            if show_fields(frames[whole:]):  # those before it lack what they are made from
+                return True
+    return False
 
 
 def _probe_sequence(path: str, rate: Fraction) -> SourceInfo:
@@ -143,7 +168,9 @@ def _describe(
         chroma_location=location,
     )
     times = [frame.pts or 0 for frame in frames]
-    fields = detect_fields(frames, times, pixel_format=fmt)
+    fields = detect_fields(
+        frames, times, pixel_format=fmt, field_order=int(stream.codec_context.field_order)
+    )
     side_data = [side_data_bytes(frame) for frame in frames]
     streams = cast("Iterable[Stream]", container.streams)
     return SourceInfo(
@@ -164,6 +191,8 @@ def _describe(
         duration=_duration(container, stream, time_base),
         num_frames=stream.frames or None,
         interlaced=fields.interlaced,
+        flagged_interlaced=fields.flagged,
+        looks_interlaced=fields.seen,
         top_field_first=fields.top_first,
         telecine=fields.telecine,
         hdr=hdr_info(side_data, transfer=colour.transfer, codec_tags=[str(stream.codec_tag)]),

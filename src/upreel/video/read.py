@@ -15,9 +15,10 @@ import numpy as np
 from upreel.errors import DamagedError, InputError, OptionError, ProbeError
 from upreel.video.decode import RereadError, decode_from
 from upreel.video.deinterlace import deinterlaced
+from upreel.video.fields import field_notice, is_deinterlaced
 from upreel.video.formats import planes_from_av
 from upreel.video.frame import Frame
-from upreel.video.info import SourceInfo, Timeline
+from upreel.video.info import Deinterlace, SourceInfo, Timeline
 from upreel.video.notice import Notice, NoticeKind, clock
 from upreel.video.probe import side_data_bytes
 from upreel.video.sequence import sequence_frames
@@ -31,7 +32,7 @@ def read_frames(
     timeline: Timeline | None = None,
     first: int = 0,
     stop: int | None = None,
-    deinterlace: bool = True,
+    deinterlace: Deinterlace = "auto",
     threads: int = 0,
     on_notice: Callable[[Notice], None] | None = None,
 ) -> Iterator[Frame]:
@@ -47,7 +48,8 @@ def read_frames(
         timeline: from `scan`; without it (pipes) frames are counted as they come.
         first: index of the first frame; above 0 it needs a timeline.
         stop: index after the last frame, None for all.
-        deinterlace: turn the two fields of interlaced frames into one picture (`bwdif`).
+        deinterlace: make the two fields of each frame one picture (`bwdif`): "auto" where the
+            source is interlaced, "on" always, "off" never.
         threads: of the decoder, 0 for as many as there are cores. It never changes the frames.
         on_notice: told of damage, repetitions, truncation, and reading again, once each.
 
@@ -66,8 +68,11 @@ def read_frames(
     if first > 0 and timeline is None:
         raise OptionError(f"reading from frame {first} needs the times of all frames")
     tell = on_notice or _nobody
-    if not (deinterlace and info.interlaced):
+    if not is_deinterlaced(info, deinterlace):
         return _frames(info, timeline, first, end, threads, tell)
+    text = field_notice(info, deinterlace)
+    if first == 0 and text is not None:
+        tell(Notice(kind="deinterlaced", text=text))
     return _deinterlaced(info, timeline, first, end, threads, tell)
 
 
@@ -84,9 +89,6 @@ def _deinterlaced(
     tell: Callable[[Notice], None],
 ) -> Iterator[Frame]:
     """The range with one frame of context on both sides, which is then left out."""
-    if first == 0:
-        order = "top" if info.top_field_first else "bottom"
-        tell(Notice(kind="deinterlaced", text=f"interlaced, {order} field first: deinterlaced"))
     before = max(first - 1, 0)
     after = None if stop is None else stop + 1
     if after is not None and timeline is not None:
@@ -301,7 +303,7 @@ def _frame(
         sample_aspect_ratio=info.sample_aspect_ratio,
         rotation=info.rotation,
         interlaced=info.interlaced,
-        top_field_first=info.top_field_first,
+        top_field_first=info.interlaced and info.top_field_first,
         side_data=side_data_bytes(source),
         damaged=source.is_corrupt,
     )

@@ -1,7 +1,7 @@
 """The real command with the stand-in network: ``python -m stand_in_command upscale ...``.
 
-The environment may name a moment at which the process sends itself a signal:
-``MOMENT=frame:12 SIGNAL=SIGKILL``.
+With ``NETWORK=bundled`` it is the bundled one. The environment may name a moment at which the
+process sends itself a signal: ``MOMENT=frame:12 SIGNAL=SIGKILL``.
 """
 
 import os
@@ -9,6 +9,7 @@ import signal
 import sys
 from collections.abc import Callable
 from fractions import Fraction
+from typing import Any
 
 import stand_in
 
@@ -18,7 +19,9 @@ import upreel.pipeline.job
 import upreel.pipeline.run
 import upreel.pipeline.work
 from upreel.cli import main
+from upreel.pipeline.backend import DefaultBackend, ReportingUpscaler
 from upreel.pipeline.work import Work
+from upreel.zoo import ModelCard
 
 PART_SECONDS = Fraction(1, 5)
 
@@ -55,7 +58,15 @@ if __name__ == "__main__":
     name, _, count = os.environ.get("MOMENT", "never:0").partition(":")
     tell = send_at(name, int(count), signal.Signals[os.environ.get("SIGNAL", "SIGKILL")])
 
-    def backend() -> stand_in.StandIn:
+    class Bundled(DefaultBackend):
+        def open(self, card: ModelCard, **options: Any) -> ReportingUpscaler:  # noqa: ANN401
+            upscaler = super().open(card, **options)
+            upscaler.submit = around(upscaler.submit, "frame", tell)  # type: ignore[method-assign]
+            return upscaler
+
+    def backend() -> stand_in.StandIn | Bundled:
+        if os.environ.get("NETWORK") == "bundled":
+            return Bundled()
         seen = (1, 1) if os.environ.get("TEMPORAL") else (0, 0)
         return stand_in.StandIn(seen=seen, on_submit=lambda _number: tell("frame"))
 

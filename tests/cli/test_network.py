@@ -28,7 +28,7 @@ def upreel(*arguments: str | Path) -> Result:
 
 def frames_of(path: str | Path) -> list[Frame]:
     info = probe(path)
-    return list(read_frames(info, timeline=scan(info), deinterlace=False))
+    return list(read_frames(info, timeline=scan(info)))
 
 
 def assert_same_pixels(one: Sequence[Frame], other: Sequence[Frame]) -> None:

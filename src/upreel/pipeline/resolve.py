@@ -16,6 +16,7 @@ from upreel.video.formats import pixel_format
 from upreel.video.frame import PixelFormat
 from upreel.video.info import SourceInfo
 from upreel.video.join import container_losses, default_output
+from upreel.video.source import sequence_files
 from upreel.video.write import part_suffix
 from upreel.zoo import ModelCard
 
@@ -133,7 +134,7 @@ def _output(job: UpscaleJob, info: SourceInfo, scale: int) -> tuple[Path, Output
         output = _default_output(job, info, scale)
         output = output if given is None else given / output.name
     else:
-        output = given / "%06d.png" if is_folder else given
+        output = given / f"%06d{_picture_ending(info)}" if is_folder else given
     is_pictures = output.suffix.lower() in PICTURES
     if is_pictures and "%" not in output.name and not _is_still(info):
         raise OutputError(f"{output} is one picture; for many give folder/%06d.png")
@@ -149,8 +150,7 @@ def _default_output(job: UpscaleJob, info: SourceInfo, scale: int) -> Path:
         name = output.stem.removesuffix(f"_x{scale}") + f"_{job.size[0]}x{job.size[1]}"
         output = output.with_name(name + output.suffix)
     if info.is_sequence:
-        ending = Path(info.path).suffix.lower()
-        return output / f"%06d{ending if ending in PICTURES else '.png'}"
+        return output / f"%06d{_picture_ending(info)}"
     if _is_still(info):
         return output.with_suffix(".png")
     if job.codec is not None:
@@ -158,6 +158,12 @@ def _default_output(job: UpscaleJob, info: SourceInfo, scale: int) -> Path:
         if output.suffix not in containers:
             return output.with_suffix(containers[0])
     return output
+
+
+def _picture_ending(info: SourceInfo) -> str:
+    """The source's own, where it is one that is written without loss."""
+    ending = sequence_files(info.path)[0].suffix.lower()
+    return ending if ending in PICTURES else ".png"
 
 
 def _is_still(info: SourceInfo) -> bool:

@@ -179,12 +179,16 @@ class Work:
     def _write(self, path: Path, values: Mapping[str, Any]) -> None:
         aside = path.with_name(path.name + ".tmp")
         with os_errors(path):
-            with aside.open("w", encoding="utf-8") as file:
-                json.dump(values, file, separators=(",", ":"))
-                file.write("\n")
-                file.flush()
-                os.fsync(file.fileno())
-            aside.replace(path)
+            try:
+                with aside.open("w", encoding="utf-8") as file:
+                    json.dump(values, file, separators=(",", ":"))
+                    file.write("\n")
+                    file.flush()
+                    os.fsync(file.fileno())
+                aside.replace(path)
+            except OSError:
+                aside.unlink(missing_ok=True)
+                raise
 
 
 def check_free_space(folder: Path, needed_bytes: int) -> None:

@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import replace
 from fractions import Fraction
+from itertools import pairwise
 from pathlib import Path
 from typing import cast
 
@@ -171,6 +172,7 @@ def _describe(
     fields = detect_fields(
         frames, times, pixel_format=fmt, field_order=int(stream.codec_context.field_order)
     )
+    rate, twice = _rate(stream, frames, time_base)
     side_data = [side_data_bytes(frame) for frame in frames]
     streams = cast("Iterable[Stream]", container.streams)
     return SourceInfo(
@@ -187,9 +189,9 @@ def _describe(
         sample_aspect_ratio=_fraction(stream.sample_aspect_ratio) or sample_aspect_ratio,
         rotation=first.rotation,
         time_base=time_base,
-        rate=_fraction(stream.average_rate) or _fraction(stream.guessed_rate),
+        rate=rate,
         duration=_duration(container, stream, time_base),
-        num_frames=stream.frames or None,
+        num_frames=None if twice else stream.frames or None,
         interlaced=fields.interlaced,
         flagged_interlaced=fields.flagged,
         looks_interlaced=fields.seen,
@@ -200,6 +202,23 @@ def _describe(
         metadata=dict(container.metadata),
         seekable=path != "-",
     )
+
+
+def _rate(
+    stream: VideoStream, frames: list[av.VideoFrame], time_base: Fraction
+) -> tuple[Fraction | None, bool]:
+    """Frames a second, and whether the container counts two fields for each of them."""
+    average = _fraction(stream.average_rate)
+    rate = average or _fraction(stream.guessed_rate)
+    times = [frame.pts for frame in frames if frame.pts is not None]
+    steps = sorted(after - before for before, after in pairwise(times))
+    step = steps[len(steps) // 2] * time_base if steps else Fraction(0)
+    if rate is None or step <= 0:
+        return rate, False
+    if any(frame.interlaced_frame for frame in frames) and abs(rate * step - 2) * 50 < 1:
+        return rate / 2, True
+    # Without an average, FFmpeg's guess may be no more than the ticks of the clock.
+    return (1 / step if average is None and rate * step > 3 else rate), False
 
 
 def side_data_bytes(frame: av.VideoFrame) -> dict[str, bytes]:

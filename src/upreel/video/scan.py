@@ -5,13 +5,16 @@ decoding times: the k-th frame shown has the k-th smallest of them, plus the reo
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
+from typing import cast
 
 import numpy as np
 from av.error import FFmpegError
+from av.video.stream import VideoStream
 
 from upreel.errors import InputError, ProbeError
+from upreel.video.avc import FieldPairs
 from upreel.video.info import SourceInfo, Timeline
 from upreel.video.source import open_source, sequence_files
 
@@ -31,8 +34,8 @@ class PacketTime:
 def scan(info: SourceInfo) -> Timeline:
     """Read all video packets of a source, decoding none, and list its frames' times.
 
-    Packets that an edit list cuts off are not counted. A file that breaks off gives the frames
-    up to there.
+    Packets that an edit list cuts off are not counted. Two packets of H.264 that hold a field each
+    are one frame, with the first one's time. A file that breaks off gives the frames up to there.
 
     Args:
         info: from `upreel.video.probe.probe`.
@@ -52,17 +55,7 @@ def scan(info: SourceInfo) -> Timeline:
         )
     if not info.seekable:
         raise InputError("standard input cannot be scanned: a pipe can be read only once")
-    packets: list[PacketTime] = []
-    with open_source(info.path) as container:
-        stream = container.streams[info.video_index]
-        try:
-            for packet in container.demux(stream):
-                if packet.size and not packet.is_discard:
-                    packets.append(
-                        PacketTime(packet.pts, packet.dts, packet.duration or 0, packet.is_keyframe)
-                    )
-        except FFmpegError:
-            pass  # the file breaks off here: what came before is the video
+    packets = _packets(info)
     if not packets:
         raise ProbeError(f"{info.path} holds no packet of video")
     # AVI stores frames in the order of decoding and tells no times: only without B-frames do the
@@ -71,6 +64,33 @@ def scan(info: SourceInfo) -> Timeline:
     return timeline_from_packets(
         packets, time_base=info.time_base, rate=info.rate, reliable=reliable
     )
+
+
+def _packets(info: SourceInfo) -> list[PacketTime]:
+    """The packets of the video that make frames, in the file's order."""
+    packets: list[PacketTime] = []
+    with open_source(info.path) as container:
+        stream = cast("VideoStream", container.streams[info.video_index])
+        pairs = None
+        if info.codec == "h264":
+            pairs = FieldPairs(stream.codec_context.extradata or b"")
+        kept = False  # whether the packet before is in the list
+        try:
+            for packet in container.demux(stream):
+                if not packet.size:
+                    continue
+                if pairs is not None and pairs.possible and pairs.is_second(bytes(packet)):
+                    if kept:  # its duration may be that of a field or of the frame
+                        packets[-1] = replace(packets[-1], duration=0)
+                    continue
+                kept = not packet.is_discard
+                if kept:
+                    packets.append(
+                        PacketTime(packet.pts, packet.dts, packet.duration or 0, packet.is_keyframe)
+                    )
+        except FFmpegError:
+            pass  # the file breaks off here: what came before is the video
+    return packets
 
 
 def timeline_from_packets(

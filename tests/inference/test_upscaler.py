@@ -1,7 +1,6 @@
 """PlaneUpscaler on real networks: formats, sizes, tiles, flat pictures, chroma edges, colours.
 
-Mutations tried: `_LEFT` as (0.5, 0.5), alpha left out, a tile's margin one short, the half of a
-level not added before integers are cut, the ratio of `_to_output_size` from rounded-up sizes.
+Mutations tried: `_LEFT` as (0.5, 0.5), alpha not enlarged, chroma resized to another siting.
 """
 
 import numpy as np
@@ -101,9 +100,11 @@ def test_every_format_comes_back_larger_and_flat_stays_flat(
 
 @pytest.mark.parametrize("name", card_names())
 @pytest.mark.parametrize("depth", ["yuv420p", "yuv420p10le"])
-def test_every_card_leaves_flat_pictures_alone(name: str, depth: str) -> None:
+@pytest.mark.parametrize("precision", ["f32", "bf16"])
+@pytest.mark.usefixtures("slow_bf16")
+def test_every_card_leaves_flat_pictures_alone(name: str, depth: str, precision: str) -> None:
     card, fmt = load_card(name), pixel_format(depth)
-    made = upscaler(card, depth, width=16, height=16, precision="auto")
+    made = upscaler(card, depth, width=16, height=16, precision=precision)
     shift = fmt.bits - 8
 
     for values in ([235, 128, 128], [255, 128, 128], [16, 90, 240], [81, 90, 240], [0, 0, 0]):
@@ -131,7 +132,8 @@ def test_the_smallest_pictures(card: ModelCard, name: str, size: tuple[int, int]
 @pytest.mark.parametrize(
     ("name", "siting"), [("yuv420p", "left"), ("yuv420p10le", "topleft"), ("gbrp", "left")]
 )
-@pytest.mark.parametrize("precision", ["f32", "auto"])
+@pytest.mark.parametrize("precision", ["f32", "bf16"])
+@pytest.mark.usefixtures("slow_bf16")
 def test_tiles_give_the_same_pixels(
     card: ModelCard, name: str, siting: str, precision: str
 ) -> None:

@@ -1,7 +1,7 @@
 """PlaneUpscaler around its engine: order, depth, windows, tiles, and memory that runs out.
 
-Mutations tried: a whole frame handed to a session of tiles after a retry, the first job dropped
-with the failed session, tiles' corners not moved back inside, previous and current frame swapped.
+Mutations tried: a whole frame handed to a session of tiles after a retry, a tile's margin one
+short, tiles' corners not moved back inside, the current frame not first in the batch.
 """
 
 from collections.abc import Callable

@@ -1,5 +1,7 @@
 """High-resolution clips in memory, from a folder of videos and pictures or drawn on the spot."""
 
+# pyright: reportUnknownArgumentType=false
+
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path

@@ -4,6 +4,8 @@ Which patches a step sees is a pure function of (seed, step): an interrupted run
 same data, and nothing of the order has to be stored.
 """
 
+# pyright: reportUnknownArgumentType=false
+
 from collections.abc import Sequence
 from dataclasses import dataclass
 

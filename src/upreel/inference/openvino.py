@@ -5,6 +5,7 @@
 
 import os
 from collections import deque
+from contextlib import suppress
 from functools import lru_cache
 from typing import Any
 
@@ -65,6 +66,7 @@ class OpenVinoSession:
     """
 
     def __init__(self, request: SessionRequest) -> None:
+        self._running: deque[tuple[ov.InferRequest, Batch]] = deque()
         self._request = request
         info = next((d for d in devices() if d.device == request.device), None)
         if info is None or request.precision not in info.precisions:
@@ -83,7 +85,12 @@ class OpenVinoSession:
         compiled = _core().compile_model(_graph(request), _NAMES[request.device], options)
         self._requests = [compiled.create_infer_request() for _ in range(_DEPTH)]
         self._next = 0
-        self._running: deque[tuple[ov.InferRequest, Batch]] = deque()
+
+    def __del__(self) -> None:
+        """A session given up after an error: what still runs reads batches that go with it."""
+        for request, _ in self._running:
+            with suppress(RuntimeError, MemoryError):
+                request.wait()
 
     @property
     def depth(self) -> int:

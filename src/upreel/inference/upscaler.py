@@ -32,6 +32,7 @@ __all__ = ["PlaneUpscaler", "memory_available"]
 
 Planes = tuple[Plane, ...]
 _Values = npt.NDArray[np.float32]
+_Triple = tuple[_Values, _Values, _Values]
 _T = TypeVar("_T")
 _SMALLEST_TILE = 32  # luma rows and columns
 _LEFT = (0.5, 0.25)
@@ -280,7 +281,7 @@ class PlaneUpscaler:
                 self._session = None  # give its memory back before the next one takes any
                 self._layout = smaller
                 for job in self._jobs:
-                    job.batch = None
+                    job.batch = None  # tiles are cut anew, and the memory is needed
                 self._notices.append(
                     f"out of memory: went on with tiles of {self.tile[1]}x{self.tile[0]}"
                 )
@@ -457,17 +458,17 @@ def _to_levels(values: _Values, bits: int) -> Plane:
     return _clip_round(values * np.float32(limit), limit, np.dtype(np.uint16))
 
 
-def _from_rgb(planes: Planes, limit: int) -> tuple[_Values, _Values, _Values]:
+def _from_rgb(planes: Planes, limit: int) -> _Triple:
     """BT.709 Y, Cb, Cr in [0, 1], chroma about one half."""
     red, green, blue = (plane.astype(np.float32) / np.float32(limit) for plane in planes[:3])
     luma = _RED * red + (_ONE - _RED - _BLUE) * green + _BLUE * blue
     cb = (blue - luma) * (_HALF / (_ONE - _BLUE)) + _HALF
     cr = (red - luma) * (_HALF / (_ONE - _RED)) + _HALF
-    return luma, cb, cr
+    return cast("_Triple", (luma, cb, cr))
 
 
-def _to_rgb(luma: _Values, cb: _Values, cr: _Values) -> tuple[_Values, _Values, _Values]:
+def _to_rgb(luma: _Values, cb: _Values, cr: _Values) -> _Triple:
     red = luma + (cr - _HALF) * ((_ONE - _RED) / _HALF)
     blue = luma + (cb - _HALF) * ((_ONE - _BLUE) / _HALF)
     green = (luma - _RED * red - _BLUE * blue) / (_ONE - _RED - _BLUE)
-    return red, green, blue
+    return cast("_Triple", (red, green, blue))

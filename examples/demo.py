@@ -1,12 +1,13 @@
 """Upscale the bundled clip and show what came of it: a video, a picture, the numbers.
 
-    python examples/demo.py FOLDER
+    python examples/demo.py FOLDER [SECONDS]
 
 Writes ``city_x2.mp4`` and ``side-by-side.png`` (the low-resolution picture, Lanczos, Upreel) into
-FOLDER. Needs the base install only.
+FOLDER, from the whole clip or its first SECONDS. Needs the base install only.
 """
 
 import sys
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -71,17 +72,20 @@ def side_by_side(images: dict[str, Image.Image]) -> Image.Image:
 def main() -> None:
     """Upscale, compare, print."""
     folder = Path(sys.argv[1] if len(sys.argv) > 1 else "demo")
+    seconds = float(sys.argv[2]) if len(sys.argv) > 2 else None
     folder.mkdir(parents=True, exist_ok=True)
     source, output = MEDIA / "city.mp4", folder / "city_x2.mp4"
-    result = upreel.upscale(source, output, model="fast-x2", overwrite=True)
+    result = upreel.upscale(source, output, model="fast-x2", end=seconds, overwrite=True)
+    shown = min(SHOWN, result.frames - 1)
 
     scores: dict[str, list[tuple[float, float]]] = {"Lanczos": [], "Upreel": []}
     clips = (source, MEDIA / "city-truth.mp4", output)
-    for low, truth, ours in zip(*(read_frames(probe(c)) for c in clips), strict=True):
+    films = (islice(read_frames(probe(clip)), result.frames) for clip in clips)
+    for low, truth, ours in zip(*films, strict=True):
         resized = lanczos(low)
         for name, luma in (("Lanczos", resized[0]), ("Upreel", ours.planes[0])):
             scores[name].append((psnr(luma, truth.planes[0]), ssim(luma, truth.planes[0])))
-        if low.index == SHOWN:
+        if low.index == shown:
             nearest = [plane.repeat(2, 0).repeat(2, 1) for plane in low.planes]
             sheet = side_by_side(
                 {

@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -28,6 +29,7 @@ from upreel.video.frame import Frame
 from upreel.video.probe import probe
 from upreel.video.read import read_frames
 from upreel.video.scan import scan
+from upreel.zoo import load_card
 
 
 def upreel(*arguments: str | Path) -> Result:
@@ -323,11 +325,27 @@ def test_a_folder_with_a_bad_file(tmp_path: Path) -> None:
 def test_models_are_readable() -> None:
     done = upreel("models")
     assert done.exit_code == 0
-    blocks = [line for line in done.stdout.splitlines() if not line.startswith(" ")]
-    assert any(line.startswith("fast-x2: ") for line in blocks)
-    assert all(len(line) <= 100 for line in done.stdout.splitlines())
+    lines = done.stdout.splitlines()
+    at = next(n for n, line in enumerate(lines) if line.startswith("fast-x2: "))
+    assert lines[at + 1].startswith("  x2, sees 2 frames, 66k parameters, ")
+    assert lines[at + 1].endswith("weights Apache-2.0")
+    assert max(map(len, lines)) <= 100
     cards = json.loads(upreel("models", "--json").stdout)
-    assert cards["fast-x2"]["licence"] == "Apache-2.0"
+    assert (cards["fast-x2"]["licence"], cards["fast-x2"]["window"]) == ("Apache-2.0", [1, 0])
+
+
+def test_scores_and_times_of_models_are_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    card = replace(
+        load_card("fast-x2"),
+        scores={"Vid4 BI x2, Y-PSNR dB": 31.2345},
+        milliseconds={"two cores, f32, 960x540": 20.5},
+    )
+    monkeypatch.setattr("upreel.zoo.card_names", lambda: (card.name,))
+    monkeypatch.setattr("upreel.zoo.load_card", lambda _name: card)
+    assert upreel("models").stdout.splitlines()[2:] == [
+        "  Vid4 BI x2, Y-PSNR dB: 31.2345",
+        "  two cores, f32, 960x540: 20.5 ms a frame",
+    ]
 
 
 def test_devices_name_the_cpu() -> None:

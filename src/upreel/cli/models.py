@@ -22,16 +22,21 @@ def models(*, as_json: Json = False) -> None:
         cards = [load_card(name) for name in card_names()]
         if as_json:
             shown = {card.name: asdict(card) for card in cards}
-            for values in shown.values():
-                del values["folder"]
+            for card in cards:
+                del shown[card.name]["folder"]
+                shown[card.name] |= {"window": card.window, "parameters": card.num_parameters}
             typer.echo(json.dumps(shown, ensure_ascii=False))
             return
         for card in cards:
+            frames = 1 + sum(card.window)
             typer.echo(f"{card.name}: {card.summary}")
             typer.echo(
-                f"  x{card.scale}, {card.num_parameters / 1000:.0f}k parameters, "
+                f"  x{card.scale}, sees {frames} frame{'s' * (frames > 1)}, "
+                f"{card.num_parameters / 1000:.0f}k parameters, "
                 f"{card.macs_per_pixel / 1000:.1f}k multiply-adds a source pixel, "
                 f"weights {card.licence}"
             )
             for what, value in card.scores.items():
                 typer.echo(f"  {what}: {value:g}")
+            for where, value in card.milliseconds.items():
+                typer.echo(f"  {where}: {value:g} ms a frame")

@@ -183,6 +183,65 @@ def test_transport_stream_stays_one_with_its_times(tmp_path: Path) -> None:
     assert film_times(tmp_path / "out.ts") == film_times(source)
 
 
+@pytest.mark.parametrize("cuts", [(), (1, 3, 6)])
+@pytest.mark.parametrize("ending", ["mp4", "mkv", "ts"])
+def test_a_broadcast_clock_that_wraps_around_begins_before_zero(
+    tmp_path: Path, ending: str, cuts: tuple[int, ...]
+) -> None:
+    """33 bits of 1/90000 s: FFmpeg counts what comes before the wrap from below 0."""
+    start = Fraction(2**33, 90_000) - Fraction(14_400, 90_000)  # four frames
+    source = write_clip(
+        tmp_path / "in.ts", times=[start + Fraction(n, 25) for n in range(9)],
+        time_base=Fraction(1, 90_000), audio=[AudioTrack(start=start)],
+        muxer_options={"mpegts_copyts": "1"}, options={"bf": "2"},
+    )  # fmt: skip
+    before = film_times(source)
+    assert before[0] < 0 < before[-1]
+
+    report = double(source, tmp_path / f"out.{ending}", cuts=cuts)
+
+    out = tmp_path / f"out.{ending}"
+    assert [f for f in faults(source, out) if "disposition" not in f] == []
+    (notice,) = [n for n in report.notices if "before 0" in n]
+    assert "all times are later by 0.1" in notice
+    apart = [
+        min(p.pts * p.time_base for p in packets(path, 1)) - film_times(path)[0]
+        for path in (source, out)
+    ]
+    assert abs(apart[0] - apart[1]) <= Fraction(1, 1000)
+
+
+@pytest.mark.parametrize("ending", ["mp4", "mkv"])
+def test_what_an_edit_list_cuts_off_leaves_sound_and_picture_together(
+    tmp_path: Path, ending: str
+) -> None:
+    """Times below zero become an edit list in MP4: its first packets are decoded, not shown."""
+    whole, source = tmp_path / "whole.mp4", tmp_path / "in.mp4"
+    write_clip(whole, count=14, audio=[AudioTrack()], options={"bf": "2"})
+    with (
+        av.open(str(whole)) as reading,
+        av.open(str(source), "w", container_options={"avoid_negative_ts": "disabled"}) as writing,
+    ):
+        streams = {s.index: writing.add_stream_from_template(s) for s in reading.streams}
+        for packet in reading.demux():
+            if packet.size:
+                ticks = int(Fraction(3, 25) / packet.time_base)
+                packet.pts, packet.dts = packet.pts - ticks, packet.dts - ticks
+                packet.stream = streams[packet.stream.index]
+                writing.mux(packet)
+    assert film_times(source) == [Fraction(n, 25) for n in range(11)]
+
+    double(source, tmp_path / f"out.{ending}")
+
+    assert faults(source, tmp_path / f"out.{ending}") == []
+    sound = [
+        {bytes(p): p.pts * p.time_base - film_times(path)[0] for p in packets(path, 1)}
+        for path in (source, tmp_path / f"out.{ending}")
+    ]
+    assert sound[0].keys() == sound[1].keys()
+    assert all(abs(time - sound[1][data]) <= Fraction(1, 1000) for data, time in sound[0].items())
+
+
 def test_times_of_three_hours_are_exact(tmp_path: Path) -> None:
     times = [10_800 + Fraction(1001 * n, 24_000) for n in range(6)]
     source = write_clip(tmp_path / "in.mp4", times=times)

@@ -110,7 +110,7 @@ def join(
     file = AsideFile(output)
     try:
         with Copies(info, kind, audio=audio, subtitles=subtitles, cut=cut) as copies:
-            notices: list[str] = []
+            notices = _moved(timeline, cut)
             options = _muxer_options(kind, info, settings, times, notices)
             container = av.open(file, "w", format=kind.muxer, container_options=options)
             try:
@@ -179,7 +179,10 @@ def _coded_times(
         coded = np.array(stamps, np.int64)
         shown = np.sort(coded)
         end = begin + len(coded)
-        if end > stop or not np.array_equal(shown, wanted[begin:end]):
+        expected = wanted[begin:end]
+        if len(expected) and expected[0] < 0:  # a part begins at 0 then, see `PartWriter`
+            expected = expected - expected[0]
+        if end > stop or not np.array_equal(shown, expected):
             raise OutputError(
                 f"part {path.name} holds {len(coded)} frames that are not frames "
                 f"{begin} to {end} of the source"
@@ -197,8 +200,10 @@ def _cut(
     """What the other streams keep, and how all times move."""
     base = timeline.time_base
     shift = Fraction(0)
-    if info.container in ("mpegts", "mpeg") and kind.family != "ts":
-        # Broadcast clocks start anywhere; files start near 0. One shift for all streams.
+    broadcast = info.container in ("mpegts", "mpeg") and kind.family != "ts"
+    if broadcast or timeline.pts[0] < 0:
+        # Broadcast clocks start anywhere, before 0 where they wrap around; files start near 0.
+        # One shift for all streams.
         starts = [s.start * s.time_base for s in info.streams if s.start is not None]
         shift = -min([*starts, int(timeline.pts[0]) * base])
     if not trimmed:
@@ -209,6 +214,13 @@ def _cut(
         end = int(timeline.pts[stop]) * base
     shift += int(timeline.pts[0]) * base - begin
     return Cut(start=begin if first else None, stop=end, shift=shift)
+
+
+def _moved(timeline: Timeline, cut: Cut) -> list[str]:
+    if timeline.pts[0] >= 0:
+        return []
+    later = f"{float(cut.shift):.3f} s"
+    return [f"the source begins before 0, which files cannot say: all times are later by {later}"]
 
 
 def _times(

@@ -34,7 +34,8 @@ class PartWriter:
     """Context manager that encodes frames into one part file.
 
     The file appears under `path` only when the block ends without an exception; until then it is
-    ``NAME.tmp``. Every PTS is kept to the tick: the part's clock is the settings' time base.
+    ``NAME.tmp``. Every PTS is kept to the tick: the part's clock is the settings' time base. A part
+    that would begin before 0, which MP4 cuts off and Matroska cannot say, begins at 0.
 
     Attributes:
         num_frames: frames given so far.
@@ -59,6 +60,7 @@ class PartWriter:
         self._settings = settings
         self._path = path
         self._due = DueTimes(settings)
+        self._later = 0  # ticks
 
     def __enter__(self) -> Self:
         self._file = AsideFile(self._path)
@@ -83,7 +85,11 @@ class PartWriter:
     def write(self, frame: Frame) -> None:
         """Encode one frame; frames come in display order with rising PTS."""
         picture = encodable(frame, self._settings)
-        self._due.show(picture.pts or 0)
+        pts = picture.pts or 0
+        if not self.num_frames:
+            self._later = max(-pts, 0)
+        picture.pts = pts + self._later
+        self._due.show(picture.pts)
         self._mux(picture)
         self.num_frames += 1
 

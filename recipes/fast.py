@@ -124,4 +124,4 @@ def fast_x2_refined() -> TrainConfig:
 
 def fast_x4_clean_refined() -> TrainConfig:
     """x4 for clean input, second part."""
-    return replace(_refined(fast_x4_clean()), patch=64)
+    return replace(_refined(fast_x4_clean()), patch=64, steps=5000)

@@ -275,15 +275,31 @@ def test_a_stream_that_starts_within_a_group_keeps_its_frames(tmp_path: Path) ->
     assert reading.numbers[-10:] == list(range(5, 15))
 
 
-def test_a_change_of_size_is_refused_with_its_time(tmp_path: Path) -> None:
+@pytest.mark.parametrize("ending", ["h264", "ts"])
+def test_a_change_of_size_is_refused_with_its_time(tmp_path: Path, ending: str) -> None:
     first = write_clip(tmp_path / "a.h264", count=6, options={"bf": "0"})
     second = write_clip(tmp_path / "b.h264", count=6, width=96, height=64, options={"bf": "0"})
     joined = tmp_path / "c.h264"
     joined.write_bytes(first.read_bytes() + second.read_bytes())
-    info, timeline = source(joined)
+    info, timeline = source(joined if ending == "h264" else as_transport_stream(joined))
 
     with pytest.raises(InputError, match=r"64x48 to 96x64 at 0:00:00\.240"):
         read(info, timeline)
+    with pytest.raises(InputError, match=r"64x48 to 96x64 at 0:00:00\.240"):
+        read(info, timeline, 4, 8)
+    assert read(info, timeline, 2, 5).numbers == [2, 3, 4]
+
+
+def as_transport_stream(raw: Path) -> Path:
+    """The pictures of a bare H.264 stream, 25 a second."""
+    path = raw.with_suffix(".ts")
+    with av.open(str(raw)) as reading, av.open(str(path), "w") as writing:
+        stream = writing.add_stream_from_template(reading.streams.video[0])
+        for number, packet in enumerate(p for p in reading.demux(video=0) if p.size):
+            packet.stream, packet.time_base = stream, Fraction(1, 25)
+            packet.pts = packet.dts = number
+            writing.mux(packet)
+    return path
 
 
 def test_a_change_of_pixel_format_is_refused_with_its_time(tmp_path: Path) -> None:
@@ -371,6 +387,31 @@ def test_any_layout_can_be_deinterlaced(tmp_path: Path, pix_fmt: str) -> None:
     for frame, stored in zip(frames.frames, woven.frames, strict=True):
         assert frame.format == stored.format
         assert_earlier_field_is_kept(frame, stored, top_first=True)
+
+
+def test_a_video_that_turns_interlaced_later_is_told_of(tmp_path: Path) -> None:
+    parts = [
+        write_clip(tmp_path / f"{n}.h264", count=30, interlaced=n == 1, options={"bf": "0"})
+        for n in range(2)
+    ]
+    joined = tmp_path / "all.h264"
+    joined.write_bytes(b"".join(part.read_bytes() for part in parts))
+    info, timeline = source(joined)
+    assert not info.flagged_interlaced
+
+    auto, off = read(info, timeline), read(info, timeline, deinterlace="off")
+    later = read(info, timeline, 40, 50)
+    on = read(info, timeline, deinterlace="on")
+
+    (notice,) = auto.notices
+    assert (notice.kind, notice.index, notice.time) == ("fields", 30, Fraction(30, 25))
+    assert notice.text.startswith("frame 30 at 0:00:01.200 is flagged as interlaced: left as it is")
+    assert [f.interlaced for f in auto.frames] == [False] * 30 + [True] * 30
+    assert off.notices == []
+    assert [n.index for n in later.notices] == [40]
+    assert_same_frames(auto.frames, off.frames)
+    assert not any(f.interlaced for f in on.frames)
+    assert comb(on.frames[45]) < comb(auto.frames[45]) / 2
 
 
 def assert_earlier_field_is_kept(frame: Frame, woven: Frame, *, top_first: bool) -> None:

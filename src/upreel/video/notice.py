@@ -12,12 +12,14 @@ NoticeKind = Literal[
     "truncated",
     "reread",
     "deinterlaced",
+    "fields",
     "times",
 ]
 """damaged: the decoder concealed errors in a frame. repeated: a frame could not be decoded, its
 neighbour is shown in its place. truncated: the file ends within a frame or before its last one.
 reread: seeking was not exact, so decoding went from the start. deinterlaced: two fields were made
-one frame. times: frames without a time, or with a wrong one, got one."""
+one frame. fields: frames further on are flagged as interlaced, and left as they are. times: frames
+without a time, or with a wrong one, got one."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

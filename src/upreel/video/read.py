@@ -69,7 +69,8 @@ def read_frames(
         raise OptionError(f"reading from frame {first} needs the times of all frames")
     tell = on_notice or _nobody
     if not is_deinterlaced(info, deinterlace):
-        return _frames(info, timeline, first, end, threads, tell)
+        frames = _frames(info, timeline, first, end, threads, tell)
+        return frames if deinterlace == "off" else _telling_of_fields(frames, tell)
     text = field_notice(info, deinterlace)
     if first == 0 and text is not None:
         tell(Notice(kind="deinterlaced", text=text))
@@ -78,6 +79,19 @@ def read_frames(
 
 def _nobody(_: Notice) -> None:
     """Where notices go that nobody asked for."""
+
+
+def _telling_of_fields(frames: Iterator[Frame], tell: Callable[[Notice], None]) -> Iterator[Frame]:
+    """Frames as they are; the first flagged one of a video that does not begin so is told of."""
+    told = False
+    for frame in frames:
+        if frame.interlaced and not told:
+            told = True
+            what = (
+                "is flagged as interlaced: left as it is; --deinterlace on treats the whole video"
+            )
+            _tell_of(frame, "fields", what, tell)
+        yield frame
 
 
 def _deinterlaced(
@@ -292,6 +306,7 @@ def _frame(
             f"{info.path}: the pixel format changes from {info.format.name} to "
             f"{source.format.name} at {clock(time)}; only one can be upscaled"
         ) from error
+    interlaced = info.interlaced or (source.interlaced_frame and not info.flagged_interlaced)
     return Frame(
         planes=planes,
         format=info.format,
@@ -302,8 +317,8 @@ def _frame(
         colour=info.colour,
         sample_aspect_ratio=info.sample_aspect_ratio,
         rotation=info.rotation,
-        interlaced=info.interlaced,
-        top_field_first=info.interlaced and info.top_field_first,
+        interlaced=interlaced,
+        top_field_first=interlaced and info.top_field_first,
         side_data=side_data_bytes(source),
         damaged=source.is_corrupt,
     )

@@ -6,16 +6,19 @@ picture, and the network changes it: that nothing else is lost is what is shown 
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from pathlib import Path
 
+import av
 import pytest
 from clips import Attachment, AudioTrack, SubtitleTrack, frame_times, write_clip
 from typer.testing import CliRunner, Result
 
 from upreel.cli import app
 from upreel.video.frame import Colour
+from upreel.video.info import HdrInfo
+from upreel.video.probe import probe
 
 NTSC = Fraction(30_000, 1001)
 UNEVEN = [Fraction(n, 30) for n in (0, 1, 3, 7, 8, 9, 40, 41)]
@@ -102,6 +105,7 @@ ROWS = {
             "metadata": {"title": "A film", "comment": "short"},
         },
     ),
+    "timecode track": Row(source="in.mov", clip={"metadata": {"timecode": "01:00:00:00"}}),
     "rotation and aspect": Row(source="in.mp4", clip={"rotation": 90, "sar": Fraction(16, 11)}),
     "rotation in mkv": Row(source="in.mkv", clip={"rotation": 270, "sar": Fraction(4, 3)}),
     "limited range, BT.601": Row(source="in.mp4", clip={"colour": TV}),
@@ -187,3 +191,59 @@ def test_nothing_but_the_size_changes(name: str, tmp_path: Path) -> None:
     faults = [check for check in json.loads(verdict.stdout)["checks"] if not check["passed"]]
     assert faults == []
     assert verdict.exit_code == 0
+
+
+def add_data(source: Path, target: Path) -> Path:
+    """Copy a clip and add a stream of data beside sound and picture."""
+    with av.open(str(source)) as reading, av.open(str(target), "w") as writing:
+        copies = {s.index: writing.add_stream_from_template(s) for s in reading.streams}
+        data = writing.add_data_stream("bin_data")
+        data.time_base = Fraction(1, 90_000)
+        packets = [packet for packet in reading.demux() if packet.size]
+        for packet in packets:
+            packet.stream = copies[packet.stream.index]
+        begin = min(p.pts * p.time_base for p in packets if p.stream.type == "video")
+        for n in range(3):
+            packet = av.Packet(b"measured %d" % n)
+            packet.stream, packet.time_base = data, data.time_base
+            packet.pts = packet.dts = int((begin + Fraction(n, 10)) * 90_000)
+            packet.duration = 9_000
+            packets.append(packet)
+        writing.start_encoding()
+        for packet in sorted(packets, key=lambda p: p.dts * p.time_base):
+            writing.mux(packet)
+    return target
+
+
+@pytest.mark.parametrize(("ending", "codec"), [(".ts", "mp2"), (".mp4", "aac")])
+def test_streams_of_data_are_kept(ending: str, codec: str, tmp_path: Path) -> None:
+    plain = write_clip(tmp_path / f"plain{ending}", audio=[AudioTrack(codec=codec)])
+    clip = add_data(plain, tmp_path / f"in{ending}")
+    assert [stream.kind for stream in probe(clip).streams] == ["video", "audio", "data"]
+
+    assert upreel("upscale", clip).exit_code == 0
+
+    output = tmp_path / f"in_x2{ending}"
+    assert [stream.kind for stream in probe(output).streams] == ["video", "audio", "data"]
+    verdict = upreel("verify", clip, output)
+    assert verdict.exit_code == 0, verdict.stdout
+    assert "data" in verdict.stdout
+
+
+@pytest.mark.parametrize(
+    ("hdr", "word"),
+    [
+        (HdrInfo(hdr10_plus=True), "HDR10+"),
+        (HdrInfo(dolby_vision=True), "Dolby Vision"),
+    ],
+)
+def test_dynamic_hdr_is_named_as_lost_before_the_run(
+    hdr: HdrInfo, word: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clip = write_clip(tmp_path / "in.mkv", codec="libx265", pix_fmt="yuv420p10le", hdr=True)
+    monkeypatch.setattr("upreel.pipeline.run.probe", lambda path: replace(probe(path), hdr=hdr))
+
+    done = upreel("upscale", clip)
+
+    assert done.exit_code == 0
+    assert any(word in line for line in done.stderr.splitlines() if line.startswith("note: "))

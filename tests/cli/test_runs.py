@@ -1,8 +1,13 @@
 """Whole runs of the command with the bundled network: memory, kills, pipes, pictures, batches."""
 
 import json
+import os
+import pty
+import re
 import subprocess
 import sys
+import termios
+from contextlib import suppress
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
@@ -16,6 +21,7 @@ from clips import (
     draw_planes,
     frame_times,
     shown_number,
+    truncate,
     write_clip,
     write_sequence,
 )
@@ -320,6 +326,106 @@ def test_a_folder_with_a_bad_file(tmp_path: Path) -> None:
     assert files["b.mkv"]["error"]
     assert files["zero.mp4"]["error"]
     assert numbers_of(films / "a_x2.mp4") == numbers_of(films / "c_x2.webm") == list(range(8))
+
+
+def sound_alone(path: Path) -> None:
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("aac", rate=48_000, layout="stereo")
+        frame = av.AudioFrame.from_ndarray(
+            np.zeros((2, 1024), np.float32), format="fltp", layout="stereo"
+        )
+        frame.sample_rate, frame.pts = 48_000, 0
+        container.mux(stream.encode(frame))
+        container.mux(stream.encode(None))
+
+
+def of_two_sizes(path: Path) -> None:
+    """H.264 of 64x48, and from the ninth frame, at 0.32 s, of 80x48."""
+    parts = [
+        write_clip(path.with_name(f"{width}.h264"), width=width, muxer="h264") for width in (64, 80)
+    ]
+    raw = path.with_name("both.h264")
+    raw.write_bytes(b"".join(part.read_bytes() for part in parts))
+    with av.open(str(raw)) as reading, av.open(str(path), "w") as writing:
+        stream = writing.add_stream_from_template(reading.streams.video[0])
+        for number, packet in enumerate(p for p in reading.demux(video=0) if p.size):
+            packet.stream, packet.time_base = stream, Fraction(1, 25)
+            packet.pts = packet.dts = number
+            writing.mux(packet)
+
+
+BAD = {
+    "no bytes": (lambda path: path.touch(), "in.mkv"),
+    "text": (lambda path: path.write_text("Not a film.\n" * 99), "in.mkv"),
+    "sound": (sound_alone, "in.mkv"),
+    "no index": (
+        lambda path: path.write_bytes(write_clip(path.with_name("a.mp4")).read_bytes()[:2000]),
+        "in.mkv",
+    ),
+    "two sizes": (of_two_sizes, "changes from 64x48 to 80x48 at 0:00:00.320"),
+}
+
+
+@pytest.mark.parametrize("kind", BAD)
+def test_a_bad_source_is_one_line(kind: str, tmp_path: Path) -> None:
+    make, words = BAD[kind]
+    make(tmp_path / "in.mkv")
+
+    done = upreel("upscale", tmp_path / "in.mkv", "-o", tmp_path / "out.mkv")
+
+    assert done.exit_code == 1
+    (line,) = done.stderr.splitlines()
+    assert line.startswith("upreel: ")
+    assert words in line
+    assert done.stdout == ""
+    assert not (tmp_path / "out.mkv").exists()
+
+
+def test_a_truncated_film_gives_what_is_there_and_says_so(tmp_path: Path) -> None:
+    clip = write_clip(tmp_path / "in.mkv", count=40, options={"g": "10"}, audio=[AudioTrack()])
+    truncate(clip, keep=Fraction(6, 10))
+
+    done = upreel("upscale", clip)
+
+    assert done.exit_code == 0, done.output
+    assert "note: " in done.stderr
+    shown = numbers_of(tmp_path / "in_x2.mkv")
+    assert 10 < len(shown) < 40
+    assert shown[:10] == list(range(10))
+
+
+def test_matroska_through_a_pipe(tmp_path: Path) -> None:
+    clip = write_clip(tmp_path / "in.mkv", times=[Fraction(n, 30) for n in (3, 4, 6, 9)])
+    output = tmp_path / "out.mp4"
+    done = run_upreel("upscale", "-", "-o", str(output), stdin=clip.read_bytes())
+    assert done.returncode == 0, done.stderr.decode()
+    times = [[f.pts * f.time_base for f in frames_of(path)] for path in (clip, output)]
+    assert [t - times[1][0] for t in times[1]] == [t - times[0][0] for t in times[0]]
+
+
+def test_a_bar_tells_rate_time_left_and_size(tmp_path: Path) -> None:
+    """On a terminal; everywhere else there is none."""
+    clip = write_clip(tmp_path / "in.mp4", count=23)
+    ours, theirs = pty.openpty()
+    termios.tcsetwinsize(theirs, (24, 160))
+    with subprocess.Popen(
+        [sys.executable, "-m", "stand_in_command", "upscale", str(clip)],
+        env=ENVIRONMENT | {"TERM": "xterm"},
+        stdout=subprocess.DEVNULL,
+        stderr=theirs,
+    ) as process:
+        os.close(theirs)
+        seen = b""
+        with suppress(OSError):  # Linux says so when the other end is closed
+            while chunk := os.read(ours, 1 << 16):
+                seen += chunk
+    os.close(ours)
+    assert process.returncode == 0
+    text = seen.decode()
+    assert "23/23 frames" in text
+    assert re.search(r"[\d.]+ fps", text)
+    assert re.search(r"about [\d.]+ MB", text)
+    assert re.search(r"\d:\d\d:\d\d", text)
 
 
 def test_models_are_readable() -> None:

@@ -1,10 +1,11 @@
 """Whole jobs with a network that repeats samples: parts, joining, resuming, inputs of all kinds."""
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
+from threading import Event
 
 import numpy as np
 import pytest
@@ -193,14 +194,14 @@ def test_start_and_end_take_these_frames_alone_with_context_around(tmp_path: Pat
     backend = StandIn(seen=(1, 0))
 
     result = upscale(
-        job(clip, "b.mkv", codec="ffv1", start=Fraction(9, 25), end=Fraction(12, 25)),
+        job(clip, "b.mkv", codec="ffv1", start=Fraction(13, 25), end=Fraction(16, 25)),
         backend=backend,
     )
 
     seen = [
         [shown_number(planes[0]) for planes in window] for window in backend.opened[0].submitted
     ]
-    assert seen == [[8, 9], [9, 10], [10, 11]]
+    assert seen == [[12, 13], [13, 14], [14, 15]]
     assert result.frames == 3
     assert times_of(result.output) == frame_times(3)
 
@@ -462,3 +463,37 @@ def test_pictures_in_and_out_and_resumed(tmp_path: Path) -> None:
     last = frames_of(folder)[-1]
     expected = draw_planes(11, "gbrp")[0].repeat(4, axis=0).repeat(4, axis=1)
     np.testing.assert_array_equal(last.planes[0], expected)
+
+
+def test_decoding_network_and_encoding_overlap(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each stage waits, in the middle of a frame, until the others have come further."""
+    clip = write_clip(tmp_path / "a.mkv", count=12, codec="ffv1")
+    decoded = [Event() for _ in range(13)]
+    encoded = [Event() for _ in range(12)]
+    waited: list[bool] = []
+
+    def told(*arguments: object, **options: object) -> Iterator[Frame]:
+        for frame in read_frames(*arguments, **options):  # type: ignore[arg-type]
+            decoded[frame.index].set()
+            yield frame
+
+    class Told(PartWriter):
+        def write(self, frame: Frame) -> None:
+            super().write(frame)
+            encoded[frame.index].set()
+
+    def on_submit(number: int) -> None:
+        if number + 2 < 12:  # the decoder goes on while the network works on this frame
+            waited.append(decoded[number + 2].wait(10))
+        if number >= 6:  # and so does the encoder, with frames that have left the network
+            waited.append(encoded[number - 6].wait(10))
+
+    monkeypatch.setattr("upreel.pipeline.parts.read_frames", told)
+    monkeypatch.setattr("upreel.pipeline.parts.PartWriter", Told)
+
+    upscale(job(clip, "b.mkv", codec="ffv1"), backend=StandIn(on_submit=on_submit))
+
+    assert len(waited) == 16
+    assert all(waited)

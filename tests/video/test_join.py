@@ -362,8 +362,9 @@ def test_what_mp4_cannot_hold_is_said_and_moves_the_default_to_mkv(tmp_path: Pat
     info = probe(source)
 
     assert container_losses(info, ".mp4") == [
-        ".mp4 cannot hold subtitle stream 1 (fra) subrip: it is left out",
         ".mp4 cannot hold attachment stream 2 font.ttf: it is left out",
+        ".mp4 holds subtitle stream 1 (fra) subrip as mov_text: words and times are kept, "
+        "styles are not",
     ]
     assert container_losses(info, ".mkv") == []
     assert default_output(info, 2) == tmp_path / "in_x2.mkv"

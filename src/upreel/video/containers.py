@@ -22,6 +22,7 @@ from av.stream import Disposition, Stream
 from av.video.stream import VideoStream
 
 from upreel.errors import EncoderError, InputError, OutputError
+from upreel.video.captions import add_captions, rewritten_codec
 from upreel.video.encoders import EncoderSettings, choose_encoder
 from upreel.video.frame import PixelFormat
 from upreel.video.info import HdrInfo, SourceInfo, StreamInfo
@@ -127,6 +128,7 @@ def is_regenerated(stream: Stream, *, chapters: bool) -> bool:
 def stream_misfits(source: InputContainer, kind: OutputKind) -> dict[int, str]:
     """Why a muxer refuses a stream, by index, for those that it refuses.
 
+    Text subtitles that can be rewritten for it are not among them.
     Cover art goes into Matroska as an attachment and is not tried.
     """
     misfits: dict[int, str] = {}
@@ -146,6 +148,8 @@ def _misfit(stream: Stream, kind: OutputKind) -> str | None:
         return "is of an unknown kind"
     if stream.type == "attachment" and kind.muxer != "matroska":
         return "is an attachment"
+    if rewritten_codec(stream, kind.muxer) is not None:
+        return None
     with av.open(io.BytesIO(), "w", format=kind.muxer) as scratch:
         try:
             add_copy(scratch, stream)
@@ -159,12 +163,16 @@ def _misfit(stream: Stream, kind: OutputKind) -> str | None:
 
 
 def add_copy(output: OutputContainer, stream: Stream) -> Stream:
-    """Add a stream that takes another one's packets as they are.
+    """Add a stream that takes another one's packets as they are, or text subtitles rewritten.
 
     Raises:
         ValueError: the container does not hold such a codec.
     """
-    copied = output.add_stream_from_template(stream, opaque=True)
+    captions = rewritten_codec(stream, output.format.name)
+    if captions is not None:
+        copied = add_captions(output, captions)
+    else:
+        copied = output.add_stream_from_template(stream, opaque=True)
     copied.disposition = stream.disposition
     copied.metadata.clear()
     copied.metadata.update(kept_tags(stream.metadata))
@@ -205,7 +213,7 @@ def container_losses(
         OutputError: no such container is written; the message lists the endings.
     """
     kind = output_kind(container)
-    losses = _stream_losses(info, kind)
+    losses = [*_stream_losses(info, kind), *_rewritten(info, kind)]
     if kind.clock is not None and info.time_base % kind.clock:
         losses.append(
             f"{container} counts time in steps of {_step(kind.clock)}, the source in steps of "
@@ -249,6 +257,19 @@ def _stream_losses(info: SourceInfo, kind: OutputKind) -> list[str]:
         misfits = stream_misfits(source, kind)
     return [
         f"{suffix} cannot hold {_describe(s)}: it is left out" for s in others if s.index in misfits
+    ]
+
+
+def _rewritten(info: SourceInfo, kind: OutputKind) -> list[str]:
+    if info.is_sequence or not info.seekable or info.container in kind.demuxers:
+        return []
+    with open_source(info.path) as source:
+        codecs = {s.index: rewritten_codec(s, kind.muxer) for s in source.streams}
+    return [
+        f"{kind.suffixes[0]} holds {_describe(s)} as {codecs[s.index]}: words and times are kept, "
+        "styles are not"
+        for s in info.streams
+        if codecs.get(s.index) is not None
     ]
 
 

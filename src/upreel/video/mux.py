@@ -17,6 +17,7 @@ from av.container import InputContainer, OutputContainer
 from av.packet import Packet
 from av.stream import Discard, Disposition, Stream
 
+from upreel.video.captions import rewritten_codec, rewritten_packet
 from upreel.video.containers import (
     OutputKind,
     add_copy,
@@ -170,6 +171,10 @@ class Copies:
                 stamp = packet.dts if packet.dts is not None else packet.pts
                 if stamp is not None and packet.time_base:
                     due = stamp * Fraction(packet.time_base) + self._cut.shift
+                if rewritten_codec(packet.stream, self._kind.muxer) is not None:
+                    packet = _rewritten(packet)
+                    if packet is None:  # no words in it
+                        continue
                 if self._fit(packet):
                     yield due, packet
         except av.FFmpegError as error:
@@ -265,6 +270,17 @@ class Copies:
         while self._head is not None:
             output.mux_one(self._head[1])
             self._head = next(self._packets, None)
+
+
+def _rewritten(packet: Packet) -> Packet | None:
+    """A text subtitle in the form of the other container."""
+    data = rewritten_packet(packet.stream.codec_context.codec.canonical_name, bytes(packet))
+    if not data:
+        return None
+    new = Packet(data)
+    new.stream, new.time_base = packet.stream, packet.time_base
+    new.pts, new.dts, new.duration = packet.pts, packet.dts, packet.duration
+    return new
 
 
 def _cover_packets(path: str, streams: list[Stream]) -> dict[int, bytes]:

@@ -15,6 +15,7 @@ import av
 from av.packet import Packet
 from av.stream import AttachmentStream, Disposition, Stream
 
+from upreel.video.captions import caption_text
 from upreel.video.containers import is_regenerated, kept_tags
 from upreel.video.info import SourceInfo
 from upreel.video.source import open_source
@@ -100,8 +101,11 @@ def _take(carried: Carried, packet: Packet) -> None:
     if not packet.size or (carried.kind == "cover" and carried.hashes):
         return
     data = bytes(packet)
-    if carried.codec == "mov_text" and len(data) <= 2:
-        return  # a gap between captions, which each muxer writes in its own way
+    words = caption_text(carried.codec, data)
+    if words is not None:
+        if not words:
+            return  # a gap between captions, which each muxer writes in its own way
+        data = words.encode()  # the same in each container's form
     stamp = packet.pts if packet.pts is not None else packet.dts
     if carried.kind != "cover":
         if stamp is None:

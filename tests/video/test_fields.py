@@ -67,6 +67,12 @@ def test_flagged_fields_of_different_times(top_first: bool) -> None:
     assert found.interlaced
 
 
+def test_pictures_tell_the_order_better_than_flags() -> None:
+    frames = [as_interlaced(f, True) for f in woven([(2 * n + 1, 2 * n) for n in range(24)])]
+
+    assert not detect_fields(frames, TIMES, pixel_format=YUV).top_first
+
+
 def test_flagged_but_progressive_pictures() -> None:
     frames = [as_interlaced(frame, True) for frame in woven([(n, n) for n in range(24)])]
 

@@ -38,6 +38,9 @@ class _Bits:
         length = (value + 1).bit_length()
         return self.u(2 * length - 1, value + 1)
 
+    def se(self, value: int) -> "_Bits":
+        return self.ue(2 * value - 1 if value > 0 else -2 * value)
+
     def align(self) -> "_Bits":
         return self.u(-len(self._bits) % 8, 0)
 
@@ -60,8 +63,15 @@ class _Bits:
         return b"\0\0\0\1" + bytes(out)
 
 
-def _parameter_sets() -> bytes:
-    sps = _Bits().u(8, 77).u(8, 0).u(8, 30).ue(0)  # Main profile, level 3
+def _parameter_sets(*, scaling: bool) -> bytes:
+    sps = _Bits().u(8, 100 if scaling else 77).u(8, 0).u(8, 30).ue(0)  # High or Main, level 3
+    if scaling:
+        sps.ue(1).ue(0).ue(0).u(1, 0).u(1, 1)  # 4:2:0, 8 bits, with scaling lists
+        sps.u(1, 1).se(8)  # the first of 16 values is 8 more than 8
+        for delta in (3, -2, 0, 5, -6, *[0] * 10):
+            sps.se(delta)
+        sps.u(5, 0)  # the next five are the usual ones
+        sps.u(1, 1).se(-8).u(1, 0)  # 0 ends a list at once: the usual one
     sps.ue(_FRAME_NUMBER_BITS - 4).ue(2)  # pictures are shown in the order of decoding
     sps.ue(1).u(1, 0).ue(WIDTH // 16 - 1).ue(HEIGHT // 32 - 1)
     sps.u(1, 0).u(1, 0)  # frame_mbs_only_flag, mb_adaptive_frame_field_flag
@@ -95,7 +105,12 @@ def _slice(
 
 
 def field_pictures(
-    count: int, *, top_first: bool = True, coded_whole: Collection[int] = (), group: int = 4
+    count: int,
+    *,
+    top_first: bool = True,
+    coded_whole: Collection[int] = (),
+    group: int = 4,
+    scaling: bool = False,
 ) -> list[list[bytes]]:
     """For each frame its pictures in order of decoding: two fields, or the frame itself.
 
@@ -104,6 +119,7 @@ def field_pictures(
         top_first: which field comes first.
         coded_whole: numbers of frames that are one picture.
         group: frames from one that decoding may start from to the next.
+        scaling: whether the stream has scaling lists, as High profile may.
     """
     frames: list[list[bytes]] = []
     for number in range(count):
@@ -123,7 +139,7 @@ def field_pictures(
                 for n, (name, field) in enumerate(order if top_first else order[::-1])
             ]
         if idr:
-            pictures[0] = _parameter_sets() + pictures[0]
+            pictures[0] = _parameter_sets(scaling=scaling) + pictures[0]
         pictures[0] = b"\0\0\0\1\x09\x10" + pictures[0]  # access unit delimiter
         frames.append(pictures)
     return frames
@@ -136,9 +152,10 @@ def write_field_clip(
     top_first: bool = True,
     fields_a_packet: Literal[1, 2] = 1,
     coded_whole: Collection[int] = (),
+    scaling: bool = False,
 ) -> Path:
     """Write a clip of 25 frames, 50 fields a second; the ending names the container."""
-    frames = field_pictures(count, top_first=top_first, coded_whole=coded_whole)
+    frames = field_pictures(count, top_first=top_first, coded_whole=coded_whole, scaling=scaling)
     raw = path.with_suffix(".h264")
     raw.write_bytes(b"".join(b"".join(pictures) for pictures in frames))
     if path.suffix == ".h264":

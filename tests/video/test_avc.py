@@ -83,6 +83,14 @@ def test_frames_coded_whole_in_between(tmp_path: Path) -> None:
         assert_drawn(frame, number)
 
 
+def test_scaling_lists_are_passed_over(tmp_path: Path) -> None:
+    frames, _ = read(write_field_clip(tmp_path / "a.ts", scaling=True))
+
+    assert len(frames) == 6
+    for number, frame in enumerate(frames):
+        assert_drawn(frame, number)
+
+
 @pytest.mark.parametrize("lost", [5, 6])
 def test_a_lost_field_takes_no_other_frame_with_it(tmp_path: Path, lost: int) -> None:
     """Packet 5 is the second field of frame 2, packet 6 the first of frame 3."""
@@ -131,6 +139,7 @@ def test_fields_pair_only_with_the_other_field_of_their_own_frame() -> None:
     assert seen(top, other_bottom, other_top) == [False, False, True]
     assert seen(top, top, bottom, bottom) == [False, False, True, False]
     assert seen(top, whole[0], bottom) == [False, False, False]
+    assert seen(top + bottom, bottom) == [False, False]
     assert seen(top + bottom, other_top, other_bottom) == [False, False, True]
 
 

@@ -50,7 +50,7 @@ def failure(*arguments: str) -> str:
 
 
 def test_a_recipe_of_the_project_trains_on_drawn_clips(tmp_path: Path) -> None:
-    recipe = f"{ROOT / 'recipes' / 'fast.py'}:fast_x2_clean"
+    recipe = f"{ROOT / 'recipes' / 'fast.py'}:fast_x2_clean_first"
 
     result = CliRunner().invoke(app, ["train", recipe, "--steps", "2", "--out", str(tmp_path)])
 

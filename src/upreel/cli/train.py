@@ -15,7 +15,9 @@ if TYPE_CHECKING:
     from upreel.training.config import TrainConfig
     from upreel.training.trainer import Progress
 
-Recipe = Annotated[str, typer.Argument(help="FILE.py:FUNCTION, such as recipes/fast.py:fast_x2.")]
+Recipe = Annotated[
+    str, typer.Argument(help="FILE.py:FUNCTION, such as recipes/fast.py:fast_x2_clean_first.")
+]
 Data = Annotated[
     list[Path] | None,
     typer.Option("--data", help="Folder of videos and pictures; repeatable. Default: drawn clips."),

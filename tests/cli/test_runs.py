@@ -94,7 +94,7 @@ def test_killed_and_resumed_across_damage_the_bytes_are_the_same(tmp_path: Path)
 
 def test_memory_does_not_grow_with_the_length(tmp_path: Path) -> None:
     peaks: list[int] = []
-    for seconds in (2, 12):
+    for seconds in (5, 12):  # the shorter one is a whole part
         clip = write_clip(
             tmp_path / f"{seconds}.mp4", count=15 * seconds, rate=Fraction(15),
             width=160, height=90, audio=[AudioTrack(seconds=Fraction(seconds))],

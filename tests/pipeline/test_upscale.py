@@ -9,7 +9,14 @@ from threading import Event
 
 import numpy as np
 import pytest
-from clips import AudioTrack, draw_planes, frame_times, shown_number, write_clip
+from clips import (
+    AudioTrack,
+    draw_planes,
+    frame_times,
+    shown_number,
+    write_clip,
+    write_sequence,
+)
 from stand_in import StandIn
 
 from upreel.errors import (
@@ -264,17 +271,43 @@ def test_the_source_is_never_the_output(tmp_path: Path) -> None:
         upscale(job(clip, "a.mp4", overwrite=True), backend=StandIn())
 
 
-def test_parts_of_another_job_are_refused_by_name_of_what_differs(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("other", "named"),
+    [
+        ({"crf": 30}, "encoder"),
+        ({"preset": "fast"}, "encoder"),
+        ({"encoder_options": {"tune": "grain"}}, "encoder"),
+        ({"size": (100, 75)}, "size, encoder"),
+        ({"audio": False}, "audio"),
+        ({"subtitles": False}, "subtitles"),
+        ({"end": Fraction(1, 2)}, "end"),
+        ({"tile": 64}, "tile"),
+        ({"part_seconds": Fraction(1)}, "part length"),
+        ({"deinterlace": "off"}, "deinterlacing"),
+    ],
+)
+def test_parts_of_another_job_are_refused_by_name_of_what_differs(
+    other: dict[str, object], named: str, tmp_path: Path
+) -> None:
     clip = write_clip(tmp_path / "a.mp4", count=23)
     with pytest.raises(StoppedError):
         upscale(job(clip, "b.mp4"), backend=StandIn(on_submit=stop_at(12)))
-    with pytest.raises(StaleWorkError, match=r"other encoder\); .*--overwrite"):
-        upscale(job(clip, "b.mp4", crf=30), backend=StandIn())
+    with pytest.raises(StaleWorkError, match=rf"\(other {named}\); .*--overwrite"):
+        upscale(job(clip, "b.mp4", **other), backend=StandIn())
     assert (tmp_path / ".b.mp4.upreel" / "plan.json").exists()
 
-    result = upscale(job(clip, "b.mp4", crf=30, overwrite=True), backend=StandIn())
+    result = upscale(job(clip, "b.mp4", overwrite=True, **other), backend=StandIn())
 
     assert result.resumed_frames == 0
+
+
+def test_parts_of_another_source_are_refused(tmp_path: Path) -> None:
+    clip = write_clip(tmp_path / "a.mp4", count=23)
+    with pytest.raises(StoppedError):
+        upscale(job(clip, "b.mp4"), backend=StandIn(on_submit=stop_at(12)))
+    write_clip(clip, count=23, options={"crf": "11"})
+    with pytest.raises(StaleWorkError, match=r"\(other source\)"):
+        upscale(job(clip, "b.mp4"), backend=StandIn())
 
 
 def test_overwrite_goes_on_with_parts_of_the_same_job(tmp_path: Path) -> None:
@@ -498,3 +531,21 @@ def test_decoding_network_and_encoding_overlap(
 
     assert len(waited) == 16
     assert all(waited)
+
+
+def test_pictures_beside_their_source_are_gone_on_with(tmp_path: Path) -> None:
+    write_sequence(tmp_path / "shots", count=12)
+    asked = UpscaleJob(
+        source=f"{tmp_path}/shots/%06d.png",
+        output=f"{tmp_path}/shots/large_%06d.png",
+        part_seconds=SHORT,
+        overwrite=True,
+    )
+    with pytest.raises(StoppedError):
+        upscale(asked, backend=StandIn(on_submit=stop_at(11)))
+    (tmp_path / "shots" / "large_000001.png").write_bytes(b"of an earlier run")
+
+    result = upscale(asked, backend=StandIn())
+
+    assert result.resumed_frames > 0
+    assert len(frames_of(f"{tmp_path}/shots/large_%06d.png")) == 12

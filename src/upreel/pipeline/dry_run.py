@@ -82,7 +82,7 @@ def preview(job: UpscaleJob, *, backend: Backend | None = None) -> Preview:
     upscaler = open_upscaler(resolved, backend, tile=job.tile)
     sampled: list[PartDone] = []
     with tempfile.TemporaryDirectory(prefix="upreel-") as name, Work(Path(name) / "sample") as work:
-        plan = make_plan(resolved, upscaler, work.folder, timeline=None)
+        plan = make_plan(resolved, upscaler, work.folder)
         first, stop = plan.parts[0].first, plan.parts[-1].stop
         first = max(first, (first + stop - SAMPLE_FRAMES) // 2)
         encoding = resolved.encoding

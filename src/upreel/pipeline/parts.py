@@ -27,20 +27,10 @@ from upreel.video.notice import Notice
 from upreel.video.read import read_frames
 from upreel.video.write import ImageWriter, PartWriter
 
-__all__ = ["Encoding", "collector", "context_frames", "run_parts", "runs_of"]
+__all__ = ["Encoding", "context_frames", "run_parts", "runs_of"]
 
 STATE_WARM_UP = 16
 """Frames from which a recurrent network gets its state before a part begins."""
-
-
-def collector(keep: Callable[[Notice], None]) -> Callable[[Notice], None]:
-    """Keep what a reader says, but for what was said of the whole source before the run."""
-
-    def told(notice: Notice) -> None:
-        if notice.kind != "deinterlaced":
-            keep(notice)
-
-    return told
 
 
 def context_frames(card: WindowedCard) -> tuple[int, int]:
@@ -253,7 +243,7 @@ def run_parts(
             first=first,
             stop=stop,
             deinterlace=deinterlace,
-            on_notice=collector(notices.append),
+            on_notice=notices.append,
         )
         with (
             _PartSink(work, encoding, notices, on_part) as sink,

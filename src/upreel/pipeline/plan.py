@@ -23,6 +23,7 @@ from upreel.errors import StaleWorkError
 from upreel.pipeline.job import UpscaleJob, job_from_json, job_to_json
 from upreel.video.encoders import EncoderSettings
 from upreel.video.info import SourceInfo, Timeline
+from upreel.video.source import sequence_files
 
 __all__ = [
     "PLAN_VERSION",
@@ -245,7 +246,7 @@ def part_borders(timeline: Timeline, first: int, stop: int, *, seconds: Fraction
 def source_identity(info: SourceInfo) -> dict[str, Any]:
     """What tells one source from another: size and SHA-256 of its first and last MiB.
 
-    For pictures: names and sizes of all files.
+    For pictures: names and sizes of all of them.
     """
     path = Path(info.path)
     if not info.is_sequence:
@@ -256,8 +257,7 @@ def source_identity(info: SourceInfo) -> dict[str, Any]:
             file.seek(max(0, size - _HASHED_BYTES))
             digest.update(file.read(_HASHED_BYTES))
         return {"bytes": size, "sha256_of_ends": digest.hexdigest()}
-    folder = path if path.is_dir() else path.parent
-    files = sorted((file.name, file.stat().st_size) for file in folder.iterdir() if file.is_file())
+    files = [(file.name, file.stat().st_size) for file in sequence_files(info.path)]
     text = json.dumps(files)
     return {
         "files": len(files),

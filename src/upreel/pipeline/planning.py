@@ -51,23 +51,20 @@ def open_upscaler(resolved: Resolved, backend: Backend, *, tile: int | None) -> 
     )
 
 
-def make_plan(
-    resolved: Resolved, upscaler: ReportingUpscaler, folder: Path, *, timeline: Timeline | None
-) -> Plan:
-    """The plan of a job; demuxes the source unless its timeline is known.
+def make_plan(resolved: Resolved, upscaler: ReportingUpscaler, folder: Path) -> Plan:
+    """The plan of a job; demuxes the source.
 
     Args:
         resolved: the job.
         upscaler: its network, for what was chosen.
         folder: that the plan's paths are relative to.
-        timeline: of the source, None: it is scanned.
 
     Raises:
         DamagedError: there is no frame in the source.
         OptionError: no frame between start and end.
     """
     job, info, report = resolved.job, resolved.info, upscaler.describe()
-    timeline = scan(info) if timeline is None else timeline
+    timeline = scan(info)
     if not len(timeline.pts):
         raise DamagedError(f"{info.path} has no frames")
     trim = None

@@ -147,7 +147,7 @@ class _Run:
                 upscaler = open_upscaler(self.resolved, self.backend, tile=job.tile)
         self.work.clear()
         self.tell(Progress(stage="scan", done=0, total=None))
-        plan = make_plan(self.resolved, upscaler, self.work.folder, timeline=None)
+        plan = make_plan(self.resolved, upscaler, self.work.folder)
         self.work.save_plan(plan)
         return plan, upscaler
 

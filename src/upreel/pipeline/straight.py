@@ -20,7 +20,7 @@ from upreel.pipeline.channel import prefetched
 from upreel.pipeline.enhance import QUEUE_FRAMES, enhance
 from upreel.pipeline.finish import join_parts, output_exists, work_name
 from upreel.pipeline.job import UpscaleResult
-from upreel.pipeline.parts import collector, context_frames
+from upreel.pipeline.parts import context_frames
 from upreel.pipeline.plan import Part, Plan, frame_range
 from upreel.pipeline.planning import open_upscaler
 from upreel.pipeline.resolve import Resolved
@@ -149,7 +149,6 @@ def _enlarged(
 ) -> Generator[tuple[Iterator[Frame], int | None], None, None]:
     """The enlarged frames, and how many there will be where that is known."""
     job, info, card = resolved.job, resolved.info, resolved.card
-    tell = collector(seen.notices.append)
     if info.seekable:
         timeline = scan(info)
         first, stop = frame_range(timeline, job.start, job.end)
@@ -160,11 +159,11 @@ def _enlarged(
             first=max(0, first - past),
             stop=min(len(timeline.pts), stop + future),
             deinterlace=job.deinterlace,
-            on_notice=tell,
+            on_notice=seen.notices.append,
         )
         total = stop - first
     else:
-        reading = read_frames(info, deinterlace=job.deinterlace, on_notice=tell)
+        reading = read_frames(info, deinterlace=job.deinterlace, on_notice=seen.notices.append)
         frames = trimmed(reading, job.start, job.end)
         first = stop = total = None
     enlarged = enhance(frames, upscaler, card, first=first, stop=stop)

@@ -46,7 +46,7 @@ def plan_job(job: UpscaleJob, *, backend: Backend | None = None) -> Path:
             raise ExistsError(f"{resolved.output} exists")
         work.clear()
         upscaler = open_upscaler(resolved, backend, tile=job.tile)
-        work.save_plan(make_plan(resolved, upscaler, work.folder, timeline=None))
+        work.save_plan(make_plan(resolved, upscaler, work.folder))
         work.keep = True
         return work.folder
 

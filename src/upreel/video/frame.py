@@ -58,7 +58,7 @@ class PixelFormat:
     @property
     def dtype(self) -> np.dtype[np.uint8] | np.dtype[np.uint16]:
         """The array type that holds a sample."""
-        return np.dtype(np.uint8 if self.bits == 8 else np.uint16)
+        return np.dtype(np.uint8) if self.bits == 8 else np.dtype(np.uint16)
 
     @property
     def is_420(self) -> bool:
@@ -133,7 +133,9 @@ class Frame:
         return self.planes[0].shape[0]
 
 
-def plane_size(pixel_format: PixelFormat, plane: int, *, width: int, height: int) -> tuple[int, int]:
+def plane_size(
+    pixel_format: PixelFormat, plane: int, *, width: int, height: int
+) -> tuple[int, int]:
     """Rows and columns of one plane of a picture; subsampled sizes are rounded up.
 
     Example:

@@ -55,7 +55,7 @@ def test_a_recipe_of_the_project_trains_on_drawn_clips(tmp_path: Path) -> None:
     result = CliRunner().invoke(app, ["train", recipe, "--steps", "2", "--out", str(tmp_path)])
 
     assert result.exit_code == 0, result.output
-    path = tmp_path / "fast-x2-clean.ckpt"
+    path = tmp_path / "fast-x2-clean-first.ckpt"
     assert result.stdout.startswith("step 2/2  loss 0.0")
     assert result.stdout.endswith(f"{path}: upreel export {path} makes a card of it\n")
     assert load_checkpoint(path).step == 2

@@ -88,7 +88,7 @@ def to_grid(rows: Float[Tensor, "R N"], step: float) -> Float[Tensor, "R N"]:
     remainder method), each by one step.
 
     Example:
-        >>> to_grid(torch.tensor([[0.3, 0.3, 0.4]]), step=0.5)
+        >>> to_grid(torch.tensor([[0.3, 0.26, 0.44]]), step=0.5)
         tensor([[0.5000, 0.0000, 0.5000]])
     """
     scaled = rows.double() / step

@@ -9,6 +9,7 @@ from types import SimpleNamespace
 
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
 
 from upreel.datasets.clips import Clip, drawn_clips
 from upreel.errors import (
@@ -22,6 +23,7 @@ from upreel.training import trainer as trainer_module
 from upreel.training.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from upreel.training.config import TrainConfig
 from upreel.training.trainer import Progress, train
+from upreel.zoo import load_card
 
 
 class Killed(BaseException):
@@ -195,3 +197,26 @@ def test_resuming_needs_a_checkpoint(
 ) -> None:
     with pytest.raises(WeightsError, match=r"cannot read the checkpoint .*tiny\.ckpt"):
         train(config, clips, tmp_path, resume=True)
+
+
+def test_a_bundled_card_can_be_trained_further(
+    config: TrainConfig, clips: list[Clip], tmp_path: Path
+) -> None:
+    card = load_card("fast-x2")
+    weights = card.folder / "fast-x2.safetensors"
+    further = replace(config, network=card.network, start="fast-x2", steps=1, learning_rate=1e-12)
+
+    made = load_checkpoint(train(further, clips, tmp_path, start=weights))
+
+    for name, stored in load_file(weights).items():
+        torch.testing.assert_close(made.network[name], stored.float(), rtol=0, atol=1e-9)
+
+
+def test_what_is_no_result_is_no_start(
+    config: TrainConfig, clips: list[Clip], tmp_path: Path
+) -> None:
+    file = tmp_path / "other.safetensors"
+    save_file({"weight": torch.zeros(1)}, file)
+
+    with pytest.raises(WeightsError, match=r"other\.safetensors is neither a checkpoint nor"):
+        train(replace(config, start="other"), clips, tmp_path, start=file)

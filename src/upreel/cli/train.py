@@ -26,7 +26,9 @@ Out = Annotated[Path, typer.Option("--out", help="Folder for the checkpoint and 
 Resume = Annotated[bool, typer.Option("--resume", help="Go on from the checkpoint in --out.")]
 Start = Annotated[
     Path | None,
-    typer.Option("--start", help="Checkpoint of another run to take fitting weights from."),
+    typer.Option(
+        "--start", help="Checkpoint or a card's .safetensors to take fitting weights from."
+    ),
 ]
 Minutes = Annotated[
     float | None, typer.Option(min=0, help="Stop after so long; --resume goes on from there.")

@@ -24,7 +24,7 @@ from upreel.errors import WeightsError
 from upreel.training.config import Loss, TrainConfig
 from upreel.zoo import FastConfig
 
-__all__ = ["Checkpoint", "load_checkpoint", "save_checkpoint"]
+__all__ = ["Checkpoint", "load_checkpoint", "load_result", "save_checkpoint"]
 
 _VERSION = "1"
 _IN_ORDER = torch.contiguous_format
@@ -83,12 +83,7 @@ def load_checkpoint(path: Path) -> Checkpoint:
     Raises:
         WeightsError: there is none, or it is damaged or of another version.
     """
-    try:
-        with safe_open(path, framework="pt") as file:
-            header = file.metadata() or {}
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-    except (OSError, SafetensorError) as error:
-        raise WeightsError(f"cannot read the checkpoint {path}: {error}") from error
+    header, tensors = _read(path)
     if header.get("version") != _VERSION:
         raise WeightsError(
             f"{path} is a checkpoint of version {header.get('version')!r}; "
@@ -111,6 +106,34 @@ def load_checkpoint(path: Path) -> Checkpoint:
         )
     except (KeyError, TypeError, ValueError) as error:
         raise WeightsError(f"{path} is no checkpoint of this program: {error!r}") from error
+
+
+def load_result(path: Path) -> dict[str, Tensor]:
+    """The weights that a run came to, f32 by parameter name.
+
+    Args:
+        path: a checkpoint, or the ``.safetensors`` file beside a card: either is a place to go on
+            from.
+
+    Raises:
+        WeightsError: it is neither.
+    """
+    header, tensors = _read(path)
+    if "version" in header:
+        return dict(load_checkpoint(path).ema)
+    if "network" not in header:
+        raise WeightsError(f"{path} is neither a checkpoint nor the weights of a card")
+    return {name: tensor.float() for name, tensor in tensors.items()}
+
+
+def _read(path: Path) -> tuple[dict[str, str], dict[str, Tensor]]:
+    """Header and tensors of a safetensors file."""
+    try:
+        with safe_open(path, framework="pt") as file:
+            header = dict(file.metadata() or {})
+            return header, {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    except (OSError, SafetensorError) as error:
+        raise WeightsError(f"cannot read the checkpoint {path}: {error}") from error
 
 
 def _config(values: dict[str, Any]) -> TrainConfig:

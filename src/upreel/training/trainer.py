@@ -21,7 +21,7 @@ from upreel.datasets.patches import Batch, Pair, draw_batch, make_pairs
 from upreel.errors import BackendUnavailableError, InputError, OptionError
 from upreel.networks.build import build_network
 from upreel.networks.planes import interpolation_kernel, pack, unpack
-from upreel.training.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
+from upreel.training.checkpoint import Checkpoint, load_checkpoint, load_result, save_checkpoint
 from upreel.training.config import TrainConfig
 from upreel.training.losses import total_loss
 
@@ -263,7 +263,8 @@ def train(
         clips: material; `config.validation` names the sources held back.
         folder: made if it is not there.
         resume: go on from ``NAME.ckpt`` in `folder`.
-        start: checkpoint of another run whose weights this one starts from where they fit.
+        start: result of another run, a checkpoint or a card's ``.safetensors``, whose weights this
+            one starts from where they fit.
         minutes: stop after that long, resumably; None runs to the end.
         device: "cpu" or "cuda".
         on_progress: called every `report_every` steps and after each validation.
@@ -313,7 +314,7 @@ def train(
     elif path.exists():
         raise OptionError(f"{path} is there already: --resume goes on from it")
     elif start is not None:
-        trainer.start_from(dict(load_checkpoint(start).ema))
+        trainer.start_from(load_result(start))
     elif config.start:
         raise OptionError(
             f"{config.name} starts from the result of {config.start}: --start names its checkpoint"

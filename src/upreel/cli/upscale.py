@@ -257,16 +257,22 @@ class _Screen:
         with Bars(*columns, console=Console(stderr=True), disable=hidden) as bars:
             task = bars.add_task(name, total=None, of="?", fps="", size="")
 
+            rate, size = "", ""  # the last ones known: joining has none, and ends the bar
+
             def show(progress: "Progress") -> None:
-                expected = progress.expected_bytes
+                nonlocal rate, size
+                if progress.fps:
+                    rate = f"{progress.fps:.1f} fps"
+                if progress.expected_bytes is not None:
+                    size = f"about {progress.expected_bytes / 1e6:.1f} MB"
                 bars.update(
                     task,
                     description=f"{name}: {_STAGES[progress.stage]}",
                     completed=progress.done,
                     total=progress.total,
                     of="?" if progress.total is None else progress.total,
-                    fps=f"{progress.fps:.1f} fps" if progress.fps else "",
-                    size="" if expected is None else f"about {expected / 1e6:.1f} MB",
+                    fps=rate,
+                    size=size,
                 )
 
             yield show

@@ -231,7 +231,7 @@ def test_a_last_frame_that_cannot_be_decoded_is_told(tmp_path: Path) -> None:
     assert "0:00:00.080" in reading.notices[0].text
 
 
-@pytest.mark.parametrize("ending", ["mkv", "ts", "mpg"])
+@pytest.mark.parametrize("ending", ["mkv", "ts", "avi", "mpg"])
 @pytest.mark.parametrize("keep", [Fraction(1, 2), Fraction(4, 5), Fraction(97, 100)])
 def test_a_truncated_file_gives_all_that_is_there(
     tmp_path: Path, ending: str, keep: Fraction
@@ -246,8 +246,13 @@ def test_a_truncated_file_gives_all_that_is_there(
     assert len(reading.frames) == len(timeline.pts)
     healthy = [f for f in reading.frames if not f.damaged]
     numbers = [shown_number(f.planes[0]) for f in healthy]
-    assert numbers == sorted(set(numbers))
-    if ending != "avi":  # which tells no times: what a missing frame leaves is closed up
+    if ending == "avi":
+        # It tells no times: what a missing frame leaves is closed up. Nor that its last packet is
+        # cut: the decoder conceals it by the picture before, and does not always say so.
+        assert numbers == sorted(numbers)
+        assert len(numbers) - len(set(numbers)) <= 1
+    else:
+        assert numbers == sorted(set(numbers))
         start = timeline.pts[0]
         assert numbers == [round((f.pts - start) * f.time_base * 25) for f in healthy]
     assert len(healthy) >= len(timeline.pts) - 3

@@ -142,7 +142,7 @@ def draw_frame(
         for plane, other in zip(planes, later, strict=True):
             plane[start::2] = other[start::2]
     frame = av_from_planes(planes, pixel_format(pix_fmt))
-    return frame if frame.format.name == pix_fmt else frame.reformat(format=pix_fmt)
+    return frame if frame.format.name == pix_fmt else frame.reformat(format=pix_fmt, threads=1)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -135,7 +135,8 @@ def encodable(frame: Frame, settings: EncoderSettings) -> av.VideoFrame:
     if picture is None:
         picture = av_from_planes(frame.planes, frame.format)
         if picture.format.name != native:
-            picture = picture.reformat(format=native)
+            # swscale's slice threads write over one another's edges in packed formats.
+            picture = picture.reformat(format=native, threads=1)
     picture.time_base = settings.time_base
     picture.pts = ticks(frame.pts, frame.time_base, settings.time_base)
     picture.duration = ticks(frame.duration, frame.time_base, settings.time_base)

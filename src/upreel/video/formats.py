@@ -240,7 +240,7 @@ def planes_from_av(frame: av.VideoFrame, fmt: PixelFormat) -> tuple[Plane, ...]:
     if _planar_name(name) != fmt.name:
         raise ProbeError(f"a frame is {name}, the stream began as {fmt.name}")
     if name in _WIDENED:
-        frame = frame.reformat(format=_WIDENED[name])
+        frame = frame.reformat(format=_WIDENED[name], threads=1)
         name = _WIDENED[name]
     if any(plane.line_size <= 0 for plane in frame.planes):  # lines from bottom to top
         frame = _upright(frame)

@@ -191,5 +191,6 @@ def _to_rgb(frame: Frame) -> tuple[tuple[Plane, ...], PixelFormat]:
         src_color_range=2 if frame.colour.full_range else 1,
         dst_color_range=2,
         interpolation=flags,
+        threads=1,  # see `encode.encodable`
     )
     return planes_from_av(picture, target), target

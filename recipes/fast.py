@@ -102,6 +102,13 @@ def fast_x2() -> TrainConfig:
     )
 
 
+def fast_x2_third() -> TrainConfig:
+    """x2 for video as it is delivered, third part."""
+    return replace(
+        fast_x2(), name="fast-x2-third", start="fast-x2", optimizer="muon", seed=4, steps=12_000
+    )
+
+
 def fast_x3() -> TrainConfig:
     """x3 for video as it is delivered."""
     return replace(
@@ -127,9 +134,28 @@ def fast_x4_clean_first() -> TrainConfig:
     )
 
 
+def fast_x4_clean_single() -> TrainConfig:
+    """x4 for clean bicubic input from the luma of one frame."""
+    return replace(
+        fast_x4_clean_first(),
+        name="fast-x4-clean-single",
+        network=FastConfig(scale=4, channels=32, depth=8, layout="luma"),
+        border=4,
+        optimizer="muon",
+        steps=16_000,
+        validate_every=2000,
+    )
+
+
 def fast_x4_clean() -> TrainConfig:
     """x4 for clean bicubic input; the smallest clips hold no larger patches."""
-    return replace(_refined(fast_x4_clean_first(), "fast-x4-clean"), patch=64, steps=5000)
+    first = fast_x4_clean_single()
+    return replace(
+        _refined(first, "fast-x4-clean"),
+        network=replace(first.network, frames=2),
+        patch=64,
+        steps=10_000,
+    )
 
 
 def fast_x4() -> TrainConfig:

@@ -14,12 +14,15 @@ from torch import Tensor
 
 from upreel.networks.build import build_network
 from upreel.networks.fast import FastNetwork
-from upreel.networks.planes import interpolation_kernel
+from upreel.networks.planes import CHANNELS, interpolation_kernel
 from upreel.zoo import FastConfig
 
 CONFIGS = [
     FastConfig(scale=scale, channels=8, depth=depth, frames=frames)
     for scale, depth, frames in [(2, 2, 1), (3, 2, 2), (4, 4, 1), (2, 0, 2)]
+] + [
+    FastConfig(scale=scale, channels=8, depth=depth, frames=frames, layout="luma")
+    for scale, depth, frames in [(4, 2, 1), (3, 0, 2), (2, 4, 5)]
 ]
 
 
@@ -38,9 +41,14 @@ def trained_like(config: FastConfig, seed: int = 0) -> FastNetwork:
 
 
 def packed(config: FastConfig, height: int = 12, width: int = 14) -> Tensor:
-    return torch.rand(
-        2, 6 * config.frames, height, width, generator=torch.Generator().manual_seed(1)
-    )
+    channels = CHANNELS[config.layout] * config.frames
+    return torch.rand(2, channels, height, width, generator=torch.Generator().manual_seed(1))
+
+
+def interpolated(config: FastConfig, frames: Tensor) -> Tensor:
+    """The current frame, the first, by the fixed kernel."""
+    kernel = interpolation_kernel(config.scale, config.layout)
+    return F.conv2d(frames[:, : kernel.shape[1]], kernel, padding=kernel.shape[-1] // 2)
 
 
 @pytest.mark.parametrize("config", CONFIGS)
@@ -50,7 +58,7 @@ def test_every_parameter_gets_a_gradient(config: FastConfig) -> None:
     answer = network(packed(config))
     answer.square().sum().backward()
 
-    assert answer.shape == (2, 6 * config.scale**2, 12, 14)
+    assert answer.shape == (2, CHANNELS[config.layout] * config.scale**2, 12, 14)
     for name, parameter in network.named_parameters():
         assert parameter.grad is not None, name
         assert parameter.grad.isfinite().all(), name
@@ -61,7 +69,7 @@ def test_every_parameter_gets_a_gradient(config: FastConfig) -> None:
 def test_it_begins_as_bicubic_interpolation(config: FastConfig) -> None:
     network, frames = build_network(asdict(config)), packed(config)
 
-    expected = F.conv2d(frames[:, :6], interpolation_kernel(config.scale), padding=1)
+    expected = interpolated(config, frames)
 
     torch.testing.assert_close(network(frames), expected, rtol=0, atol=1e-6)
 
@@ -70,18 +78,21 @@ def test_it_begins_as_bicubic_interpolation(config: FastConfig) -> None:
 def test_flat_pictures_stay_as_they_are(config: FastConfig) -> None:
     network = trained_like(config).double()
     current = torch.tensor([0.9, 0.9, 0.9, 0.9, 0.2, 0.7]).double()
-    previous = torch.tensor([0.1, 0.1, 0.1, 0.1, 0.6, 0.4]).double()
-    levels = torch.cat((current, previous))[: 6 * config.frames]
+    other = torch.tensor([0.1, 0.1, 0.1, 0.1, 0.6, 0.4]).double()
+    if config.layout == "luma":
+        current, other = current[:1], other[:1]
+    levels = torch.cat((current, *[other] * (config.frames - 1)))
     side = 2 * config.radius + 3
 
     answer = network(levels[None, :, None, None].expand(1, -1, side, side))
 
     s2 = config.scale**2
     expected = torch.tensor([0.9] * 4 * s2 + [0.2] * s2 + [0.7] * s2).double()
+    expected = expected[: CHANNELS[config.layout] * s2]
     inside = answer[0, :, config.radius : -config.radius, config.radius : -config.radius]
     torch.testing.assert_close(inside, expected[:, None, None].expand_as(inside), rtol=0, atol=1e-7)
     busy = network(packed(config, side, side).double())
-    plain = F.conv2d(packed(config, side, side).double()[:, :6], network.interpolation, padding=1)
+    plain = interpolated(config, packed(config, side, side)).double()
     assert (busy - plain).abs().max() > 1e-3  # it is not bicubic interpolation any more
 
 
@@ -107,12 +118,13 @@ def test_folded_weights_are_exact_in_bf16(config: FastConfig) -> None:
 
     for weight in (folded.head.weight, folded.interpolation.weight):
         assert torch.equal(weight.bfloat16().float(), weight)
-    by_frame = folded.head.weight.double().unflatten(1, (-1, 6))
+    each = CHANNELS[config.layout]
+    by_frame = folded.head.weight.double().unflatten(1, (-1, each))
     assert (by_frame[:, :, :4].sum(dim=(2, 3, 4)) == 0).all()
     assert (by_frame[:, :, 4:].sum(dim=(3, 4)) == 0).all()
     interpolation = folded.interpolation.weight.double()
-    assert (interpolation[:, :6].sum(dim=(1, 2, 3)) == 1).all()
-    assert (interpolation[:, 6:] == 0).all()
+    assert (interpolation[:, :each].sum(dim=(1, 2, 3)) == 1).all()
+    assert (interpolation[:, each:] == 0).all()
 
 
 @pytest.mark.parametrize("config", CONFIGS)
@@ -138,7 +150,7 @@ def test_counts_are_those_of_the_module(config: FastConfig) -> None:
     weights = [p.numel() for p in network.parameters() if p.ndim == 4]
 
     assert config.num_parameters == sum(p.numel() for p in network.parameters())
-    assert config.macs_per_pixel == round((sum(weights) + network.interpolation.numel()) / 4)
+    assert config.macs_per_position == sum(weights) + network.interpolation.numel()
 
 
 def test_unknown_kinds_are_refused() -> None:

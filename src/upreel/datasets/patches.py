@@ -36,7 +36,7 @@ class Batch:
     """Patches, 8-bit code values.
 
     Attributes:
-        low_luma: (B, T, h, w), the current frame first, then the previous one.
+        low_luma: (B, T, h, w), frames in the order of the network's offsets.
         low_chroma: (B, T, 2, h/2, w/2).
         high_luma: (B, s h, s w), the current frame.
         high_chroma: (B, 2, s h/2, s w/2).
@@ -65,7 +65,14 @@ def make_pairs(
 
 
 def draw_batch(
-    pairs: Sequence[Pair], *, scale: int, frames: int, size: int, patch: int, seed: int, step: int
+    pairs: Sequence[Pair],
+    *,
+    scale: int,
+    offsets: tuple[int, ...],
+    size: int,
+    patch: int,
+    seed: int,
+    step: int,
 ) -> Batch:
     """Cut the patches of one step.
 
@@ -76,7 +83,7 @@ def draw_batch(
         pairs: material; a pair is drawn in proportion to its pixels in all frames, to the power
             of one half, so that long clips do not drown single pictures.
         scale: high over low resolution.
-        frames: 1 or 2 frames of low resolution.
+        offsets: low-resolution frames, relative to the current one; a clip's ends are repeated.
         size: patches.
         patch: low-resolution luma rows and columns, even.
         seed: of the run.
@@ -85,8 +92,8 @@ def draw_batch(
     random = np.random.default_rng([seed, step])
     weights = np.sqrt([float(pair.low.luma.size) for pair in pairs])
     chosen = random.choice(len(pairs), size=size, p=weights / weights.sum())
-    low_luma = np.empty((size, frames, patch, patch), np.uint8)
-    low_chroma = np.empty((size, frames, 2, patch // 2, patch // 2), np.uint8)
+    low_luma = np.empty((size, len(offsets), patch, patch), np.uint8)
+    low_chroma = np.empty((size, len(offsets), 2, patch // 2, patch // 2), np.uint8)
     high_luma = np.empty((size, scale * patch, scale * patch), np.uint8)
     high_chroma = np.empty((size, 2, scale * patch // 2, scale * patch // 2), np.uint8)
     chroma_weight = np.empty(size, np.float32)
@@ -99,8 +106,8 @@ def draw_batch(
             )
         t = int(random.integers(num_frames))
         backwards, mirror, flip, transpose = random.random(4) < 0.5
-        other = min(max(t + (1 if backwards else -1), 0), num_frames - 1)
-        times = [t, other][:frames]
+        sign = -1 if backwards else 1
+        times = [min(max(t + sign * offset, 0), num_frames - 1) for offset in offsets]
         y = 2 * int(random.integers((height - patch) // 2 + 1))
         x = 2 * int(random.integers((width - patch) // 2 + 1))
         chroma_weight[b] = not (mirror or transpose)

@@ -1,9 +1,9 @@
-"""The fast family: a few convolutions on packed planes, made for real time on two CPU cores.
+"""The fast family: a few convolutions on packed planes or luma, for real time on two CPU cores.
 
 A 3x3 convolution into C channels, `depth` more of them in residual pairs, and one to the
-answer's 6 s^2 channels, added to a fixed bicubic interpolation of the current frame *before* the
-shuffle (see `upreel.networks.planes` for both layouts). Sub-pixel output after ESPCN (Shi et
-al., CVPR 2016), residual pairs after EDSR (Lim et al., CVPR-W 2017).
+answer's 6 s^2 channels (s^2 of luma alone), added to a fixed bicubic interpolation of the current
+frame *before* the shuffle (see `upreel.networks.planes` for both layouts). Sub-pixel output after
+ESPCN (Shi et al., CVPR 2016), residual pairs after EDSR (Lim et al., CVPR-W 2017).
 
 Flat stays flat: the first convolution's weights sum to zero over each frame's luma and over each
 chroma plane, so a constant added to a plane changes nothing in the features, and what the network
@@ -24,38 +24,43 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from upreel.networks.planes import interpolation_kernel, to_grid
+from upreel.networks.planes import CHANNELS, interpolation_kernel, to_grid
 
 __all__ = ["FastNetwork", "FoldedFastNetwork"]
 
 
 class FastNetwork(nn.Module):
-    """Packed planes of one frame, or of the current and the previous one, to the answer.
+    """Packed planes or luma of one frame and its neighbours to the answer.
 
     Args:
         scale: 2, 3 or 4.
         channels: features C.
         depth: convolutions from C to C, an even number.
-        frames: 1 (current) or 2 (current, then previous).
+        frames: the current one and so many neighbours less one, the current one first.
+        layout: "packed" or "luma".
     """
 
-    def __init__(self, *, scale: int, channels: int, depth: int, frames: int) -> None:
+    def __init__(
+        self, *, scale: int, channels: int, depth: int, frames: int, layout: str = "packed"
+    ) -> None:
         super().__init__()
         self.radius = depth + 2
-        self.head = nn.Conv2d(6 * frames, channels, 3, padding=1)
+        self.each = CHANNELS[layout]
+        self.head = nn.Conv2d(self.each * frames, channels, 3, padding=1)
         self.body = nn.ModuleList(nn.Conv2d(channels, channels, 3, padding=1) for _ in range(depth))
-        self.tail = nn.Conv2d(channels, 6 * scale * scale, 3, padding=1, bias=False)
+        self.tail = nn.Conv2d(channels, self.each * scale * scale, 3, padding=1, bias=False)
         self.interpolation: Tensor
-        self.register_buffer("interpolation", interpolation_kernel(scale), persistent=False)
+        kernel = interpolation_kernel(scale, layout)
+        self.register_buffer("interpolation", kernel, persistent=False)
         for _, second in self._pairs():
             nn.init.zeros_(second.weight)  # a pair begins as the identity
         nn.init.zeros_(self.tail.weight)  # and the network as bicubic interpolation
 
     def forward(self, packed: Float[Tensor, "B F H W"]) -> Float[Tensor, "B C H W"]:
-        """Super-resolve packed planes.
+        """Super-resolve the current frame.
 
         Args:
-            packed: frames in [0, 1], current first.
+            packed: frames in [0, 1], current first, 6 channels each (1 of luma alone).
 
         Returns:
             The answer at the same grid, about [0, 1], not clipped.
@@ -64,10 +69,17 @@ class FastNetwork(nn.Module):
         for first, second in self._pairs():
             features = features + second(F.relu(first(features)))
         residual = F.conv2d(features, self.tail.weight, self.tail_bias(), padding=1)
-        return residual + F.conv2d(packed[:, :6], self.interpolation, padding=1)
+        return residual + self.interpolated(packed)
+
+    def interpolated(self, packed: Float[Tensor, "B F H W"]) -> Float[Tensor, "B C H W"]:
+        """The current frame by bicubic interpolation."""
+        current = packed[:, : self.each]
+        return F.conv2d(current, self.interpolation, padding=self.interpolation.shape[-1] // 2)
 
     def head_weight(self) -> Float[Tensor, "C F 3 3"]:
         """First weights less their mean over each frame's luma and over each chroma plane."""
+        if self.each == 1:
+            return self.head.weight - self.head.weight.mean(dim=(2, 3), keepdim=True)
         frames = self.head.weight.unflatten(1, (-1, 6))
         luma, chroma = frames[:, :, :4], frames[:, :, 4:]
         luma = luma - luma.mean(dim=(2, 3, 4), keepdim=True)
@@ -99,11 +111,14 @@ class FastNetwork(nn.Module):
             weight = self.head_weight()
             largest = weight.flatten(1).abs().amax(dim=1).clamp(min=1e-6)
             steps = torch.exp2(torch.ceil(torch.log2(largest)) - 7)
-            frames = (weight / steps[:, None, None, None]).unflatten(1, (-1, 6))  # (C, T, 6, 3, 3)
-            luma, chroma = frames[:, :, :4], frames[:, :, 4:]
-            luma = to_grid(luma.reshape(-1, 36), 1.0).reshape(luma.shape)
-            chroma = to_grid(chroma.reshape(-1, 9), 1.0).reshape(chroma.shape)
-            weight = torch.cat((luma, chroma), dim=2).flatten(1, 2) * steps[:, None, None, None]
+            scaled = weight / steps[:, None, None, None]
+            frames = scaled.unflatten(1, (-1, self.each))  # (C, T, 6 or 1, 3, 3)
+            planes = [frames[:, :, :4], *([frames[:, :, 4:]] if self.each == 6 else [])]
+            kept = [
+                to_grid(plane.reshape(-1, size), 1.0).reshape(plane.shape)
+                for plane, size in zip(planes, (9 * min(self.each, 4), 9), strict=False)
+            ]
+            weight = torch.cat(kept, dim=2).flatten(1, 2) * steps[:, None, None, None]
             network = FoldedFastNetwork(self)
             network.head.weight.copy_(weight)
         return network
@@ -119,15 +134,16 @@ class FoldedFastNetwork(nn.Module):
         self.head.load_state_dict(head.state_dict())
         self.body = network.body
         self.tail = nn.Conv2d(tail.in_channels, tail.out_channels, 3, padding=1)
+        size = network.interpolation.shape[-1]
         self.interpolation = nn.Conv2d(
-            head.in_channels, tail.out_channels, 3, padding=1, bias=False
+            head.in_channels, tail.out_channels, size, padding=size // 2, bias=False
         )
         assert self.tail.bias is not None
         with torch.no_grad():
             self.tail.weight.copy_(tail.weight)
             self.tail.bias.copy_(network.tail_bias())
-            self.interpolation.weight.zero_()  # of the previous frame
-            self.interpolation.weight[:, :6] = network.interpolation
+            self.interpolation.weight.zero_()  # of the neighbours
+            self.interpolation.weight[:, : network.each] = network.interpolation
 
     def forward(self, packed: Float[Tensor, "B F H W"]) -> Float[Tensor, "B C H W"]:
         """As `FastNetwork.forward`."""

@@ -5,6 +5,8 @@ Axes     B clips, C channels, H rows, W columns of the *packed* grid: one positi
 Packed   6 channels a frame: Y[0, 0], Y[0, 1], Y[1, 0], Y[1, 1] of the block, Cb, Cr.
 Answer   6 s^2 channels at the same grid: 4 s^2 luma samples of the block, row by row (2s x 2s),
          then s^2 samples of Cb, row by row (s x s), then s^2 of Cr.
+Luma     the other layout: one channel a frame, a position is a sample; an answer has s^2 (s x s,
+         row by row), and chroma is resized elsewhere.
 Values   code value / (2^bits - 1): a float in [0, 1].
 Chroma   sited left of luma (the default of MPEG-2 and of all later codecs).
 """
@@ -17,7 +19,10 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor
 
-__all__ = ["interpolation_kernel", "pack", "to_grid", "unpack"]
+__all__ = ["CHANNELS", "interpolation_kernel", "luma_of", "pack", "to_grid", "unpack"]
+
+CHANNELS = {"packed": 6, "luma": 1}
+"""Channels of one frame; an answer has s^2 times as many."""
 
 
 def pack(
@@ -35,6 +40,13 @@ def unpack(
     return F.pixel_shuffle(luma, 2 * scale), F.pixel_shuffle(chroma, scale)
 
 
+def luma_of(answer: Float[Tensor, "B C H W"], scale: int, layout: str) -> Float[Tensor, "B 1 Y X"]:
+    """The luma plane of an answer in either layout."""
+    if layout == "luma":
+        return F.pixel_shuffle(answer, scale)
+    return unpack(answer, scale)[0]
+
+
 def _cubic(x: float) -> float:
     """Keys' cubic with a = -1/2 (IEEE TASSP 29(6), 1981)."""
     x = abs(x)
@@ -43,18 +55,20 @@ def _cubic(x: float) -> float:
     return ((-0.5 * x + 2.5) * x - 4) * x + 2 if x < 2 else 0.0
 
 
-def _axis_weights(scale: int, block: int, origin: float) -> Float[Tensor, "P 3 block"]:
-    """Weight of each input sample of blocks -1, 0, 1 for each output sample of block 0."""
-    weights = torch.zeros(block * scale, 3, block)
+def _axis_weights(
+    scale: int, block: int, origin: float, *, reach: int = 1
+) -> Float[Tensor, "P K block"]:
+    """Weight of each input sample of blocks -reach to reach for each output sample of block 0."""
+    weights = torch.zeros(block * scale, 2 * reach + 1, block)
     for phase in range(block * scale):
         centre = (phase + origin) / scale - origin
-        for sample in range(-block, 2 * block):
-            weights[phase, sample // block + 1, sample % block] = _cubic(sample - centre)
+        for sample in range(-reach * block, (reach + 1) * block):
+            weights[phase, sample // block + reach, sample % block] = _cubic(sample - centre)
     return weights / weights.sum(dim=(1, 2), keepdim=True)
 
 
-def interpolation_kernel(scale: int) -> Float[Tensor, "C 6 3 3"]:
-    """Bicubic interpolation of packed planes as one 3x3 convolution.
+def interpolation_kernel(scale: int, layout: str = "packed") -> Float[Tensor, "C F K K"]:
+    """Bicubic interpolation of packed planes, or of luma, as one convolution.
 
     Cubic taps reach two samples to either side, which the neighbouring blocks hold; chroma keeps
     its left siting. Chroma taps two samples away are outside a 3x3 window of its own grid and
@@ -64,10 +78,15 @@ def interpolation_kernel(scale: int) -> Float[Tensor, "C 6 3 3"]:
 
     Args:
         scale: 2, 3 or 4.
+        layout: "packed" or "luma".
 
     Returns:
-        Weights (6 s^2, 6, 3, 3) that turn packed planes into the answer's channels.
+        Weights, (6 s^2, 6, 3, 3) or (s^2, 1, 5, 5), that turn a frame into the answer's channels.
     """
+    if layout == "luma":
+        axis = _axis_weights(scale, 1, 0.5, reach=2)[:, :, 0]  # (s, 5)
+        kernel = torch.einsum("pi,qj->pqij", axis, axis).flatten(0, 1)[:, None]
+        return to_grid(kernel.flatten(1), step=1 / 256).view_as(kernel)
     luma_y = _axis_weights(scale, 2, 0.5)  # (2s, 3, 2)
     luma = torch.einsum("pia,qjb->pqabij", luma_y, luma_y)  # (2s, 2s, 2, 2, 3, 3)
     chroma_y = _axis_weights(scale, 1, 0.5)[:, :, 0]  # (s, 3)

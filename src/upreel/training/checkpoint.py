@@ -1,7 +1,7 @@
 """One file that a run can go on from: safetensors, no pickle; the config in its header.
 
 Tensors are named ``network.*`` (weights), ``ema.*`` (their average: the result), ``m.*`` and
-``v.*`` (Adam's moments), all f32.
+``v.*`` (the optimiser's moments; zero where it keeps none), all f32.
 """
 
 # pyright: reportUnknownMemberType=false, reportUnknownVariableType=false
@@ -22,7 +22,7 @@ from torch import Tensor
 from upreel.degradation.degrade import Coding, Degradation
 from upreel.errors import WeightsError
 from upreel.training.config import Loss, TrainConfig
-from upreel.zoo import FastConfig
+from upreel.zoo import network_config
 
 __all__ = ["Checkpoint", "load_checkpoint", "load_result", "save_checkpoint"]
 
@@ -41,8 +41,8 @@ class Checkpoint:
         commit: of this project when the run was started.
         network: weights by parameter name.
         ema: their exponential moving average.
-        first_moment: Adam's.
-        second_moment: Adam's.
+        first_moment: the optimiser's momentum.
+        second_moment: Adam's; zero where Muon rules.
     """
 
     config: TrainConfig
@@ -142,7 +142,7 @@ def _config(values: dict[str, Any]) -> TrainConfig:
     codings = tuple(Coding(codec=c["codec"], crf=tuple(c["crf"])) for c in degradation["codings"])
     parsed: dict[str, Any] = {
         **values,
-        "network": FastConfig(**values["network"]),
+        "network": network_config(values["network"]),
         "degradation": Degradation(
             kernels=tuple(degradation["kernels"]),
             codings=codings,

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from upreel.degradation.degrade import Degradation
-from upreel.zoo import FastConfig
+from upreel.zoo import NetworkConfig
 
 __all__ = ["Loss", "TrainConfig"]
 
@@ -37,7 +37,9 @@ class TrainConfig:
         patch: low-resolution luma rows and columns of a patch, even.
         border: packed positions at a patch's border that the losses leave out, because a
             network sees zeros beyond them.
-        learning_rate: its peak, of Adam.
+        learning_rate: its peak.
+        optimizer: "adam", or "muon" for the filters between hidden features (all but those
+            of the modules ``head`` and ``tail``) and Adam for the rest.
         warmup: steps of linear rise to it.
         ema: decay of the exponential moving average that is kept as the result.
         clip_norm: largest norm of the gradient.
@@ -49,7 +51,7 @@ class TrainConfig:
     """
 
     name: str
-    network: FastConfig
+    network: NetworkConfig
     degradation: Degradation
     variants: int = 1
     validation: tuple[str, ...] = ("bees", "flower", "harbour", "nightcity", "seattle")
@@ -58,6 +60,7 @@ class TrainConfig:
     patch: int = 72
     border: int = 2
     learning_rate: float = 1.5e-3
+    optimizer: Literal["adam", "muon"] = "adam"
     warmup: int = 200
     ema: float = 0.999
     clip_norm: float = 1.0
@@ -72,6 +75,8 @@ class TrainConfig:
             raise ValueError(f"patch must be even and wider than its borders, got {self.patch}")
         if min(self.steps, self.batch, self.variants, self.validate_every) < 1:
             raise ValueError("steps, batch, variants and validate_every must be at least 1")
+        if self.optimizer not in ("adam", "muon"):
+            raise ValueError(f"optimizer must be adam or muon, got {self.optimizer!r}")
         if not 0 <= self.ema < 1:
             raise ValueError(f"ema must be 0 up to 1, got {self.ema}")
         if not self.losses:

@@ -4,7 +4,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from upreel.networks.planes import unpack
+from upreel.networks.planes import luma_of
 from upreel.training.config import Loss
 
 __all__ = ["total_loss"]
@@ -23,9 +23,9 @@ def _mse(answer: Tensor, target: Tensor, weight: Tensor) -> Tensor:
     return (error * weight).sum() / weight.expand_as(error).sum()
 
 
-def _ssim(answer: Tensor, target: Tensor, scale: int) -> Tensor:
+def _ssim(answer: Tensor, target: Tensor, scale: int, layout: str) -> Tensor:
     """1 - SSIM of luma (Wang et al., IEEE TIP 2004), Gaussian window of 11, valid positions."""
-    x, y = unpack(answer, scale)[0], unpack(target, scale)[0]
+    x, y = luma_of(answer, scale, layout), luma_of(target, scale, layout)
     taps = torch.exp(-0.5 * ((torch.arange(11, device=x.device) - 5) / 1.5) ** 2)
     taps = (taps / taps.sum()).to(x.dtype)
 
@@ -43,7 +43,13 @@ def _ssim(answer: Tensor, target: Tensor, scale: int) -> Tensor:
 
 
 def total_loss(
-    losses: tuple[Loss, ...], answer: Tensor, target: Tensor, weight: Tensor, *, scale: int
+    losses: tuple[Loss, ...],
+    answer: Tensor,
+    target: Tensor,
+    weight: Tensor,
+    *,
+    scale: int,
+    layout: str = "packed",
 ) -> Tensor:
     """Weighted sum of the terms; `weight` is (B, C, 1, 1), and SSIM looks at luma alone."""
     answer, target = answer.float(), target.float()
@@ -54,6 +60,6 @@ def total_loss(
         elif loss.kind == "mse":
             term = _mse(answer, target, weight)
         else:
-            term = _ssim(answer, target, scale)
+            term = _ssim(answer, target, scale, layout)
         total = total + loss.weight * term
     return total

@@ -20,10 +20,12 @@ from upreel.datasets.clips import Clip
 from upreel.datasets.patches import Batch, Pair, draw_batch, make_pairs
 from upreel.errors import BackendUnavailableError, InputError, OptionError
 from upreel.networks.build import build_network
-from upreel.networks.planes import interpolation_kernel, pack, unpack
+from upreel.networks.planes import interpolation_kernel, luma_of, pack
 from upreel.training.checkpoint import Checkpoint, load_checkpoint, load_result, save_checkpoint
 from upreel.training.config import TrainConfig
 from upreel.training.losses import total_loss
+from upreel.training.optimizer import MuonAdam
+from upreel.zoo import NetworkConfig
 
 __all__ = ["Progress", "Trainer", "train"]
 
@@ -71,9 +73,15 @@ class Trainer:
         self.ema: dict[str, Tensor] = {
             k: v.detach().clone() for k, v in self.network.named_parameters()
         }
-        self.optimizer = torch.optim.Adam(
-            self.network.parameters(), lr=config.learning_rate, betas=(0.9, 0.99)
-        )
+        self.optimizer: torch.optim.Optimizer
+        if config.optimizer == "muon":
+            self.optimizer = MuonAdam(
+                self.network.named_parameters(), hidden=_is_hidden, lr=config.learning_rate
+            )
+        else:
+            self.optimizer = torch.optim.Adam(
+                self.network.parameters(), lr=config.learning_rate, betas=(0.9, 0.99)
+            )
         self._bf16 = self.device.type == "cuda" or torch.cpu._is_avx512_bf16_supported()  # pyright: ignore[reportPrivateUsage]
 
     def learning_rate(self, step: int) -> float:
@@ -91,7 +99,7 @@ class Trainer:
         batch = draw_batch(
             self.pairs,
             scale=scale,
-            frames=config.network.frames,
+            offsets=config.network.offsets,
             size=config.batch,
             patch=config.patch,
             seed=config.seed,
@@ -108,6 +116,7 @@ class Trainer:
             target[..., border, border],
             weight,
             scale=scale,
+            layout=config.network.layout,
         )
         loss.backward()
         nn.utils.clip_grad_norm_(self.network.parameters(), config.clip_norm)
@@ -121,12 +130,19 @@ class Trainer:
         return loss.detach()
 
     def _tensors(self, batch: Batch) -> tuple[Tensor, Tensor, Tensor]:
-        """Packed input (B, 6 T, h, w), target (B, 6 s^2, h, w) and weight (B, 6 s^2, 1, 1)."""
+        """Input (B, n T, h, w), target (B, n s^2, h, w), weight (B, n s^2, 1, 1).
+
+        n is 6 of packed planes, 1 of luma.
+        """
         scale = self.config.network.scale
 
         def values(array: np.ndarray) -> Tensor:
             return torch.from_numpy(array).to(self.device).float().div_(255)
 
+        if self.config.network.layout == "luma":
+            inputs = values(batch.low_luma).contiguous(memory_format=torch.channels_last)
+            luma = F.pixel_unshuffle(values(batch.high_luma[:, None]), scale)
+            return inputs, luma, torch.ones(*luma.shape[:2], 1, 1, device=self.device)
         low = [
             pack(values(batch.low_luma[:, k : k + 1]), values(batch.low_chroma[:, k]))
             for k in range(batch.low_luma.shape[1])
@@ -149,18 +165,20 @@ class Trainer:
         """Mean Y-PSNR in dB by source: of the average weights, and of bicubic interpolation."""
         network = build_network(asdict(self.config.network)).to(self.device).eval()
         network.load_state_dict(self.ema)
-        kernel = interpolation_kernel(self.config.network.scale).to(self.device)
+        config = self.config.network
+        kernel = interpolation_kernel(config.scale, config.layout).to(self.device)
         scores: dict[str, list[float]] = {}
         baseline: dict[str, list[float]] = {}
         for pair in pairs:
             num_frames = pair.low.luma.shape[0]
             for t in sorted({num_frames * k // _VALIDATION_FRAMES for k in range(3)}):
-                inputs, high = _frame_tensors(pair, t, self.config.network.frames, self.device)
+                inputs, high = _frame_tensors(pair, t, config, self.device)
+                current = inputs[:, : kernel.shape[1]]
                 for store, answer in (
                     (scores, network(inputs)),
-                    (baseline, F.conv2d(inputs[:, :6], kernel, padding=1)),
+                    (baseline, F.conv2d(current, kernel, padding=kernel.shape[-1] // 2)),
                 ):
-                    luma = unpack(answer, self.config.network.scale)[0]
+                    luma = luma_of(answer, config.scale, config.layout)
                     # The outer samples see zero padding here; deployment gives real margins.
                     error = (luma.mul(255).round().clamp(0, 255) - high)[..., 16:-16, 16:-16]
                     psnr = 10 * math.log10(255**2 / max(error.square().mean().item(), 1e-10))
@@ -197,28 +215,44 @@ class Trainer:
                 }
 
     def start_from(self, ema: dict[str, Tensor]) -> list[str]:
-        """Take over the weights of another run where names and shapes fit; returns the rest."""
+        """Take over the weights of another run where names and shapes fit; returns the rest.
+
+        First filters of fewer frames fit too: the frames that they did not see begin at zero, so
+        that the network begins as what it was.
+        """
         own = dict(self.network.named_parameters())
         left: list[str] = []
         with torch.no_grad():
             for name, parameter in own.items():
-                if name in ema and ema[name].shape == parameter.shape:
-                    parameter.copy_(ema[name])
-                    self.ema[name].copy_(ema[name])
+                found = ema.get(name)
+                if found is not None and name == "head.weight":
+                    missing = parameter.shape[1] - found.shape[1]
+                    found = F.pad(found, (0, 0, 0, 0, 0, max(missing, 0)))
+                if found is not None and found.shape == parameter.shape:
+                    parameter.copy_(found)
+                    self.ema[name].copy_(found)
                 else:
                     left.append(name)
         return left
 
 
-def _frame_tensors(pair: Pair, t: int, frames: int, device: torch.device) -> tuple[Tensor, Tensor]:
-    """Packed whole frames (1, 6 T, h, w) in [0, 1] and the true luma (1, 1, H, W) in levels."""
-    packed = [
-        pack(
-            torch.from_numpy(pair.low.luma[time][None, None]).to(device).float() / 255,
-            torch.from_numpy(pair.low.chroma[time][None]).to(device).float() / 255,
-        )
-        for time in (t, max(t - 1, 0))[:frames]
-    ]
+def _is_hidden(name: str, parameter: Tensor) -> bool:
+    """Whether a parameter is a filter from hidden features to hidden features."""
+    return parameter.ndim == 4 and name.split(".")[0] not in ("head", "tail")
+
+
+def _frame_tensors(
+    pair: Pair, t: int, config: NetworkConfig, device: torch.device
+) -> tuple[Tensor, Tensor]:
+    """Whole frames (1, n T, h, w) in [0, 1] and the true luma (1, 1, H, W) in levels."""
+    last = pair.low.luma.shape[0] - 1
+    packed: list[Tensor] = []
+    for k in (min(max(t + offset, 0), last) for offset in config.offsets):
+        luma = torch.from_numpy(pair.low.luma[k][None, None]).to(device).float() / 255
+        if config.layout == "packed":
+            chroma = torch.from_numpy(pair.low.chroma[k][None]).to(device).float() / 255
+            luma = pack(luma, chroma)
+        packed.append(luma)
     high = torch.from_numpy(pair.high.luma[t][None, None]).to(device).float()
     return torch.cat(packed, dim=1), high
 

@@ -1,9 +1,21 @@
 """The networks that this project ships: one card each, their weights beside it."""
 
-from upreel.zoo.card import FastConfig as FastConfig
 from upreel.zoo.card import ModelCard as ModelCard
 from upreel.zoo.card import Precision as Precision
+from upreel.zoo.configs import FastConfig as FastConfig
+from upreel.zoo.configs import Layout as Layout
+from upreel.zoo.configs import NetworkConfig as NetworkConfig
+from upreel.zoo.configs import network_config as network_config
 from upreel.zoo.table import card_names as card_names
 from upreel.zoo.table import load_card as load_card
 
-__all__ = ["FastConfig", "ModelCard", "Precision", "card_names", "load_card"]
+__all__ = [
+    "FastConfig",
+    "Layout",
+    "ModelCard",
+    "NetworkConfig",
+    "Precision",
+    "card_names",
+    "load_card",
+    "network_config",
+]

@@ -12,60 +12,12 @@ from pathlib import Path
 from typing import Any, Literal, cast
 
 from upreel.errors import WeightsError
+from upreel.zoo.configs import Layout, NetworkConfig, network_config
 
-__all__ = ["CARD_VERSION", "FastConfig", "ModelCard", "Precision", "read_card", "write_card"]
+__all__ = ["CARD_VERSION", "ModelCard", "Precision", "read_card", "write_card"]
 
 CARD_VERSION = 1
 Precision = Literal["f32", "bf16", "f16"]
-
-
-@dataclass(frozen=True, kw_only=True)
-class FastConfig:
-    """Architecture of `upreel.networks.fast.FastNetwork`.
-
-    Attributes:
-        scale: 2, 3 or 4.
-        channels: features of each convolution.
-        depth: convolutions between the first and the last, an even number.
-        frames: 1 (the current one) or 2 (current and previous).
-    """
-
-    scale: int
-    channels: int
-    depth: int
-    frames: int = 1
-    kind: Literal["fast"] = "fast"
-
-    def __post_init__(self) -> None:
-        if self.kind != "fast":
-            raise ValueError(f"kind must be fast, got {self.kind!r}")
-        if self.scale not in (2, 3, 4):
-            raise ValueError(f"scale must be 2, 3 or 4, got {self.scale}")
-        if self.channels < 1:
-            raise ValueError(f"channels must be at least 1, got {self.channels}")
-        if self.depth < 0 or self.depth % 2:
-            raise ValueError(f"depth must be an even number from 0 on, got {self.depth}")
-        if self.frames not in (1, 2):
-            raise ValueError(f"frames must be 1 or 2, got {self.frames}")
-
-    @property
-    def radius(self) -> int:
-        """Packed positions around a position that its answer depends on."""
-        return self.depth + 2
-
-    @property
-    def num_parameters(self) -> int:
-        """Trained weights and biases."""
-        c, s2 = self.channels, self.scale**2
-        head = 9 * 6 * self.frames * c + c
-        return head + self.depth * (9 * c * c + c) + 9 * c * 6 * s2
-
-    @property
-    def macs_per_pixel(self) -> int:
-        """Multiply-accumulates for one low-resolution luma sample, the interpolation counted."""
-        c, s2 = self.channels, self.scale**2
-        position = 9 * 6 * self.frames * c + self.depth * 9 * c * c + 9 * (c + 6) * 6 * s2
-        return round(position / 4)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -91,7 +43,7 @@ class ModelCard:
 
     name: str
     summary: str
-    network: FastConfig
+    network: NetworkConfig
     training_data: tuple[str, ...]
     degradation: str
     licence: str
@@ -111,7 +63,7 @@ class ModelCard:
     @property
     def window(self) -> tuple[int, int]:
         """Frames before and after the current one that the network sees."""
-        return self.network.frames - 1, 0
+        return -min(self.network.offsets), max(self.network.offsets)
 
     @property
     def state(self) -> bool:
@@ -119,19 +71,24 @@ class ModelCard:
         return False
 
     @property
-    def layout(self) -> Literal["packed"]:
+    def layout(self) -> Layout:
         """How planes are laid out for it: `upreel.networks.planes`."""
-        return "packed"
+        return self.network.layout
+
+    @property
+    def block(self) -> int:
+        """Luma rows and columns of one position of its grid."""
+        return 2 if self.layout == "packed" else 1
 
     @property
     def size_multiple(self) -> int:
         """Luma rows and columns must be a multiple of this; callers pad."""
-        return 2
+        return self.block * self.network.multiple
 
     @property
     def radius(self) -> int:
         """Luma samples around a sample that its answer depends on: the margin of a tile."""
-        return 2 * self.network.radius
+        return self.block * self.network.radius
 
     @property
     def precisions(self) -> tuple[str, ...]:
@@ -146,7 +103,7 @@ class ModelCard:
     @property
     def macs_per_pixel(self) -> int:
         """Multiply-accumulates for one low-resolution luma sample."""
-        return self.network.macs_per_pixel
+        return round(self.network.macs_per_position / self.block**2)
 
     @property
     def onnx_path(self) -> Path:
@@ -214,7 +171,7 @@ def read_card(path: Path) -> ModelCard:
     if unknown := sorted(values.keys() - known):
         raise WeightsError(f"the card {path} has unknown entries: {', '.join(unknown)}")
     try:
-        values["network"] = FastConfig(**values["network"])
+        values["network"] = network_config(values["network"])
     except (TypeError, ValueError) as error:
         raise WeightsError(f"the card {path} describes no known network: {error}") from error
     for name, kind in _KINDS.items():

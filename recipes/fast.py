@@ -149,9 +149,14 @@ def fast_x4_clean_single() -> TrainConfig:
 
 def fast_x4_clean() -> TrainConfig:
     """x4 for clean bicubic input; the smallest clips hold no larger patches."""
+    return replace(_refined(fast_x4_clean_first(), "fast-x4-clean"), patch=64, steps=5000)
+
+
+def fast_x4_clean_pair() -> TrainConfig:
+    """x4 for clean bicubic input from luma, the previous frame beside the current one."""
     first = fast_x4_clean_single()
     return replace(
-        _refined(first, "fast-x4-clean"),
+        _refined(first, "fast-x4-clean-pair"),
         network=replace(first.network, frames=2),
         patch=64,
         steps=10_000,

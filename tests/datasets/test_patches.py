@@ -27,7 +27,9 @@ def larger(planes: np.ndarray, factor: int) -> np.ndarray:
 
 
 def drawn(pair: Pair, *, scale: int, frames: int = 2, step: int = 0, seed: int = 1) -> Batch:
-    return draw_batch([pair], scale=scale, frames=frames, size=200, patch=8, seed=seed, step=step)
+    return draw_batch(
+        [pair], scale=scale, offsets=(0, -1)[:frames], size=200, patch=8, seed=seed, step=step
+    )
 
 
 @pytest.mark.parametrize("scale", [2, 3, 4])
@@ -92,14 +94,14 @@ def test_long_clips_are_drawn_by_the_root_of_their_pixels() -> None:
     long, short = told(16, scale=2), told(1, scale=2)
     long.low.chroma[:, 1] = 99
 
-    batch = draw_batch([long, short], scale=2, frames=1, size=2000, patch=2, seed=0, step=0)
+    batch = draw_batch([long, short], scale=2, offsets=(0,), size=2000, patch=2, seed=0, step=0)
 
     assert (batch.low_chroma[:, 0, 1] == 99).mean() == pytest.approx(0.8, abs=0.04)
 
 
 def test_a_clip_smaller_than_a_patch_is_refused() -> None:
     with pytest.raises(ValueError, match="told is 32x24, smaller than a patch of 26"):
-        draw_batch([told(scale=2)], scale=2, frames=1, size=1, patch=26, seed=0, step=0)
+        draw_batch([told(scale=2)], scale=2, offsets=(0,), size=1, patch=26, seed=0, step=0)
 
 
 def test_pairs_are_degraded_as_seed_clip_and_variant_decide() -> None:

@@ -6,6 +6,7 @@ Mutations tried: moments not restored, the average not restored, the step of Ada
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Literal
 
 import pytest
 import torch
@@ -39,9 +40,11 @@ def assert_equal_runs(one: Checkpoint, other: Checkpoint) -> None:
             assert torch.equal(left[name], right[name]), (group, name)
 
 
+@pytest.mark.parametrize("optimizer", ["adam", "muon"])
 def test_a_killed_run_goes_on_exactly(
-    config: TrainConfig, clips: list[Clip], tmp_path: Path
+    optimizer: Literal["adam", "muon"], config: TrainConfig, clips: list[Clip], tmp_path: Path
 ) -> None:
+    config = replace(config, optimizer=optimizer)
     whole = train(config, clips, tmp_path / "whole")
 
     def kill(progress: Progress) -> None:

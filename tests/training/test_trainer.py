@@ -6,6 +6,7 @@ import math
 import os
 from dataclasses import asdict, replace
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import pytest
@@ -13,14 +14,20 @@ import torch
 
 from upreel.datasets.clips import Clip
 from upreel.datasets.patches import Pair, make_pairs
+from upreel.networks.planes import CHANNELS
 from upreel.training import trainer as trainer_module
 from upreel.training.config import Loss, TrainConfig
 from upreel.training.trainer import Trainer
+from upreel.zoo import FastConfig
 
 GOLDEN = Path(__file__).parent / "five_steps.json"
 CASES = {
     "charbonnier": {},
     "x3 mse ssim": {"losses": (Loss(kind="mse", weight=20), Loss(kind="ssim", weight=0.2))},
+    "muon luma": {
+        "optimizer": "muon",
+        "network": FastConfig(scale=2, channels=6, depth=2, frames=3, layout="luma"),
+    },
 }
 
 
@@ -49,8 +56,8 @@ def test_five_steps_lose_what_they_did(
     """In f32, to one part in 1000: machines add in other orders. GENERATE_EXPECTED=1 redraws."""
     in_f32(monkeypatch)
     scale = 3 if case.startswith("x3") else 2
-    network = replace(config.network, scale=scale)
-    config = replace(config, network=network, **CASES[case])  # type: ignore[arg-type]
+    config = replace(config, network=replace(config.network, scale=scale))
+    config = replace(config, **CASES[case])  # type: ignore[arg-type]
 
     losses = five_losses(config, make_pairs(clips, scale, config.degradation, variants=1, seed=0))
 
@@ -127,7 +134,9 @@ def test_the_learning_rate_rises_and_falls(config: TrainConfig, pairs: list[Pair
 def test_mirrored_patches_teach_luma_only(
     weight: float, config: TrainConfig, pairs: list[Pair], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    drawn = trainer_module.draw_batch(pairs, scale=2, frames=2, size=3, patch=24, seed=1, step=0)
+    drawn = trainer_module.draw_batch(
+        pairs, scale=2, offsets=(0, -1), size=3, patch=24, seed=1, step=0
+    )
     weights = np.full(3, weight, np.float32)
 
     def loss_with(chroma: np.ndarray) -> float:
@@ -152,6 +161,60 @@ def test_weights_that_fit_are_taken_over(config: TrainConfig, pairs: list[Pair])
         if name != "tail.weight":
             assert torch.equal(parameter, first.ema[name])
             assert torch.equal(larger.ema[name], first.ema[name])
+
+
+@pytest.mark.parametrize("layout", ["packed", "luma"])
+def test_frames_that_were_not_seen_begin_at_zero(
+    layout: Literal["packed", "luma"], config: TrainConfig, pairs: list[Pair]
+) -> None:
+    one = replace(config, network=replace(config.network, frames=1, layout=layout))
+    first = Trainer(one, pairs)
+    for _ in range(3):
+        first.train_step()
+    wider = Trainer(replace(one, network=replace(one.network, frames=3)), pairs)
+
+    assert wider.start_from(first.ema) == []
+
+    each = CHANNELS[layout]
+    frames = torch.rand(1, 3 * each, 9, 8, generator=torch.Generator().manual_seed(2))
+    first.network.load_state_dict(first.ema)
+    torch.testing.assert_close(
+        wider.network(frames), first.network(frames[:, :each]), rtol=0, atol=1e-6
+    )
+
+
+@pytest.mark.parametrize(
+    ("optimizer", "filters"), [("adam", set()), ("muon", {"body.0.weight", "body.1.weight"})]
+)
+def test_muon_rules_the_filters_between_head_and_tail(
+    optimizer: Literal["adam", "muon"], filters: set[str], config: TrainConfig, pairs: list[Pair]
+) -> None:
+    trainer = Trainer(replace(config, optimizer=optimizer), pairs)
+
+    for _ in range(3):
+        trainer.train_step()
+
+    ruled = {
+        name
+        for name, parameter in trainer.network.named_parameters()
+        if not trainer.optimizer.state[parameter]["exp_avg_sq"].any()
+        and trainer.optimizer.state[parameter]["exp_avg"].any()
+    }
+    assert ruled == filters
+
+
+def test_luma_is_trained_and_validated_at_full_size(config: TrainConfig, pairs: list[Pair]) -> None:
+    packed = Trainer(config, pairs)
+    luma = Trainer(replace(config, network=replace(config.network, layout="luma")), pairs)
+
+    scores, baseline = luma.validate(pairs)
+
+    assert scores == pytest.approx(baseline)  # an untrained network is bicubic interpolation
+    assert baseline == pytest.approx(packed.validate(pairs)[1], abs=0.02)  # in either layout
+    first = luma.train_step().item()
+    for _ in range(60):
+        last = luma.train_step().item()
+    assert last < first
 
 
 def test_a_checkpoint_restores_everything(config: TrainConfig, pairs: list[Pair]) -> None:

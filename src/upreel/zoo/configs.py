@@ -129,6 +129,8 @@ def network_config(values: Mapping[str, Any]) -> NetworkConfig:
         ValueError: no such kind, or a value that it does not allow.
         TypeError: a value that is missing or not of this kind.
     """
+    if not isinstance(values, Mapping):  # pyright: ignore[reportUnnecessaryIsInstance] - JSON
+        raise TypeError(f"a network is an object, got {values!r}")
     kind = values.get("kind", "fast")
     if kind not in _KINDS:
         raise ValueError(f"no network of kind {kind!r}; there are: {', '.join(_KINDS)}")

@@ -2,19 +2,31 @@
 
 from upreel.zoo.card import ModelCard as ModelCard
 from upreel.zoo.card import Precision as Precision
+from upreel.zoo.configs import BranchConfig as BranchConfig
+from upreel.zoo.configs import EncoderDecoderConfig as EncoderDecoderConfig
+from upreel.zoo.configs import EspcnConfig as EspcnConfig
 from upreel.zoo.configs import FastConfig as FastConfig
 from upreel.zoo.configs import Layout as Layout
 from upreel.zoo.configs import NetworkConfig as NetworkConfig
+from upreel.zoo.configs import SrcnnConfig as SrcnnConfig
+from upreel.zoo.configs import TemporalAdaptiveConfig as TemporalAdaptiveConfig
+from upreel.zoo.configs import VespcnConfig as VespcnConfig
 from upreel.zoo.configs import network_config as network_config
 from upreel.zoo.table import card_names as card_names
 from upreel.zoo.table import load_card as load_card
 
 __all__ = [
+    "BranchConfig",
+    "EncoderDecoderConfig",
+    "EspcnConfig",
     "FastConfig",
     "Layout",
     "ModelCard",
     "NetworkConfig",
     "Precision",
+    "SrcnnConfig",
+    "TemporalAdaptiveConfig",
+    "VespcnConfig",
     "card_names",
     "load_card",
     "network_config",

@@ -1,0 +1,81 @@
+"""What the configs share: layouts, checks, and how far a picture's samples reach."""
+
+from typing import Literal
+
+__all__ = [
+    "CHANNELS",
+    "NEAREST_FIRST",
+    "Layout",
+    "check_choice",
+    "check_frames",
+    "check_kind",
+    "check_positive",
+    "check_scale",
+    "convolution",
+    "reach_after_upscaling",
+]
+
+Layout = Literal["packed", "luma"]
+CHANNELS: dict[str, int] = {"packed": 6, "luma": 1}
+"""Channels of one frame."""
+NEAREST_FIRST = (0, -1, 1, -2, 2)
+"""Offsets of frames in the order of the input channels."""
+
+
+def check_scale(scale: int) -> None:
+    """Refuse other scales than 2, 3 and 4."""
+    if scale not in (2, 3, 4):
+        raise ValueError(f"scale must be 2, 3 or 4, got {scale}")
+
+
+def check_kind(kind: str, expected: str) -> None:
+    """Refuse values that describe another kind of network."""
+    if kind != expected:
+        raise ValueError(f"kind must be {expected}, got {kind!r}")
+
+
+def check_frames(frames: int, allowed: tuple[int, ...]) -> None:
+    """Refuse windows that a network has no form for."""
+    if frames not in allowed:
+        raise ValueError(f"frames must be one of {allowed}, got {frames}")
+
+
+def check_choice(name: str, value: str, allowed: tuple[str, ...]) -> None:
+    """Refuse a word that is none of `allowed`."""
+    if value not in allowed:
+        words = f"{', '.join(allowed[:-1])} or {allowed[-1]}"
+        raise ValueError(f"{name} must be {words}, got {value!r}")
+
+
+def check_positive(name: str, values: tuple[int, ...], count: int = 1) -> None:
+    """Refuse anything but `count` whole numbers from 1 on."""
+    if len(values) != count or min(values) < 1:
+        allowed = "at least 1" if count == 1 else f"{count} numbers from 1 on"
+        raise ValueError(f"{name} must be {allowed}, got {values if count > 1 else values[0]}")
+
+
+def convolution(size: int, inputs: int, outputs: int, *, bias: bool = True) -> int:
+    """Parameters of one; without its bias also its multiply-accumulates for one position."""
+    return size * size * inputs * outputs + (outputs if bias else 0)
+
+
+def reach_after_upscaling(scale: int, left: int, *, start: int = 0) -> int:
+    """Positions to the left of one that its answer depends on through bicubic interpolation.
+
+    Args:
+        scale: of the interpolation, `upreel.networks.planes.interpolation_kernel` of luma.
+        left: upscaled samples that are needed to the left of the answer's first sample.
+        start: upscaled samples after which that first sample's position begins.
+
+    Example:
+        >>> reach_after_upscaling(2, 8)  # four positions, whose samples need two more
+        6
+        >>> reach_after_upscaling(3, 8)  # the eighth sample lies on a low-resolution one
+        4
+    """
+    reach = 0
+    for sample in range(start - left, start + scale):
+        phase = 2 * (sample % scale) + 1 - scale  # from its position's centre, in 1/(2 s)
+        taps = 2 if phase < 0 else 1 if phase > 0 else 0
+        reach = max(reach, start // scale - sample // scale + taps)
+    return reach

@@ -1,0 +1,85 @@
+"""The fast family's architecture."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from upreel.zoo.configs.common import (
+    CHANNELS,
+    NEAREST_FIRST,
+    Layout,
+    check_choice,
+    check_frames,
+    check_kind,
+    check_positive,
+    check_scale,
+    convolution,
+)
+
+__all__ = ["FastConfig"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class FastConfig:
+    """Architecture of `upreel.networks.fast.FastNetwork`.
+
+    Attributes:
+        scale: 2, 3 or 4.
+        channels: features of each convolution.
+        depth: convolutions between the first and the last, an even number.
+        frames: 1, 2 (current and previous), 3 or 5 (centred).
+        layout: "packed" or "luma".
+    """
+
+    scale: int
+    channels: int
+    depth: int
+    frames: int = 1
+    layout: Layout = "packed"
+    kind: Literal["fast"] = "fast"
+
+    def __post_init__(self) -> None:
+        check_kind(self.kind, "fast")
+        check_scale(self.scale)
+        check_frames(self.frames, (1, 2, 3, 5))
+        check_choice("layout", self.layout, ("packed", "luma"))
+        check_positive("channels", (self.channels,))
+        if self.depth < 0 or self.depth % 2:
+            raise ValueError(f"depth must be an even number from 0 on, got {self.depth}")
+
+    @property
+    def offsets(self) -> tuple[int, ...]:
+        """Frames in the order of the input channels; 0 is the current one."""
+        return NEAREST_FIRST[: self.frames]
+
+    @property
+    def radius(self) -> int:
+        """Positions around a position that its answer depends on."""
+        return self.depth + 2
+
+    @property
+    def multiple(self) -> int:
+        """Any size will do."""
+        return 1
+
+    @property
+    def widest(self) -> int:
+        """Channels of the largest feature map."""
+        return self.channels
+
+    @property
+    def num_parameters(self) -> int:
+        """Trained weights and biases."""
+        each = CHANNELS[self.layout]
+        return (
+            convolution(3, each * self.frames, self.channels)
+            + self.depth * convolution(3, self.channels, self.channels)
+            + convolution(3, self.channels, each * self.scale**2, bias=False)
+        )
+
+    @property
+    def macs_per_position(self) -> int:
+        """Multiply-accumulates of one position, the interpolation counted."""
+        each, c = CHANNELS[self.layout], self.channels
+        taps = 9 if self.layout == "packed" else 25
+        body = 9 * each * self.frames * c + self.depth * 9 * c * c
+        return body + (9 * c + taps * each) * each * self.scale**2

@@ -1,8 +1,8 @@
 """What every engine gives: sessions that take and return code values, channels last.
 
-Batches  uint8 (8 bits) or uint16 (more) of shape (B, H, W, C): the packed grid with its margins,
-         and the C channels of `upreel.networks.planes`. Engines scale by 2^bits - 1, round and
-         clip themselves.
+Batches  uint8 (8 bits) or uint16 (more) of shape (B, H, W, C): the network's grid with its
+         margins, and the C channels of `upreel.networks.planes`, frames in the order of the
+         card's `network.offsets`. Engines scale by 2^bits - 1, round and clip themselves.
 State    opaque to callers: what a session returned for the frame before, or None.
 """
 
@@ -13,9 +13,20 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
-from upreel.zoo import ModelCard
+from upreel.zoo import Layout, ModelCard
 
-__all__ = ["Batch", "DeviceInfo", "EngineReport", "OpenSession", "Session", "SessionRequest"]
+__all__ = [
+    "CHANNELS",
+    "Batch",
+    "DeviceInfo",
+    "EngineReport",
+    "OpenSession",
+    "Session",
+    "SessionRequest",
+]
+
+CHANNELS: dict[Layout, int] = {"packed": 6, "luma": 1}
+"""Of one frame, as in `upreel.networks.planes`; an answer has s^2 times as many."""
 
 Batch = npt.NDArray[np.uint8] | npt.NDArray[np.uint16]
 
@@ -66,7 +77,7 @@ class SessionRequest:
 
     Attributes:
         card: the model.
-        height: rows of the packed grid, margins counted.
+        height: rows of the network's grid, margins counted.
         width: columns of it.
         bits: significant bits of the code values, 8 to 16.
         batch: B.
@@ -91,8 +102,8 @@ class SessionRequest:
 
     @property
     def in_channels(self) -> int:
-        """Channels of a batch: six a frame of the window."""
-        return 6 * (1 + sum(self.card.window))
+        """Channels of a batch: six a frame of the window, or one of luma alone."""
+        return CHANNELS[self.card.layout] * len(self.card.network.offsets)
 
 
 class Session(Protocol):
@@ -112,7 +123,7 @@ class Session(Protocol):
         ...
 
     def wait(self) -> tuple[Batch, object]:
-        """The oldest submitted batch's answer (B, H, W, 6 s^2) and state, valid until `submit`.
+        """The oldest submitted batch's answer (B, H, W, n s^2) and state, valid until `submit`.
 
         Raises:
             MemoryError: the engine ran out of memory.

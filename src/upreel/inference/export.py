@@ -17,34 +17,47 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from upreel.networks.build import build_network
-from upreel.networks.fast import FastNetwork
-from upreel.zoo import FastConfig, ModelCard
+from upreel.networks.planes import CHANNELS
+from upreel.zoo import Layout, ModelCard, NetworkConfig
 from upreel.zoo.card import write_card
 
 __all__ = ["export_card", "to_onnx"]
 
 _OPSET = 20
+_TOLERANCES = {"fast": {"f32": 1.0, "bf16": 3.0}}  # by kind; others run in f32 alone
 
 
-def to_onnx(network: nn.Module, in_channels: int, header: dict[str, str]) -> bytes:
-    """A packed network as ONNX: float in and out, free batch and size, weights stored as f16.
+def to_onnx(
+    network: nn.Module,
+    in_channels: int,
+    header: dict[str, str],
+    *,
+    layout: Layout = "packed",
+    multiple: int = 1,
+) -> bytes:
+    """A network as ONNX: float in and out, free batch and size, weights stored as f16.
 
-    The first and the last convolution of the picture itself, ``head`` and ``interpolation``, keep
-    f32 weights: theirs must sum to exactly zero and one. Engines know them by these node names.
+    f32 are those that f16 would change (fixed kernels, derived biases), and those of convolutions
+    called ``head`` or ``interpolation``: the former must sum to exactly zero, the latter to one.
+    Such a convolution's node bears its module's name.
 
     Args:
-        network: weights that f16 holds, but for those two.
+        network: the module to run; put into evaluation mode.
         in_channels: channels of its input.
         header: entries of the file's metadata.
+        layout: names the input.
+        multiple: height and width may be any multiple of it.
 
     Returns:
         The file's bytes, the same on every call.
     """
-    example = torch.zeros(1, in_channels, 32, 32)
+    side = -(-32 // multiple)
+    example = torch.zeros(1, in_channels, multiple * side, multiple * side)
+    smallest = -(-4 // multiple)
     sizes = {
         0: torch.export.Dim("batch", min=1),
-        2: torch.export.Dim("height", min=4),
-        3: torch.export.Dim("width", min=4),
+        2: multiple * torch.export.Dim("height", min=smallest),
+        3: multiple * torch.export.Dim("width", min=smallest),
     }
     with warnings.catch_warnings():  # the exporter warns about its own insides
         warnings.simplefilter("ignore", FutureWarning)
@@ -52,7 +65,7 @@ def to_onnx(network: nn.Module, in_channels: int, header: dict[str, str]) -> byt
         program = torch.onnx.export(
             network.eval(),
             (example,),
-            input_names=["packed"],
+            input_names=[layout],
             output_names=["answer"],
             opset_version=_OPSET,
             dynamic_shapes=(sizes,),
@@ -77,22 +90,27 @@ def to_onnx(network: nn.Module, in_channels: int, header: dict[str, str]) -> byt
 
 
 def _store_as_f16(model: onnx.ModelProto) -> None:
-    """Keep each float weight as f16 with a cast behind it, which engines fold when they load."""
+    """Keep float weights as f16 with a cast behind, which engines fold when they load."""
     graph = model.graph
     exact: set[str] = set()
     for node in graph.node:
-        for name in ("head", "interpolation"):
-            if node.op_type == "Conv" and node.input[1].startswith(name):
-                node.name = name
-                exact.update(node.input[1:])
+        owner = node.input[1].rpartition(".")[0] if node.op_type == "Conv" else ""
+        if owner.split(".")[-1] in ("head", "interpolation"):
+            node.name = owner
+            exact.update(node.input[1:])
     kept: list[onnx.TensorProto] = []
     casts: list[onnx.NodeProto] = []
     for tensor in graph.initializer:
         if tensor.data_type != TensorProto.FLOAT or tensor.name in exact:
             kept.append(tensor)
             continue
+        values = numpy_helper.to_array(tensor)
+        with np.errstate(over="ignore"):  # beyond f16's range: kept as it is
+            half = values.astype(np.float16)
+        if not np.array_equal(half.astype(np.float32), values):
+            kept.append(tensor)
+            continue
         stored = f"{tensor.name}.f16"
-        half = numpy_helper.to_array(tensor).astype(np.float16)
         kept.append(numpy_helper.from_array(half, stored))
         casts.append(
             helper.make_node(
@@ -109,7 +127,7 @@ def export_card(
     *,
     name: str,
     summary: str,
-    config: FastConfig,
+    config: NetworkConfig,
     weights: dict[str, Tensor],
     training_data: tuple[str, ...],
     degradation: str,
@@ -120,9 +138,27 @@ def export_card(
 ) -> ModelCard:
     """Write ``NAME.onnx``, ``NAME.safetensors`` and ``NAME.json`` into `folder`.
 
-    Weights are rounded to f16 before either file is made: both hold the same network.
+    Trained weights are rounded to f16 before either file is made: both hold the same network.
+    What else a network stores (running means of a normalisation) stays as it is.
+
+    Args:
+        name: of the card and its files.
+        summary: one line for people.
+        config: architecture.
+        weights: the network's state by name.
+        training_data: sources with their licences.
+        degradation: in words.
+        steps: optimiser steps.
+        commit: of this project when it was trained.
+        folder: made where it is missing.
+        licence: of the weights (SPDX).
     """
-    rounded = {k: v.detach().to(torch.float16) for k, v in weights.items()}
+    network = build_network(asdict(config))
+    trained = {name for name, _ in network.named_parameters()}
+    rounded = {
+        k: v.detach().to(torch.float16 if k in trained else v.dtype).contiguous()
+        for k, v in weights.items()
+    }
     header = {
         "name": name,
         "network": json.dumps(asdict(config)),
@@ -132,12 +168,17 @@ def export_card(
         "commit": commit,
         "licence": licence,
     }
-    network = build_network(asdict(config))
-    assert isinstance(network, FastNetwork)
-    network.load_state_dict({k: v.float() for k, v in rounded.items()})
+    network.load_state_dict({k: v.float() if k in trained else v for k, v in rounded.items()})
     folder.mkdir(parents=True, exist_ok=True)
     save_file(rounded, folder / f"{name}.safetensors", metadata=header)
-    data = to_onnx(network.folded(), 6 * config.frames, header)
+    folded = getattr(network, "folded", None)
+    data = to_onnx(
+        network if folded is None else folded(),
+        CHANNELS[config.layout] * len(config.offsets),
+        header,
+        layout=config.layout,
+        multiple=config.multiple,
+    )
     (folder / f"{name}.onnx").write_bytes(data)
     card = ModelCard(
         name=name,
@@ -149,7 +190,7 @@ def export_card(
         steps=steps,
         commit=commit,
         sha256=hashlib.sha256(data).hexdigest(),
-        tolerance={"f32": 1.0, "bf16": 3.0},
+        tolerance=dict(_TOLERANCES.get(config.kind, {"f32": 1.0})),
         folder=folder,
     )
     write_card(card)

@@ -1,15 +1,21 @@
-"""OpenVINO: the engine of the base install. bf16 where the CPU has it, f32 elsewhere."""
+"""OpenVINO: the engine of the base install. bf16 where the CPU has it, f32 elsewhere.
+
+A network of convolutions, additions and ReLU alone computes in levels, exact even in bf16:
+`_work_in_levels`. Any other is given [0, 1] and computes in f32 alone: `_scaled`.
+"""
 
 # pyright: reportUnknownMemberType=false, reportUnknownVariableType=false
 # pyright: reportUnknownArgumentType=false
 
 import os
 from collections import deque
+from collections.abc import Iterator
 from contextlib import suppress
 from functools import lru_cache
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import openvino as ov
 from openvino import opset13 as ops
 
@@ -140,12 +146,23 @@ def _graph(request: SessionRequest) -> ov.Model:
     """The card's network with its shape fixed and integers at both ends."""
     model = _core().read_model(request.card.verified_onnx())
     in_bytes = 1 if request.bits == 8 else 2
-    _work_in_levels(model, in_bytes, request.max_value)
+    to_levels = np.float32(1)
+    if _is_homogeneous(model):
+        _work_in_levels(model, in_bytes, request.max_value)
+    else:
+        if request.precision != "f32":
+            raise BackendUnavailableError(
+                f"{request.card.name} is not only convolutions and ReLU: "
+                f"OpenVINO computes it in f32, not in {request.precision}"
+            )
+        model = _scaled(model, in_bytes, request.max_value)
+        to_levels = np.float32(request.max_value)
     model.reshape([request.batch, in_bytes * request.in_channels, request.height, request.width])
 
     def rounded(node: ov.Output) -> ov.Output:
         """Conversion to an integer, here or in `wait`, cuts the half that is added here."""
-        levels = ops.add(node, np.float32(0.5))
+        levels = node if to_levels == 1 else ops.multiply(node, to_levels)
+        levels = ops.add(levels, np.float32(0.5))
         return ops.clamp(levels, 0.0, request.max_value + 0.5).output(0)
 
     steps = ov.preprocess.PrePostProcessor(model)
@@ -160,7 +177,41 @@ def _graph(request: SessionRequest) -> ov.Model:
     return steps.build()
 
 
-_HOMOGENEOUS = {"Parameter", "Convolution", "Add", "Relu", "Result"}
+_HOMOGENEOUS = {"Convolution", "Add", "Relu", "Result"}
+
+
+def _flow(model: ov.Model) -> Iterator[tuple[ov.Node, list[int]]]:
+    """Nodes that the picture flows through, in order, with their inputs that it does not.
+
+    Sizes are not the picture: biases are shaped by what `ShapeOf` says.
+    """
+    reached = {model.get_parameters()[0].get_name()}
+    for node in model.get_ordered_ops():
+        sources = [value.get_node().get_name() for value in node.input_values()]
+        fixed = [k for k, name in enumerate(sources) if name not in reached]
+        if len(fixed) < len(sources) and node.get_type_name() != "ShapeOf":
+            reached.add(node.get_name())
+            yield node, fixed
+
+
+def _stored(node: ov.Node) -> npt.NDArray[np.float32] | None:
+    """What a constant holds, one stored in f16 too; None of other nodes."""
+    if node.get_type_name() == "Convert":
+        node = node.input_value(0).get_node()
+    return node.get_data().astype(np.float32) if node.get_type_name() == "Constant" else None
+
+
+def _is_homogeneous(model: ov.Model) -> bool:
+    """Whether it is convolutions, additions and ReLU alone, the first ones with stored weights."""
+    parameter = model.get_parameters()[0].get_name()
+    for node, fixed in _flow(model):
+        kind = node.get_type_name()
+        if kind not in _HOMOGENEOUS or (kind == "Convolution" and fixed != [1]):
+            return False
+        reads = any(value.get_node().get_name() == parameter for value in node.input_values())
+        if reads and (kind != "Convolution" or _stored(node.input_value(1).get_node()) is None):
+            return False
+    return True
 
 
 def _work_in_levels(model: ov.Model, in_bytes: int, limit: int) -> None:
@@ -173,16 +224,8 @@ def _work_in_levels(model: ov.Model, in_bytes: int, limit: int) -> None:
     times as large. The picture itself is then never rounded.
     """
     parameter = model.get_parameters()[0]
-    reached = {parameter.get_name()}  # nodes that the picture flows through
-    for node in model.get_ordered_ops():
-        sources = [value.get_node() for value in node.input_values()]
-        fixed = [k for k, source in enumerate(sources) if source.get_name() not in reached]
-        kind = node.get_type_name()
-        if len(fixed) == len(sources) or kind == "ShapeOf":
-            continue
-        reached.add(node.get_name())
-        assert kind in _HOMOGENEOUS, f"not only convolutions and ReLU: {kind}"
-        if kind == "Add" and fixed:
+    for node, fixed in list(_flow(model)):
+        if node.get_type_name() == "Add" and fixed:
             bias = node.input_value(fixed[0])
             node.set_argument(fixed[0], ops.multiply(bias, np.float32(limit)).output(0))
     if in_bytes == 1:
@@ -192,10 +235,33 @@ def _work_in_levels(model: ov.Model, in_bytes: int, limit: int) -> None:
     parameter.set_partial_shape(shape)
     for reader in parameter.output(0).get_target_inputs():
         convolution = reader.get_node()
-        weights = convolution.input_value(1).get_node()
-        assert weights.get_type_name() == "Constant", f"{convolution} reads no stored weights"
-        values = weights.get_data()
+        values = _stored(convolution.input_value(1).get_node())
+        assert values is not None, f"{convolution} reads no stored weights"
         pairs = np.stack((values, values * np.float32(256)), axis=2)
         pairs = pairs.reshape(len(values), -1, *values.shape[2:])
         convolution.set_argument(1, ops.constant(pairs).output(0))
     model.validate_nodes_and_infer_types()
+
+
+def _scaled(model: ov.Model, in_bytes: int, limit: int) -> ov.Model:
+    """Any other network behind a scaling of the bytes of levels to [0, 1], in f32.
+
+    Two bytes, the lower one first, are put together before: f32 holds every level exactly.
+    """
+    old = model.get_parameters()[0]
+    shape = old.get_partial_shape()
+    shape[1] = in_bytes * shape[1].get_length()
+    parameter = ops.parameter(shape, ov.Type.f32, name=old.get_friendly_name())
+    levels: ov.Node = parameter
+    if in_bytes == 2:
+        channels = [np.int64(1)]
+        last = [np.int64(np.iinfo(np.int64).max)]
+        low, high = (
+            ops.slice(parameter, [np.int64(first)], last, [np.int64(2)], channels)
+            for first in (0, 1)
+        )
+        levels = ops.add(low, ops.multiply(high, np.float32(256)))
+    values = ops.divide(levels, np.float32(limit))
+    for reader in old.output(0).get_target_inputs():
+        reader.replace_source_output(values.output(0))
+    return ov.Model(model.get_results(), [parameter], model.get_friendly_name())

@@ -41,7 +41,7 @@ def open_session(
 
     Args:
         card: the model.
-        height: rows of the packed grid, margins counted.
+        height: rows of the network's grid, margins counted.
         width: columns of it.
         bits: significant bits of the code values, 8 to 16.
         batch: frames or tiles at once.

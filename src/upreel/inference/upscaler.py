@@ -1,13 +1,17 @@
-"""Planes in, planes out: one frame of any format through a network that sees packed 4:2:0.
+"""Planes in, planes out: one frame of any format through a network of either layout.
 
-4:2:0 with chroma sited left goes through the network whole. Of 4:2:2, 4:4:4 and otherwise sited
-chroma the network sees a 4:2:0 form beside luma and answers luma; chroma planes are resized by
-Lanczos with their own siting, alpha likewise. Grey is given neutral chroma. RGB becomes BT.709
-Y'CbCr 4:4:4 in floating point (luma in 16 bits) and comes back.
+Packed planes: 4:2:0 with chroma sited left goes through the network whole. Of 4:2:2, 4:4:4 and
+otherwise sited chroma the network sees a 4:2:0 form beside luma and answers luma; grey is given
+neutral chroma. Luma: the network sees and answers luma alone. What it does not answer, chroma and
+alpha, is resized by Lanczos with its own siting. RGB becomes BT.709 Y'CbCr 4:4:4 in floating point
+(luma in 16 bits) and comes back.
 
 Tiles: a frame too large for the memory limit is cut into tiles of one size with the card's radius
 of real samples around each, so their seams cannot be seen: the same samples come out. A tile that
-does not fit after all is halved and the same frame tried again.
+does not fit after all is halved and the same frame tried again. Sizes, corners and margins are
+whole multiples of `card.network.multiple`, so that a network which pools or works in blocks meets
+each sample at the same place of a block, in a tile and in the whole; what a picture lacks for that
+at the bottom and right repeats its last sample and is cut off again.
 """
 
 import os
@@ -22,7 +26,7 @@ import numpy.typing as npt
 
 from upreel.degradation.resample import resample
 from upreel.errors import OptionError, OutOfMemoryError
-from upreel.inference.engine import Batch, EngineReport, Session
+from upreel.inference.engine import CHANNELS, Batch, EngineReport, Session
 from upreel.inference.packing import pack_frame, pad_margins, unpack_answer
 from upreel.inference.selection import open_session
 from upreel.video.frame import Colour, PixelFormat, Plane, plane_origins, plane_size
@@ -68,8 +72,9 @@ def memory_available() -> int:
 
 @dataclass(frozen=True, kw_only=True)
 class _Layout:
-    """How a picture is cut: packed positions."""
+    """How a picture is cut: positions of the network's grid, all multiples of `multiple`."""
 
+    multiple: int
     height: int
     width: int
     tile_height: int
@@ -150,7 +155,7 @@ class PlaneUpscaler:
         # Luma of RGB is made in floating point and given to the network in 16 bits.
         self._bits = 16 if pixel_format.model == "rgb" else pixel_format.bits
         left = plane_origins(pixel_format, colour, 1) == _LEFT
-        self._network_chroma = pixel_format.is_420 and left
+        self._network_chroma = card.layout == "packed" and pixel_format.is_420 and left
         self._jobs: deque[_Job] = deque()
         self._notices: list[str] = []
         limit = memory_limit if memory_limit is not None else memory_available() // 2
@@ -167,7 +172,8 @@ class PlaneUpscaler:
     @property
     def tile(self) -> tuple[int, int]:
         """Luma rows and columns that the network sees at once, without margins."""
-        return 2 * self._layout.tile_height, 2 * self._layout.tile_width
+        block = self.card.block
+        return block * self._layout.tile_height, block * self._layout.tile_width
 
     @property
     def notices(self) -> tuple[str, ...]:
@@ -224,20 +230,22 @@ class PlaneUpscaler:
         return (layout.tile_height, layout.tile_width) == (layout.height, layout.width)
 
     def _choose_layout(self, tile: int | None, limit: int) -> _Layout:
-        height, width = -(-self._in_size[0] // 2), -(-self._in_size[1] // 2)
-        margin = self.card.network.radius
+        multiple, block = self.card.network.multiple, self.card.block
+        height, width = (_up(-(-side // block), multiple) for side in self._in_size)
         tile_height, tile_width = height, width
         if tile is not None:
-            tile_height, tile_width = min(height, tile // 2), min(width, tile // 2)
+            largest = max(tile // block // multiple, 1) * multiple
+            tile_height, tile_width = min(height, largest), min(width, largest)
         layout = _Layout(
+            multiple=multiple,
             height=height,
             width=width,
             tile_height=tile_height,
             tile_width=tile_width,
-            margin=margin,
+            margin=_up(self.card.network.radius, multiple),
         )
         while self._needed(layout) > limit:
-            smaller = _halved(layout)
+            smaller = self._halved(layout)
             if smaller is None:
                 raise OutOfMemoryError(
                     f"the smallest tile needs about {self._needed(layout) >> 20} MiB, "
@@ -252,8 +260,18 @@ class PlaneUpscaler:
         positions = (layout.tile_height + 2 * layout.margin) * (
             layout.tile_width + 2 * layout.margin
         )
-        answer = 6 * network.scale**2
-        return positions * (3 * 4 * network.channels + 4 * 2 * answer + 8 * answer)
+        answer = CHANNELS[network.layout] * network.scale**2
+        return positions * (3 * 4 * network.widest + 4 * 2 * answer + 8 * answer)
+
+    def _halved(self, layout: _Layout) -> _Layout | None:
+        """The larger side of the tile halved; None where it would be too small."""
+        smallest = _SMALLEST_TILE // self.card.block
+        if layout.tile_height >= layout.tile_width:
+            side, name = layout.tile_height, "tile_height"
+        else:
+            side, name = layout.tile_width, "tile_width"
+        half = _up(-(-side // 2), layout.multiple)
+        return replace(layout, **{name: half}) if smallest <= half < side else None
 
     def _open_session(self) -> None:
         layout = self._layout
@@ -273,7 +291,7 @@ class PlaneUpscaler:
                     self._open_session()
                 return action()
             except MemoryError as error:
-                smaller = _halved(self._layout)
+                smaller = self._halved(self._layout)
                 if smaller is None:
                     raise OutOfMemoryError(
                         f"out of memory with the smallest tile of {self.tile[1]}x{self.tile[0]}"
@@ -287,17 +305,17 @@ class PlaneUpscaler:
                 )
 
     def _packed(self, job: _Job) -> Batch:
-        """The whole frame with its margins, (H + 2m, W + 2m, 6 T), the current frame first."""
-        layout = self._layout
+        """The whole frame with its margins, (H + 2m, W + 2m, n T), frames as the card's offsets."""
+        layout, offsets = self._layout, self.card.network.offsets
         shape = (layout.height + 2 * layout.margin, layout.width + 2 * layout.margin)
         dtype = np.uint8 if self._bits == 8 else np.uint16
-        batch = cast("Batch", np.empty((*shape, 6 * len(job.window)), dtype))
+        channels = CHANNELS[self.card.layout] * len(offsets)
+        batch = cast("Batch", np.empty((*shape, channels), dtype))
         past = self.card.window[0]
-        current_first = [past, *(k for k in reversed(range(len(job.window))) if k != past)]
-        for slot, k in enumerate(current_first):
-            luma, chroma = self._network_planes(job.window[k])
+        for slot, offset in enumerate(offsets):
+            luma, chroma = self._network_planes(job.window[past + offset])
             pack_frame(batch, luma, chroma, slot, layout.margin)
-        pad_margins(batch, layout.margin)
+        pad_margins(batch, layout.margin, self.card.layout)
         return batch
 
     def _start(self, job: _Job) -> None:
@@ -316,13 +334,12 @@ class PlaneUpscaler:
         if self._network_chroma:
             size = plane_size(self.format, 1, width=scale * width, height=scale * height)
             chroma = (cast("Plane", np.empty(size, dtype)), cast("Plane", np.empty(size, dtype)))
-        m = layout.margin
+        m, block, kind = layout.margin, scale * self.card.block, self.card.layout
         if self._is_whole:
             self._start(job)
             answer, _ = self._active.wait()
-            unpack_answer(
-                answer[0, m : m + layout.height, m : m + layout.width], scale, luma, chroma
-            )
+            interior = answer[0, m : m + layout.height, m : m + layout.width]
+            unpack_answer(interior, scale, luma, chroma, kind)
         else:
             batch = self._packed(job)
             tile_height, tile_width = layout.tile_height, layout.tile_width
@@ -330,22 +347,25 @@ class PlaneUpscaler:
                 part = batch[y : y + tile_height + 2 * m, x : x + tile_width + 2 * m]
                 tile = cast("Batch", np.ascontiguousarray(part)[None])
                 answer, _ = self._active.run(tile)
-                top, left = scale * y, scale * x
-                luma_part = luma[2 * top : 2 * (top + scale * tile_height)]
-                luma_part = luma_part[:, 2 * left : 2 * (left + scale * tile_width)]
+                luma_part = luma[block * y : block * (y + tile_height)]
+                luma_part = luma_part[:, block * x : block * (x + tile_width)]
                 chroma_part = None
                 if chroma is not None:
-                    rows = slice(top, top + scale * tile_height)
-                    columns = slice(left, left + scale * tile_width)
+                    rows = slice(scale * y, scale * (y + tile_height))
+                    columns = slice(scale * x, scale * (x + tile_width))
                     chroma_part = (chroma[0][rows, columns], chroma[1][rows, columns])
                 interior = answer[0, m : m + tile_height, m : m + tile_width]
-                unpack_answer(interior, scale, luma_part, chroma_part)
+                unpack_answer(interior, scale, luma_part, chroma_part, kind)
         return (luma,) if chroma is None else (luma, *chroma)
 
     # The planes' side
 
-    def _network_planes(self, planes: Planes) -> tuple[Plane, tuple[Plane, Plane]]:
-        """Luma and 4:2:0 chroma sited left, integers of `_bits` bits."""
+    def _network_planes(self, planes: Planes) -> tuple[Plane, tuple[Plane, Plane] | None]:
+        """Luma, and for packed planes 4:2:0 chroma sited left, integers of `_bits` bits."""
+        if self.card.layout == "luma":
+            if self.format.model == "rgb":
+                return _to_levels(_from_rgb(planes, self.format.max_value)[0], 16), None
+            return planes[0], None
         if self._network_chroma:
             return planes[0], (planes[1], planes[2])
         height, width = -(-self._in_size[0] // 2), -(-self._in_size[1] // 2)
@@ -437,14 +457,9 @@ class PlaneUpscaler:
         return _clip_round(values, self.format.max_value, planes[plane].dtype)
 
 
-def _halved(layout: _Layout) -> _Layout | None:
-    """The larger side of the tile halved; None where it would be too small."""
-    smallest = _SMALLEST_TILE // 2
-    if layout.tile_height >= layout.tile_width:
-        half = -(-layout.tile_height // 2)
-        return replace(layout, tile_height=half) if half >= smallest else None
-    half = -(-layout.tile_width // 2)
-    return replace(layout, tile_width=half) if half >= smallest else None
+def _up(value: int, multiple: int) -> int:
+    """The next multiple at or above it."""
+    return -(-value // multiple) * multiple
 
 
 def _clip_round(

@@ -154,7 +154,7 @@ def test_counts_are_those_of_the_module(config: FastConfig) -> None:
 
 
 def test_unknown_kinds_are_refused() -> None:
-    with pytest.raises(ValueError, match="no network of kind 'slow'; there are: fast"):
+    with pytest.raises(ValueError, match="no network of kind 'slow'; there are: fast, espcn"):
         build_network(asdict(CONFIGS[0]) | {"kind": "slow"})
 
 

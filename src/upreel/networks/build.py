@@ -5,6 +5,8 @@ from typing import Any
 
 from torch import nn
 
+from upreel.networks.baselines import Espcn, Srcnn
+from upreel.networks.encoder_decoder import EncoderDecoder
 from upreel.networks.fast import FastNetwork
 
 __all__ = ["build_network"]
@@ -13,7 +15,12 @@ __all__ = ["build_network"]
 def build_network(config: Mapping[str, Any]) -> nn.Module:
     """The module that a config's values (``dataclasses.asdict``) describe, freshly initialised."""
     values = dict(config)
-    kinds = {"fast": FastNetwork}
+    kinds: dict[str, type[nn.Module]] = {
+        "fast": FastNetwork,
+        "espcn": Espcn,
+        "srcnn": Srcnn,
+        "encoder_decoder": EncoderDecoder,
+    }
     kind = values.pop("kind")
     if kind not in kinds:
         raise ValueError(f"no network of kind {kind!r}; there are: {', '.join(kinds)}")

@@ -1,0 +1,96 @@
+"""The classic single-image networks, exact to their papers: what others are measured against.
+
+Luma alone: (B, frames, H, W) in [0, 1] to (B, s^2, H, W), see `upreel.networks.planes`. ESPCN works
+at the input's size and answers sub-pixels; SRCNN works on the bicubic-upscaled picture.
+Convolutions are zero-padded: callers hand in a margin of the config's radius and crop it.
+"""
+
+# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false
+# pyright: reportUnknownArgumentType=false
+
+from collections.abc import Sequence
+
+import torch
+import torch.nn.functional as F
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from upreel.networks.planes import interpolation_kernel
+
+__all__ = ["Espcn", "Srcnn"]
+
+
+class Espcn(nn.Module):
+    """ESPCN (Shi et al., CVPR 2016): 5x5 and 3x3 convolutions, then 3x3 to s^2 sub-pixels.
+
+    Args:
+        scale: 2, 3 or 4.
+        frames: stacked at the input, the current one first.
+        channels: features of the first two convolutions.
+        activation: "tanh" (Shi et al.) or "relu" (Liu et al., ICCV 2017).
+        residual: add the answer to bicubic interpolation; then it begins as that.
+    """
+
+    def __init__(
+        self,
+        *,
+        scale: int,
+        frames: int,
+        channels: Sequence[int],
+        activation: str,
+        residual: bool,
+    ) -> None:
+        super().__init__()
+        first, second = channels
+        self.is_residual = residual
+        self.activation = {"tanh": torch.tanh, "relu": torch.relu}[activation]
+        self.head = nn.Conv2d(frames, first, 5, padding=2)
+        self.body = nn.Conv2d(first, second, 3, padding=1)
+        self.tail = nn.Conv2d(second, scale * scale, 3, padding=1)
+        self.interpolation: Tensor
+        self.register_buffer("interpolation", interpolation_kernel(scale, "luma"), persistent=False)
+        if residual:
+            nn.init.zeros_(self.tail.weight)
+            nn.init.zeros_(self.tail.bias)  # pyright: ignore[reportArgumentType]
+
+    def forward(self, packed: Float[Tensor, "B F H W"]) -> Float[Tensor, "B C H W"]:
+        """Super-resolve the current frame: about [0, 1], not clipped."""
+        detail = self.detail(packed)
+        return self.interpolated(packed) + detail if self.is_residual else detail
+
+    def detail(self, packed: Float[Tensor, "B F H W"]) -> Float[Tensor, "B C H W"]:
+        """The answer, less the interpolation where the network is residual."""
+        features = self.activation(self.head(packed))
+        return self.tail(self.activation(self.body(features)))
+
+    def interpolated(self, packed: Float[Tensor, "B F H W"]) -> Float[Tensor, "B C H W"]:
+        """The current frame by bicubic interpolation."""
+        return F.conv2d(packed[:, :1], self.interpolation, padding=2)
+
+
+class Srcnn(nn.Module):
+    """SRCNN (Dong et al., IEEE TPAMI 2016): three convolutions on the upscaled picture.
+
+    Args:
+        scale: 2, 3 or 4.
+        channels: features of the first two convolutions.
+        sizes: of the three filters, odd.
+    """
+
+    def __init__(self, *, scale: int, channels: Sequence[int], sizes: Sequence[int]) -> None:
+        super().__init__()
+        self.scale = scale
+        first, second = channels
+        widths = ((1, first), (first, second), (second, 1))
+        self.head, self.body, self.tail = (
+            nn.Conv2d(inputs, outputs, size, padding=size // 2)
+            for size, (inputs, outputs) in zip(sizes, widths, strict=True)
+        )
+        self.interpolation: Tensor
+        self.register_buffer("interpolation", interpolation_kernel(scale, "luma"), persistent=False)
+
+    def forward(self, packed: Float[Tensor, "B 1 H W"]) -> Float[Tensor, "B C H W"]:
+        """Super-resolve the frame: about [0, 1], not clipped."""
+        upscaled = F.pixel_shuffle(F.conv2d(packed, self.interpolation, padding=2), self.scale)
+        features = F.relu(self.body(F.relu(self.head(upscaled))))
+        return F.pixel_unshuffle(self.tail(features), self.scale)

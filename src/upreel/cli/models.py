@@ -9,6 +9,8 @@ from upreel.cli.errors import exit_with_message
 
 __all__ = ["models"]
 
+_SEEN = {"packed": "", "luma": "luma of "}  # packed planes hold all of a frame
+
 Json = Annotated[bool, typer.Option("--json", help="Print all of the cards as one JSON object.")]
 
 
@@ -24,14 +26,20 @@ def models(*, as_json: Json = False) -> None:
             shown = {card.name: asdict(card) for card in cards}
             for card in cards:
                 del shown[card.name]["folder"]
-                shown[card.name] |= {"window": card.window, "parameters": card.num_parameters}
+                shown[card.name] |= {
+                    "layout": card.layout,
+                    "window": card.window,
+                    "parameters": card.num_parameters,
+                    "macs_per_pixel": card.macs_per_pixel,
+                }
             typer.echo(json.dumps(shown, ensure_ascii=False))
             return
         for card in cards:
             frames = 1 + sum(card.window)
             typer.echo(f"{card.name}: {card.summary}")
             typer.echo(
-                f"  x{card.scale}, sees {frames} frame{'s' * (frames > 1)}, "
+                f"  x{card.scale}, sees {_SEEN[card.layout]}{frames} "
+                f"frame{'s' * (frames > 1)}, "
                 f"{card.num_parameters / 1000:.0f}k parameters, "
                 f"{card.macs_per_pixel / 1000:.1f}k multiply-adds a source pixel, "
                 f"weights {card.licence}"

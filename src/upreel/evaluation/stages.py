@@ -9,20 +9,22 @@ from typing import cast
 import numpy as np
 
 from upreel.errors import BackendUnavailableError, OptionError, WeightsError
-from upreel.evaluation.clips import Clip, frames_of
+from upreel.evaluation.clips import YUV420P, Clip, frames_of
 from upreel.evaluation.opencv import OPENCV_NETWORKS, OpenCvNetwork
 from upreel.evaluation.timing import Task
 from upreel.inference.engine import Batch, EngineReport, Session
 from upreel.inference.packing import pack_frame, pad_margins, unpack_answer
 from upreel.inference.selection import open_session
+from upreel.inference.upscaler import enlarged_plane, grid_size
 from upreel.pipeline.resolve import cpu_count
 from upreel.video.encoders import EncoderSettings
-from upreel.video.frame import Frame, Plane
+from upreel.video.frame import Colour, Frame, Plane
 from upreel.video.probe import probe
 from upreel.video.read import read_frames
 from upreel.video.rescale import rescale
 from upreel.video.write import PartWriter, part_suffix
 from upreel.zoo import ModelCard
+from upreel.zoo.configs.common import CHANNELS
 
 __all__ = [
     "NetworkStage",
@@ -48,6 +50,8 @@ def decode_task(path: Path, num_frames: int) -> Task:
 
 class NetworkStage:
     """Packing, network and unpacking of frames held in memory, as the pipeline does them.
+
+    Chroma that the network does not answer, as in the luma layout, is enlarged in unpacking.
 
     Args:
         card: the model.
@@ -79,8 +83,7 @@ class NetworkStage:
         if width % 2 or height % 2 or min(width, height) < 2:
             raise OptionError(f"a benchmark takes even sizes, got {width}x{height}")
         self._card = card
-        self._margin = card.network.radius
-        self._height, self._width = height // 2, width // 2
+        self._height, self._width, self._margin = grid_size(card, height, width)
         self._session = sessions(
             card,
             self._height + 2 * self._margin,
@@ -92,9 +95,9 @@ class NetworkStage:
         )
         dtype = np.uint8 if bits == 8 else np.uint16
         self._shape = (self._height + 2 * self._margin, self._width + 2 * self._margin)
-        self._num_frames = 1 + sum(card.window)
+        self._num_frames = len(card.network.offsets)
         random = np.random.default_rng(1)
-        shape = (1, *self._shape, 6 * self._num_frames)
+        shape = (1, *self._shape, CHANNELS[card.layout] * self._num_frames)
         self._batch = cast("Batch", random.integers(0, 1 << bits, shape, dtype))
         large_height, large_width = card.scale * height, card.scale * width
         half = (large_height // 2, large_width // 2)
@@ -103,6 +106,9 @@ class NetworkStage:
             for size in ((large_height, large_width), half, half)
         )
         self._chroma = (cb, cr)
+        self._low_chroma = (cb[: height // 2, : width // 2], cr[: height // 2, : width // 2])
+        self._size = {"height": height, "width": width}
+        self._format = replace(YUV420P, bits=bits)
         self.network()  # the first run is slow
 
     @property
@@ -112,9 +118,11 @@ class NetworkStage:
 
     def pack(self, planes: Sequence[Plane]) -> None:
         """Pack one frame into every slot of the window."""
+        self._low_chroma = (planes[1], planes[2])
+        chroma = self._low_chroma if self._card.layout == "packed" else None
         for slot in range(self._num_frames):
-            pack_frame(self._batch[0], planes[0], (planes[1], planes[2]), slot, self._margin)
-        pad_margins(self._batch[0], self._margin)
+            pack_frame(self._batch[0], planes[0], chroma, slot, self._margin)
+        pad_margins(self._batch[0], self._margin, self._card.layout)
 
     def network(self) -> None:
         """Run what was packed last."""
@@ -124,8 +132,18 @@ class NetworkStage:
         """Planes of the last answer, valid until the next."""
         m = self._margin
         interior = self._answer[0, m : m + self._height, m : m + self._width]
-        unpack_answer(interior, self._card.scale, self._luma, self._chroma)
-        return self._luma, *self._chroma
+        layout, scale = self._card.layout, self._card.scale
+        if layout == "packed":
+            unpack_answer(interior, scale, self._luma, self._chroma)
+            return self._luma, *self._chroma
+        unpack_answer(interior, scale, self._luma, None, layout)
+        cb, cr = (
+            enlarged_plane(
+                plane, scale, n, pixel_format=self._format, colour=Colour(), **self._size
+            )
+            for n, plane in enumerate(self._low_chroma, start=1)
+        )
+        return self._luma, cb, cr
 
     def tasks(self, clip: Clip) -> dict[str, Task]:
         """The three of them over the frames of a clip, each alone."""

@@ -13,20 +13,10 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
-from upreel.zoo import Layout, ModelCard
+from upreel.zoo import ModelCard
+from upreel.zoo.configs.common import CHANNELS
 
-__all__ = [
-    "CHANNELS",
-    "Batch",
-    "DeviceInfo",
-    "EngineReport",
-    "OpenSession",
-    "Session",
-    "SessionRequest",
-]
-
-CHANNELS: dict[Layout, int] = {"packed": 6, "luma": 1}
-"""Of one frame, as in `upreel.networks.planes`; an answer has s^2 times as many."""
+__all__ = ["Batch", "DeviceInfo", "EngineReport", "OpenSession", "Session", "SessionRequest"]
 
 Batch = npt.NDArray[np.uint8] | npt.NDArray[np.uint16]
 

@@ -17,9 +17,9 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from upreel.networks.build import build_network
-from upreel.networks.planes import CHANNELS
 from upreel.zoo import Layout, ModelCard, NetworkConfig
 from upreel.zoo.card import write_card
+from upreel.zoo.configs.common import CHANNELS
 
 __all__ = ["export_card", "to_onnx"]
 

@@ -1,7 +1,7 @@
 """OpenVINO: the engine of the base install. bf16 where the CPU has it, f32 elsewhere.
 
 A network of convolutions, additions and ReLU alone computes in levels, exact even in bf16:
-`_work_in_levels`. Any other is given [0, 1] and computes in f32 alone: `_scaled`.
+`_work_in_levels`. Any other is given [0, 1] and computes in f32 alone: `_work_in_unit_range`.
 """
 
 # pyright: reportUnknownMemberType=false, reportUnknownVariableType=false
@@ -155,7 +155,7 @@ def _graph(request: SessionRequest) -> ov.Model:
                 f"{request.card.name} is not only convolutions and ReLU: "
                 f"OpenVINO computes it in f32, not in {request.precision}"
             )
-        model = _scaled(model, in_bytes, request.max_value)
+        _work_in_unit_range(model, in_bytes, request.max_value)
         to_levels = np.float32(request.max_value)
     model.reshape([request.batch, in_bytes * request.in_channels, request.height, request.width])
 
@@ -243,7 +243,7 @@ def _work_in_levels(model: ov.Model, in_bytes: int, limit: int) -> None:
     model.validate_nodes_and_infer_types()
 
 
-def _scaled(model: ov.Model, in_bytes: int, limit: int) -> ov.Model:
+def _work_in_unit_range(model: ov.Model, in_bytes: int, limit: int) -> None:
     """Any other network behind a scaling of the bytes of levels to [0, 1], in f32.
 
     Two bytes, the lower one first, are put together before: f32 holds every level exactly.
@@ -264,4 +264,6 @@ def _scaled(model: ov.Model, in_bytes: int, limit: int) -> ov.Model:
     values = ops.divide(levels, np.float32(limit))
     for reader in old.output(0).get_target_inputs():
         reader.replace_source_output(values.output(0))
-    return ov.Model(model.get_results(), [parameter], model.get_friendly_name())
+    model.add_parameters([parameter])
+    model.remove_parameter(old)
+    model.validate_nodes_and_infer_types()

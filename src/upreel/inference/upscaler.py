@@ -26,13 +26,14 @@ import numpy.typing as npt
 
 from upreel.degradation.resample import resample
 from upreel.errors import OptionError, OutOfMemoryError
-from upreel.inference.engine import CHANNELS, Batch, EngineReport, Session
+from upreel.inference.engine import Batch, EngineReport, Session
 from upreel.inference.packing import pack_frame, pad_margins, unpack_answer
 from upreel.inference.selection import open_session
 from upreel.video.frame import Colour, PixelFormat, Plane, plane_origins, plane_size
 from upreel.zoo import ModelCard
+from upreel.zoo.configs.common import CHANNELS
 
-__all__ = ["PlaneUpscaler", "memory_available"]
+__all__ = ["PlaneUpscaler", "enlarged_plane", "grid_size", "memory_available"]
 
 Planes = tuple[Plane, ...]
 _Values = npt.NDArray[np.float32]
@@ -231,7 +232,7 @@ class PlaneUpscaler:
 
     def _choose_layout(self, tile: int | None, limit: int) -> _Layout:
         multiple, block = self.card.network.multiple, self.card.block
-        height, width = (_up(-(-side // block), multiple) for side in self._in_size)
+        height, width, margin = grid_size(self.card, *self._in_size)
         tile_height, tile_width = height, width
         if tile is not None:
             largest = max(tile // block // multiple, 1) * multiple
@@ -242,7 +243,7 @@ class PlaneUpscaler:
             width=width,
             tile_height=tile_height,
             tile_width=tile_width,
-            margin=_up(self.card.network.radius, multiple),
+            margin=margin,
         )
         while self._needed(layout) > limit:
             smaller = self._halved(layout)
@@ -415,30 +416,24 @@ class PlaneUpscaler:
         elif self.format.model == "gray" or self._network_chroma:
             planes = list(network)
         else:
-            planes = [network[0], *(self._resized(source, p, scale) for p in (1, 2))]
+            planes = [network[0], *(self._resized(source, p) for p in (1, 2))]
         if self.format.alpha:
-            planes.append(self._resized(source, self.format.num_planes - 1, scale))
+            planes.append(self._resized(source, self.format.num_planes - 1))
         big_size = (scale * height, scale * width)
         if (self.height, self.width) != big_size:
             planes = [self._to_output_size(planes, p) for p in range(len(planes))]
         return tuple(planes)
 
-    def _resized(self, source: Planes, plane: int, scale: int) -> Plane:
-        """One plane of the source `scale` times larger, by Lanczos with its own siting."""
-        rows, columns = plane_size(
-            self.format, plane, width=scale * self._in_size[1], height=scale * self._in_size[0]
-        )
-        origin = plane_origins(self.format, self.colour, plane)
-        values = resample(
+    def _resized(self, source: Planes, plane: int) -> Plane:
+        return enlarged_plane(
             source[plane],
-            rows,
-            columns,
-            kernel="lanczos3",
-            ratio=(1 / scale, 1 / scale),
-            in_origin=origin,
-            out_origin=origin,
+            self.card.scale,
+            plane,
+            pixel_format=self.format,
+            colour=self.colour,
+            height=self._in_size[0],
+            width=self._in_size[1],
         )
-        return _clip_round(values, self.format.max_value, source[plane].dtype)
 
     def _to_output_size(self, planes: Sequence[Plane], plane: int) -> Plane:
         """One plane of the network's size at the output's size, by Lanczos with its siting."""
@@ -455,6 +450,54 @@ class PlaneUpscaler:
             out_origin=origin,
         )
         return _clip_round(values, self.format.max_value, planes[plane].dtype)
+
+
+def grid_size(card: ModelCard, height: int, width: int) -> tuple[int, int, int]:
+    """Rows and columns of a card's grid, without margins, and the margin around it: positions.
+
+    Args:
+        card: the model.
+        height: rows of luma.
+        width: columns of luma.
+    """
+    multiple = card.network.multiple
+    rows, columns = (_up(-(-side // card.block), multiple) for side in (height, width))
+    return rows, columns, _up(card.network.radius, multiple)
+
+
+def enlarged_plane(
+    values: Plane,
+    scale: int,
+    plane: int,
+    *,
+    pixel_format: PixelFormat,
+    colour: Colour,
+    height: int,
+    width: int,
+) -> Plane:
+    """A plane that no network makes, `scale` times larger by Lanczos with its own siting.
+
+    Args:
+        values: the plane.
+        scale: 2, 3 or 4.
+        plane: which one of the picture.
+        pixel_format: of the picture.
+        colour: its chroma location is respected.
+        height: rows of luma, before.
+        width: columns of luma, before.
+    """
+    rows, columns = plane_size(pixel_format, plane, width=scale * width, height=scale * height)
+    origin = plane_origins(pixel_format, colour, plane)
+    larger = resample(
+        values,
+        rows,
+        columns,
+        kernel="lanczos3",
+        ratio=(1 / scale, 1 / scale),
+        in_origin=origin,
+        out_origin=origin,
+    )
+    return _clip_round(larger, pixel_format.max_value, values.dtype)
 
 
 def _up(value: int, multiple: int) -> int:

@@ -41,6 +41,23 @@ def test_errors_are_averaged_by_weight(kind: str) -> None:
     assert loss.item() == pytest.approx(3 * total / weights, rel=1e-5)
 
 
+def test_a_decibel_counts_the_same_in_soft_and_busy_patches() -> None:
+    answer, target, weight = pair(side=3)
+    answer[1] = target[1] + 0.1 * (answer[1] - target[1])  # 20 dB better than the other
+
+    def loss_of(answer: Tensor) -> float:
+        return total_loss((Loss(kind="psnr"),), answer, target, weight, scale=2).item()
+
+    squared = (answer - target).square() * weight
+    errors = squared.sum(dim=(1, 2, 3)) / (9 * weight.sum(dim=(1, 2, 3)))
+    expected = sum(math.log(float(error) + 1e-6) for error in errors) / 2
+    assert loss_of(answer) == pytest.approx(expected, rel=1e-5)
+    for patch in (0, 1):  # halving either patch's error is worth nearly 3 dB of two patches' mean
+        better = answer.clone()
+        better[patch] = target[patch] + (answer[patch] - target[patch]) / math.sqrt(2)
+        assert loss_of(answer) - loss_of(better) == pytest.approx(math.log(2) / 2, rel=0.1)
+
+
 @pytest.mark.parametrize("scale", [2, 3])
 def test_ssim_is_that_of_scikit_image(scale: int) -> None:
     answer, target, weight = pair(scale)

@@ -18,7 +18,7 @@ class Loss:
         weight: its factor in the sum.
     """
 
-    kind: Literal["charbonnier", "mse", "ssim"]
+    kind: Literal["charbonnier", "mse", "psnr", "ssim"]
     weight: float = 1.0
 
 

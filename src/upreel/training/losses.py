@@ -10,6 +10,7 @@ from upreel.training.config import Loss
 __all__ = ["total_loss"]
 
 _EPSILON = 1e-3  # Charbonnier's, about a quarter of an 8-bit level
+_FLOOR = _EPSILON**2
 
 
 def _charbonnier(answer: Tensor, target: Tensor, weight: Tensor) -> Tensor:
@@ -21,6 +22,17 @@ def _charbonnier(answer: Tensor, target: Tensor, weight: Tensor) -> Tensor:
 def _mse(answer: Tensor, target: Tensor, weight: Tensor) -> Tensor:
     error = (answer - target).square()
     return (error * weight).sum() / weight.expand_as(error).sum()
+
+
+def _psnr(answer: Tensor, target: Tensor, weight: Tensor) -> Tensor:
+    """Log of each patch's mean squared error, its mean: minus PSNR but for a factor.
+
+    A decibel counts the same in a soft patch and in a busy one (Chen et al., HINet, CVPR-W 2021,
+    section 4.1), where squared or absolute errors hardly see the soft one.
+    """
+    error = ((answer - target).square() * weight).flatten(1).sum(dim=1)
+    error = error / weight.expand_as(answer).flatten(1).sum(dim=1)
+    return torch.log(error + _FLOOR).mean()
 
 
 def _ssim(answer: Tensor, target: Tensor, scale: int, layout: str) -> Tensor:
@@ -59,6 +71,8 @@ def total_loss(
             term = _charbonnier(answer, target, weight)
         elif loss.kind == "mse":
             term = _mse(answer, target, weight)
+        elif loss.kind == "psnr":
+            term = _psnr(answer, target, weight)
         else:
             term = _ssim(answer, target, scale, layout)
         total = total + loss.weight * term

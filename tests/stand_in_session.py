@@ -6,6 +6,7 @@ import numpy as np
 
 from upreel.inference.engine import Batch, EngineReport
 from upreel.zoo import ModelCard
+from upreel.zoo.configs.common import CHANNELS
 
 
 class RepeatingSession:
@@ -13,10 +14,10 @@ class RepeatingSession:
 
     Args:
         card: for the scale.
-        height: rows of the packed grid.
+        height: rows of the network's grid.
         width: columns of it.
         depth: batches that may be on their way.
-        fits: packed positions that fit into memory; above, `fails_in` raises.
+        fits: positions that fit into memory; above, `fails_in` raises.
         fails_in: "open", "submit" or "wait".
     """
 
@@ -31,7 +32,8 @@ class RepeatingSession:
         fails_in: str = "wait",
     ) -> None:
         self.scale = card.scale
-        self.shape = (1, height, width, 6 * (1 + sum(card.window)))
+        self.layout = card.layout
+        self.shape = (1, height, width, CHANNELS[card.layout] * (1 + sum(card.window)))
         self.depth = depth
         self.fails_in = fails_in if height * width > fits else ""
         self.batches: list[Batch] = []
@@ -54,6 +56,8 @@ class RepeatingSession:
         self._fail("wait")
         batch = self._running.popleft()
         s = self.scale
+        if self.layout == "luma":
+            return batch[..., :1].repeat(s * s, axis=-1), None
         luma = batch[..., :4].reshape(*batch.shape[:3], 2, 2).repeat(s, axis=-2).repeat(s, axis=-1)
         chroma = batch[..., 4:6].repeat(s * s, axis=-1)
         return np.concatenate((luma.reshape(*batch.shape[:3], -1), chroma), axis=-1), None

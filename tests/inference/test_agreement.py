@@ -5,44 +5,36 @@ another network: the card's tolerance is for single samples. Mutation tried: no 
 added before OpenVINO cuts to integers.
 """
 
-from dataclasses import asdict
-from functools import lru_cache
+from collections.abc import Callable
 
 import numpy as np
 import pytest
 import torch
 from clips import draw_planes
-from safetensors.torch import load_file
+from small_cards import SMALL, torch_network
 
+from upreel.errors import BackendUnavailableError
 from upreel.inference import open_session
 from upreel.inference.openvino import OpenVinoSession
 from upreel.inference.packing import pack_frame, pad_margins
-from upreel.networks.build import build_network
 from upreel.networks.fast import FoldedFastNetwork
 from upreel.zoo import ModelCard, card_names, load_card
+from upreel.zoo.configs.common import CHANNELS
 
-HEIGHT, WIDTH, MARGIN = 20, 28, 4  # packed positions
+HEIGHT, WIDTH, MARGIN = 20, 28, 4  # positions
 ENGINES = [("cpu", "f32"), ("cpu", "bf16"), ("ort-cpu", "f32")]
-
-
-@lru_cache
-def torch_network(name: str) -> FoldedFastNetwork:
-    card = load_card(name)
-    network = build_network(asdict(card.network))
-    weights = load_file(card.folder / f"{card.name}.safetensors")
-    network.load_state_dict({name: weight.float() for name, weight in weights.items()})
-    return network.folded()
 
 
 def batch_of(card: ModelCard, bits: int) -> np.ndarray:
     name = {8: "yuv420p", 10: "yuv420p10le", 16: "yuv420p16le"}[bits]
-    frames = 1 + sum(card.window)
-    batch = np.zeros((HEIGHT, WIDTH, 6 * frames), np.uint8 if bits == 8 else np.uint16)
-    size = {"width": 2 * (WIDTH - 2 * MARGIN), "height": 2 * (HEIGHT - 2 * MARGIN)}
+    frames = len(card.network.offsets)
+    shape = (HEIGHT, WIDTH, CHANNELS[card.layout] * frames)
+    batch = np.zeros(shape, np.uint8 if bits == 8 else np.uint16)
+    width, height = (card.block * (side - 2 * MARGIN) for side in (WIDTH, HEIGHT))
     for slot in range(frames):
-        luma, cb, cr = draw_planes(9 - slot, name, **size)
-        pack_frame(batch, luma, (cb, cr), slot, MARGIN)
-    pad_margins(batch, MARGIN)
+        luma, cb, cr = draw_planes(9 - slot, name, width=width, height=height)
+        pack_frame(batch, luma, (cb, cr) if card.layout == "packed" else None, slot, MARGIN)
+    pad_margins(batch, MARGIN, card.layout)
     return batch[None]
 
 
@@ -51,7 +43,56 @@ def batch_of(card: ModelCard, bits: int) -> np.ndarray:
 @pytest.mark.parametrize("bits", [8, 10, 16])
 @pytest.mark.usefixtures("slow_bf16")
 def test_engines_agree_with_the_network(name: str, device: str, precision: str, bits: int) -> None:
-    card = load_card(name)
+    agrees(load_card(name), device, precision, bits)
+
+
+@pytest.mark.parametrize("bits", [8, 10, 16])
+@pytest.mark.parametrize("device", ["cpu", "ort-cpu"])
+@pytest.mark.parametrize("name", SMALL)
+def test_engines_agree_on_every_kind_of_network(
+    name: str, device: str, bits: int, small_cards: Callable[[str], ModelCard]
+) -> None:
+    agrees(small_cards(name), device, "f32", bits)
+
+
+@pytest.mark.parametrize("bits", [8, 10])
+@pytest.mark.parametrize("name", ["fast-luma", "fast-two"])
+@pytest.mark.usefixtures("slow_bf16")
+def test_bf16_agrees_on_luma(name: str, bits: int, small_cards: Callable[[str], ModelCard]) -> None:
+    agrees(small_cards(name), "cpu", "bf16", bits)
+
+
+@pytest.mark.usefixtures("slow_bf16")
+def test_bf16_is_refused_where_levels_would_be_rounded(
+    small_cards: Callable[[str], ModelCard],
+) -> None:
+    with pytest.raises(BackendUnavailableError, match="blend is not only convolutions") as caught:
+        open_session(small_cards("blend"), 8, 8, device="cpu", precision="bf16")
+    assert "\n" not in str(caught.value)
+    with pytest.raises(BackendUnavailableError, match=r"srcnn cannot run in bf16 .* in: f32"):
+        open_session(small_cards("srcnn"), 8, 8, device="cpu", precision="bf16")
+
+
+@pytest.mark.parametrize("bits", [8, 10])
+@pytest.mark.parametrize("name", ["fast-luma", "espcn-relu", "encoder-decoder", "blend"])
+def test_a_batch_is_its_pictures(
+    name: str, bits: int, small_cards: Callable[[str], ModelCard]
+) -> None:
+    card = small_cards(name)
+    first = batch_of(card, bits)
+    both = np.concatenate((first, first[:, ::-1]))
+    options = {"bits": bits, "device": "cpu", "precision": "f32", "threads": 1}
+
+    one = open_session(card, HEIGHT, WIDTH, **options)  # type: ignore[arg-type]
+    two = open_session(card, HEIGHT, WIDTH, batch=2, **options)  # type: ignore[arg-type]
+
+    answers = two.run(both)[0].astype(int)
+    for number in range(2):
+        alone = one.run(both[number : number + 1])[0]
+        assert np.abs(answers[number] - alone[0]).max() <= 1
+
+
+def agrees(card: ModelCard, device: str, precision: str, bits: int) -> None:
     batch = batch_of(card, bits)
     session = open_session(
         card, HEIGHT, WIDTH, bits=bits, device=device, precision=precision, threads=1
@@ -66,7 +107,7 @@ def test_engines_agree_with_the_network(name: str, device: str, precision: str, 
     limit = (1 << bits) - 1
     packed = torch.from_numpy(batch.astype(np.float32) / limit).permute(0, 3, 1, 2)
     with torch.no_grad():
-        exact = torch_network(name)(packed).permute(0, 2, 3, 1).numpy() * limit
+        exact = torch_network(card)(packed).permute(0, 2, 3, 1).numpy() * limit
     assert answer.dtype == batch.dtype
     assert answer.shape == exact.shape
     error = np.abs(answer - np.rint(exact.clip(0, limit))) * (255 / limit)
@@ -76,8 +117,10 @@ def test_engines_agree_with_the_network(name: str, device: str, precision: str, 
 
 def test_the_network_does_something_to_that_picture() -> None:
     """Else the agreement above would say nothing."""
-    network = torch_network("fast-x2-clean")
-    batch = batch_of(load_card("fast-x2-clean"), 8)
+    card = load_card("fast-x2-clean")
+    network = torch_network(card)
+    assert isinstance(network, FoldedFastNetwork)
+    batch = batch_of(card, 8)
     packed = torch.from_numpy(batch.astype(np.float32)).permute(0, 3, 1, 2)
 
     with torch.no_grad():

@@ -120,6 +120,52 @@ def test_packed_planes_come_back_exactly(dtype: type, size: tuple[int, int]) -> 
         np.testing.assert_array_equal(plane, original)
 
 
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("storage", STORAGES)
+@pytest.mark.parametrize("size", [(1, 1), (5, 7), (6, 8)])
+@pytest.mark.parametrize("frames", [1, 3])
+@pytest.mark.parametrize(("margin", "extra"), [(0, (0, 0)), (3, (0, 0)), (2, (3, 1))])
+def test_packing_luma_is_padding(
+    dtype: type,
+    storage: object,
+    size: tuple[int, int],
+    frames: int,
+    margin: int,
+    extra: tuple[int, int],
+) -> None:
+    assert callable(storage)
+    rows, columns = size[0] + extra[0], size[1] + extra[1]
+    batch = np.zeros((rows + 2 * margin, columns + 2 * margin, frames), dtype)
+    lumas = [random_plane(size, dtype, f) for f in range(frames)]
+    for f, luma in enumerate(lumas):
+        pack_frame(batch, storage(luma), None, f, margin)
+    pad_margins(batch, margin, "luma")
+
+    for f, luma in enumerate(lumas):
+        borders = [(margin, margin + more) for more in extra]
+        np.testing.assert_array_equal(batch[..., f], np.pad(luma, borders, mode="edge"))
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("storage", STORAGES)
+@pytest.mark.parametrize("scale", [1, 2, 3, 4])
+@pytest.mark.parametrize("cut", [(0, 0), (1, 0), (7, 5)])
+def test_unpacking_luma_matches_the_slow_reference(
+    dtype: type, storage: object, scale: int, cut: tuple[int, int]
+) -> None:
+    assert callable(storage)
+    s2 = scale * scale
+    answer = random_plane((10, 9 * s2), dtype).reshape(10, 9, s2)[1:-1, 1:-1]
+    luma = storage(np.zeros((scale * 8 - cut[0], scale * 7 - cut[1]), dtype))
+
+    unpack_answer(answer, scale, luma, None, "luma")
+
+    for y in range(luma.shape[0]):
+        for x in range(luma.shape[1]):
+            channel = scale * (y % scale) + x % scale
+            assert luma[y, x] == answer[y // scale, x // scale, channel]
+
+
 def test_chroma_may_come_from_elsewhere() -> None:
     answer, luma = random_plane((2, 48), np.uint8).reshape(2, 2, 24), np.zeros((8, 8), np.uint8)
 

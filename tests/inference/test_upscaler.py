@@ -3,6 +3,8 @@
 Mutations tried: `_LEFT` as (0.5, 0.5), alpha not enlarged, chroma resized to another siting.
 """
 
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 
@@ -22,9 +24,11 @@ FORMATS = [
 ]  # fmt: skip
 
 
-@pytest.fixture(scope="session")
-def card() -> ModelCard:
-    return load_card("fast-x2-clean")
+@pytest.fixture(scope="session", params=["fast-x2-clean", "fast-luma"])
+def card(request: pytest.FixtureRequest, small_cards: Callable[[str], ModelCard]) -> ModelCard:
+    """Of either layout, at twice the size; that of luma is random and close to interpolation."""
+    name = request.param
+    return load_card(name) if name in card_names() else small_cards(name)
 
 
 def upscaler(
@@ -232,7 +236,8 @@ def test_any_output_size(card: ModelCard, name: str, size: tuple[int, int]) -> N
         np.testing.assert_array_equal(plane, np.rint(expected).clip(0, fmt.max_value))
 
 
-def test_it_is_sharper_than_interpolation(card: ModelCard) -> None:
+def test_it_is_sharper_than_interpolation() -> None:
+    card = load_card("fast-x2-clean")
     y, x = np.mgrid[:48, :64]
     luma = np.where((x // 8 + y // 8) % 2, 190, 60).astype(np.uint8)
     chroma = np.full((24, 32), 128, np.uint8)

@@ -18,7 +18,8 @@ from upreel.errors import OptionError, OutOfMemoryError
 from upreel.inference import PlaneUpscaler
 from upreel.video.formats import pixel_format
 from upreel.video.frame import Colour, Plane
-from upreel.zoo import FastConfig, ModelCard
+from upreel.zoo import FastConfig, Layout, ModelCard
+from upreel.zoo.configs import EncoderDecoderConfig
 
 WIDTH, HEIGHT = 100, 75
 CARD = ModelCard(
@@ -33,7 +34,6 @@ CARD = ModelCard(
     sha256="",
     tolerance={"f32": 0.0},
 )
-TWO_FRAMES = replace(CARD, network=replace(CARD.network, frames=2))
 WHOLE = (HEIGHT // 2 + 1 + 8) * (WIDTH // 2 + 8)  # packed positions, the margins of 4 counted
 
 
@@ -162,6 +162,22 @@ def test_memory_may_run_out_at_any_frame(late: int) -> None:
         assert_same(planes, repeated(frame(number)))
 
 
+def test_tiles_of_a_network_that_works_in_blocks_are_whole_blocks() -> None:
+    network = EncoderDecoderConfig(scale=3)  # blocks of 4 samples
+    card = replace(CARD, network=network)
+    margin = -(-network.radius // 4) * 4
+    whole = (76 + 2 * margin) * (WIDTH + 2 * margin)
+    made = upscaler(partial(RepeatingSession, fits=int(0.6 * whole), fails_in="submit"), card=card)
+
+    assert made.tile == (76, 100)
+    luma = made([frame(1)])[0]
+
+    assert len(made.notices) > 0
+    assert all(side % 4 == 0 for side in made.tile)
+    np.testing.assert_array_equal(luma, frame(1)[0].repeat(3, axis=0).repeat(3, axis=1))
+    assert upscaler(card=card, tile=35).tile == (32, 32)
+
+
 @pytest.mark.parametrize("fails_in", ["submit", "wait"])
 def test_the_smallest_tile_out_of_memory_is_an_error(fails_in: str) -> None:
     made = upscaler(partial(RepeatingSession, fits=0, fails_in=fails_in))
@@ -201,23 +217,33 @@ def test_impossible_options_are_refused() -> None:
 
 
 @pytest.mark.parametrize("tile", [None, 40])
-def test_the_current_frame_comes_before_the_previous_one(tile: int | None) -> None:
+@pytest.mark.parametrize("frames", [2, 3, 5])
+@pytest.mark.parametrize("layout", ["packed", "luma"])
+def test_the_current_frame_comes_first_and_then_the_nearest(
+    layout: Layout, frames: int, tile: int | None
+) -> None:
     opened: list[RepeatingSession] = []
 
     def open_session(card: ModelCard, height: int, width: int) -> RepeatingSession:
         opened.append(RepeatingSession(card, height, width))
         return opened[-1]
 
-    made = upscaler(open_session, card=TWO_FRAMES, tile=tile)
-    planes = made([frame(4), frame(5)])
+    card = replace(CARD, network=replace(CARD.network, frames=frames, layout=layout))
+    made = upscaler(open_session, card=card, tile=tile)
+    past, future = card.window
+    planes = made([frame(5 + k) for k in range(-past, future + 1)])
 
-    assert_same(planes, repeated(frame(5)))
+    assert_same(planes[:1], repeated(frame(5))[:1])
     batch = opened[0].batches[0][0, 4:-4, 4:-4]  # without its margins
-    rows, columns = batch.shape[:2]
-    for slot, number in ((0, 5), (1, 4)):
-        luma, cb, cr = frame(number)
-        np.testing.assert_array_equal(batch[..., 6 * slot], luma[::2, ::2][:rows, :columns])
-        np.testing.assert_array_equal(batch[..., 6 * slot + 4], cb[:rows, :columns])
-        np.testing.assert_array_equal(batch[..., 6 * slot + 5], cr[:rows, :columns])
-    with pytest.raises(ValueError, match="takes 2 frames, got 1"):
+    rows, columns = (min(side, 30) for side in batch.shape[:2])  # what every picture has
+    for slot, number in enumerate((5, 4, 6, 3, 7)[:frames]):
+        luma, *chroma = frame(number)
+        if layout == "luma":
+            np.testing.assert_array_equal(batch[:rows, :columns, slot], luma[:rows, :columns])
+            continue
+        seen = batch[:rows, :columns, 6 * slot : 6 * slot + 6]
+        np.testing.assert_array_equal(seen[..., 0], luma[::2, ::2][:rows, :columns])
+        for n, plane in enumerate(chroma, start=4):
+            np.testing.assert_array_equal(seen[..., n], plane[:rows, :columns])
+    with pytest.raises(ValueError, match=f"takes {frames} frames, got 1"):
         made([frame(0)])

@@ -1,0 +1,75 @@
+"""What is stored of networks of every kind: names, types, exact weights, tolerances.
+
+Mutations tried: everything rounded to f16, running means rounded, bf16 promised to all kinds.
+"""
+
+from collections.abc import Callable
+
+import numpy as np
+import onnx
+import pytest
+from onnx import TensorProto, numpy_helper
+from safetensors.torch import load_file
+from small_cards import CONFIGS, torch_network
+
+from upreel.zoo import ModelCard, load_card
+
+SmallCards = Callable[[str], ModelCard]
+
+
+@pytest.mark.parametrize("name", CONFIGS)
+def test_the_input_is_named_and_sized_as_the_layout_says(
+    name: str, small_cards: SmallCards
+) -> None:
+    card, config = small_cards(name), CONFIGS[name]
+
+    (entry,) = onnx.load_from_string(card.verified_onnx()).graph.input
+
+    batch, channels, *sizes = entry.type.tensor_type.shape.dim
+    assert entry.name == config.layout
+    assert channels.dim_value == (6 if config.layout == "packed" else 1) * len(config.offsets)
+    assert all(free.dim_param and not free.dim_value for free in (batch, *sizes))
+    assert card.network == config == load_card(str(card.folder / f"{name}.json")).network
+
+
+@pytest.mark.parametrize("name", CONFIGS)
+def test_only_the_fast_kind_is_offered_in_bf16(name: str, small_cards: SmallCards) -> None:
+    tolerance = dict(small_cards(name).tolerance)
+
+    assert tolerance == ({"f32": 1, "bf16": 3} if name.startswith("fast") else {"f32": 1})
+
+
+@pytest.mark.parametrize("name", CONFIGS)
+def test_stored_weights_are_the_networks_own(name: str, small_cards: SmallCards) -> None:
+    card = small_cards(name)
+    model = onnx.load_from_string(card.verified_onnx())
+    stored = {
+        t.name.removesuffix(".f16"): (t.data_type, numpy_helper.to_array(t))
+        for t in model.graph.initializer
+    }
+    halves = [key for key, (kind, _) in stored.items() if kind == TensorProto.FLOAT16]
+    own = dict(torch_network(card).state_dict())
+    own |= dict(torch_network(card).named_buffers())  # the fixed ones, too
+
+    assert halves
+    compared = 0
+    for key, (_, values) in stored.items():
+        if key in own:
+            np.testing.assert_array_equal(values.astype(np.float32), own[key].numpy())
+            compared += 1
+    assert compared >= len(halves)
+    for node in model.graph.node:
+        if node.op_type == "Conv" and node.name in ("head", "interpolation"):
+            assert node.input[1].rpartition(".")[0] == node.name
+            assert node.input[1] not in halves
+
+
+def test_running_means_are_kept_as_they_are(small_cards: SmallCards) -> None:
+    card = small_cards("encoder-decoder")
+
+    stored = load_file(card.folder / "encoder-decoder.safetensors")
+
+    kinds = {str(v.dtype) for k, v in stored.items() if "running" in k}
+    assert kinds == {"torch.float32"}
+    assert {str(v.dtype) for k, v in stored.items() if "num_batches" in k} == {"torch.int64"}
+    assert {str(v.dtype) for k, v in stored.items() if k.endswith("weight")} == {"torch.float16"}

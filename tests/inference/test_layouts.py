@@ -1,0 +1,171 @@
+"""PlaneUpscaler around every kind of network, against the PyTorch network on the whole picture.
+
+Mutations tried: offsets in time's order, neighbours swapped, a margin of the radius where the
+multiple is larger, tiles cut at other places than multiples, chroma siting ignored, a picture
+padded at the top.
+"""
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import pytest
+from clips import draw_planes
+from frames import make_frame
+from small_cards import CONFIGS, SMALL, luma_by_torch
+
+from upreel.degradation.resample import resample
+from upreel.evaluation.stages import NetworkStage
+from upreel.inference import PlaneUpscaler
+from upreel.pipeline.cuts import Thumbnail
+from upreel.pipeline.enhance import enhance
+from upreel.video.formats import pixel_format
+from upreel.video.frame import Colour, Frame, Plane, plane_origins, plane_size
+from upreel.zoo import ModelCard
+
+SmallCards = Callable[[str], ModelCard]
+LUMA = [name for name in SMALL if name not in CONFIGS or CONFIGS[name].layout == "luma"]
+WIDTH, HEIGHT = 51, 37
+
+
+def upscaler(
+    card: ModelCard,
+    name: str = "yuv420p",
+    *,
+    width: int = WIDTH,
+    height: int = HEIGHT,
+    tile: int | None = None,
+    memory_limit: int | None = None,
+    colour: Colour | None = None,
+) -> PlaneUpscaler:
+    return PlaneUpscaler(
+        card, pixel_format=pixel_format(name), colour=colour or Colour(), width=width,
+        height=height, device="cpu", precision="f32", threads=1, tile=tile,
+        memory_limit=memory_limit,
+    )  # fmt: skip
+
+
+def window(card: ModelCard, name: str = "yuv420p", first: int = 0) -> list[tuple[Plane, ...]]:
+    """Frames that all differ, in time's order."""
+    count = 1 + sum(card.window)
+    return [draw_planes(first + n, name, width=WIDTH, height=HEIGHT) for n in range(count)]
+
+
+def assert_close(plane: Plane, exact: np.ndarray, limit: int) -> None:
+    """As two f32 engines agree: hardly ever a level."""
+    error = np.abs(plane.astype(float) - np.rint(exact.clip(0, limit)))
+    assert error.max() <= 1
+    assert error.mean() < 0.02
+
+
+@pytest.mark.parametrize("name", LUMA)
+@pytest.mark.parametrize("depth", ["yuv420p", "yuv420p10le"])
+def test_luma_is_what_the_network_answers_to_the_whole(
+    name: str, depth: str, small_cards: SmallCards
+) -> None:
+    card, fmt = small_cards(name), pixel_format(depth)
+    frames = window(card, depth)
+
+    luma = upscaler(card, depth)(frames)[0]
+
+    exact = luma_by_torch(card, [planes[0] for planes in frames], fmt.bits)
+    assert luma.shape == (card.scale * HEIGHT, card.scale * WIDTH)
+    assert luma.dtype == fmt.dtype
+    assert_close(luma, exact, fmt.max_value)
+    assert luma.std() > 0.02 * fmt.max_value  # there is something to agree on
+
+
+@pytest.mark.parametrize("name", SMALL)
+@pytest.mark.parametrize("depth", ["yuv420p", "yuv422p10le"])
+def test_tiles_give_the_same_samples(name: str, depth: str, small_cards: SmallCards) -> None:
+    card = small_cards(name)
+    frames = window(card, depth)
+
+    whole, cut = upscaler(card, depth), upscaler(card, depth, tile=32)
+
+    assert max(cut.tile) <= 32 < max(whole.tile)
+    assert all(side % card.size_multiple == 0 for side in (*cut.tile, *whole.tile))
+    for plane, same in zip(whole(frames), cut(frames), strict=True):
+        np.testing.assert_array_equal(plane, same)
+
+
+@pytest.mark.parametrize("location", [1, 2, 3, 5])
+@pytest.mark.parametrize("name", ["yuv420p", "yuv422p10le", "yuv444p", "yuva420p"])
+def test_chroma_and_alpha_of_a_luma_network_are_resized(
+    name: str, location: int, small_cards: SmallCards
+) -> None:
+    card, fmt, colour = small_cards("fast-luma"), pixel_format(name), Colour(
+        chroma_location=location
+    )  # fmt: skip
+    frames = window(card, name)
+
+    planes = upscaler(card, name, colour=colour)(frames)
+
+    for n in range(1, fmt.num_planes):
+        shape = plane_size(fmt, n, width=2 * WIDTH, height=2 * HEIGHT)
+        origin = plane_origins(fmt, colour, n)
+        exact = resample(
+            frames[0][n], *shape, kernel="lanczos3", ratio=(0.5, 0.5), in_origin=origin,
+            out_origin=origin,
+        )  # fmt: skip
+        np.testing.assert_array_equal(planes[n], np.rint(exact).clip(0, fmt.max_value))
+
+
+def another_scene(before: Thumbnail, after: Thumbnail) -> bool:
+    """Scenes of `clip` are 100 frame numbers apart: shown by the lower half's brightness."""
+    return bool(abs(before[-1].mean() - after[-1].mean()) > 0.2)
+
+
+def clip(lengths: Sequence[int]) -> list[Frame]:
+    """Scenes of so many frames, every other one with a bright lower edge."""
+    frames: list[Frame] = []
+    for scene, length in enumerate(lengths):
+        for _ in range(length):
+            planes = draw_planes(len(frames), width=WIDTH, height=HEIGHT)
+            planes[0][-4:] = 220 if scene % 2 else 40
+            frames.append(make_frame(len(frames), planes=planes))
+    return frames
+
+
+@pytest.mark.parametrize("lengths", [(1,), (2,), (5,), (2, 3), (1, 1, 4)])
+@pytest.mark.parametrize("name", ["fast-two", "espcn-relu", "espcn-tanh", "blend"])
+def test_windows_end_where_clips_and_scenes_do(
+    name: str, lengths: tuple[int, ...], small_cards: SmallCards
+) -> None:
+    card, frames = small_cards(name), clip(lengths)
+    past, future = card.window
+    scenes = [scene for scene, length in enumerate(lengths) for _ in range(length)]
+
+    large = list(enhance(iter(frames), upscaler(card), card, cuts=another_scene))
+
+    assert [frame.index for frame in large] == list(range(len(frames)))
+    for n, frame in enumerate(large):
+        same = [k for k, scene in enumerate(scenes) if scene == scenes[n]]
+        seen = [min(max(k, same[0]), same[-1]) for k in range(n - past, n + future + 1)]
+        exact = luma_by_torch(card, [frames[k].planes[0] for k in seen])
+        assert_close(frame.planes[0], exact, 255)
+
+
+def test_the_widest_features_count_against_the_memory_limit(small_cards: SmallCards) -> None:
+    limit = 2_000_000
+    light, heavy = (
+        upscaler(small_cards(name), memory_limit=limit, width=96, height=96)
+        for name in ("fast-luma", "srcnn")
+    )
+
+    assert light.tile == (96, 96)
+    assert heavy.tile[0] * heavy.tile[1] < 96 * 96
+
+
+@pytest.mark.parametrize("name", ["fast-luma", "encoder-decoder", "fast-packed"])
+def test_the_benchmark_does_as_the_pipeline(name: str, small_cards: SmallCards) -> None:
+    card = small_cards(name)
+    planes = draw_planes(3, width=46, height=34)
+    stage = NetworkStage(card, width=46, height=34, device="cpu", precision="f32", threads=1)
+
+    stage.pack(planes)
+    stage.network()
+    large = stage.unpack()
+
+    made = upscaler(card, width=46, height=34)
+    for plane, same in zip(large, made([planes] * (1 + sum(card.window))), strict=True):
+        np.testing.assert_array_equal(plane, same)

@@ -8,6 +8,7 @@ from torch import nn
 from upreel.networks.baselines import Espcn, Srcnn
 from upreel.networks.encoder_decoder import EncoderDecoder
 from upreel.networks.fast import FastNetwork
+from upreel.networks.temporal_adaptive import TemporalAdaptiveNetwork
 
 __all__ = ["build_network"]
 
@@ -20,6 +21,7 @@ def build_network(config: Mapping[str, Any]) -> nn.Module:
         "espcn": Espcn,
         "srcnn": Srcnn,
         "encoder_decoder": EncoderDecoder,
+        "temporal_adaptive": TemporalAdaptiveNetwork,
     }
     kind = values.pop("kind")
     if kind not in kinds:

@@ -65,11 +65,14 @@ class FastNetwork(nn.Module):
         Returns:
             The answer at the same grid, about [0, 1], not clipped.
         """
+        return self.detail(packed) + self.interpolated(packed)
+
+    def detail(self, packed: Float[Tensor, "B F H W"]) -> Float[Tensor, "B C H W"]:
+        """The answer less the interpolation."""
         features = F.relu(F.conv2d(packed, self.head_weight(), self.head.bias, padding=1))
         for first, second in self._pairs():
             features = features + second(F.relu(first(features)))
-        residual = F.conv2d(features, self.tail.weight, self.tail_bias(), padding=1)
-        return residual + self.interpolated(packed)
+        return F.conv2d(features, self.tail.weight, self.tail_bias(), padding=1)
 
     def interpolated(self, packed: Float[Tensor, "B F H W"]) -> Float[Tensor, "B C H W"]:
         """The current frame by bicubic interpolation."""

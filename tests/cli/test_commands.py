@@ -26,7 +26,8 @@ OPTIONS = {
     "export": {"--out", "--name", "--sources", "--summary"},
     "evaluate": {
         "--set", "--data", "--models", "--scale", "-s", "--degradation", "--only", "--limit",
-        "--vmaf", "--no-vmaf", "--weights", "--device", "-d", "--precision", "--threads",
+        "--vmaf", "--no-vmaf", "--motion", "--no-motion", "--frames", "--from",
+        "--weights", "--device", "-d", "--precision", "--threads",
         "--json", "--report",
     },
     "benchmark": {

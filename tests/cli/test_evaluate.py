@@ -11,6 +11,7 @@ from typer.testing import CliRunner, Result
 
 from upreel.cli.evaluate import evaluate
 from upreel.evaluation import run as evaluation
+from upreel.evaluation.scores import Evaluation, ProtocolCheck
 
 app = typer.Typer()
 app.command()(evaluate)
@@ -41,16 +42,19 @@ def test_json_is_one_object(folder: Path) -> None:
     assert values["protocol"]["passed"] is None
 
 
-def test_a_codec_brings_vmaf_with_it(folder: Path) -> None:
+def test_vmaf_is_measured_unless_told_otherwise(folder: Path) -> None:
     arguments = ("--set", folder, "--only", "bees", "--models", "lanczos", "--scale", "2")
     arguments += ("--degradation", "codec:x264:crf23")
 
-    with_vmaf, without = run(*arguments), run(*arguments, "--no-vmaf")
+    with_vmaf, without = run(*arguments), run(*arguments, "--no-vmaf", "--no-motion")
 
     assert with_vmaf.exit_code == 0, with_vmaf.output
     assert "VMAF-NEG" in with_vmaf.stdout
     assert without.exit_code == 0
-    assert "VMAF" not in without.stdout
+    assert "VMAF-NEG" not in without.stdout.split("not measured")[0]
+    assert "not measured: VMAF, VMAF-NEG, VMAF v1, Warping error, Motion px: not asked for" in (
+        without.stdout
+    )
 
 
 def test_the_report_is_written_and_named(folder: Path, tmp_path: Path) -> None:
@@ -65,9 +69,9 @@ def test_the_report_is_written_and_named(folder: Path, tmp_path: Path) -> None:
 def test_a_protocol_that_is_off_ends_with_1(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     genuine = evaluation.evaluate
 
-    def off(*arguments: object) -> evaluation.Evaluation:
+    def off(*arguments: object) -> Evaluation:
         result = genuine(*arguments)
-        check = evaluation.ProtocolCheck(passed=False, message="the protocol is off: made up")
+        check = ProtocolCheck(passed=False, message="the protocol is off: made up")
         return replace(result, check=check)
 
     monkeypatch.setattr(evaluation, "evaluate", off)
@@ -84,7 +88,11 @@ def test_a_protocol_that_is_off_ends_with_1(folder: Path, monkeypatch: pytest.Mo
         (("--models", "nope", "--scale", "2"), "no model 'nope'; there are: fast-x2"),
         (("--models", "bicubic", "--scale", "7"), "scale 7 is not there; allowed: 2, 3, 4"),
         (("--models", "bicubic", "--scale", "2", "--only", "x"), "no clip or source 'x' in"),
-        (("--models", "bicubic", "--scale", "2", "--degradation", "BD"), "allowed: BI, codec:"),
+        (("--models", "bicubic"), "--set and --scale are needed, or --from with --report"),
+        (("--scale", "2"), "no model given; --models takes a list"),
+        (("--scale", "2", "--frames", "x"), "--frames takes NAME=DIR, got 'x'"),
+        (("--from", "x.json"), "--from takes a report.json and --report DIR, and nothing else"),
+        (("--models", "bicubic", "--scale", "2", "--degradation", "XX"), "allowed: BI, BD, codec:"),
     ],
 )
 def test_mistakes_are_one_line(folder: Path, arguments: tuple[str, ...], message: str) -> None:
@@ -102,5 +110,29 @@ def test_options_are_these() -> None:
     names = {option for parameter in command.params for option in parameter.opts}
     assert names >= {
         "--set", "--data", "--models", "--scale", "--degradation", "--only", "--limit",
-        "--vmaf", "--weights", "--device", "--precision", "--threads", "--json", "--report",
+        "--vmaf", "--motion", "--frames", "--from", "--weights", "--device", "--precision",
+        "--threads", "--json", "--report",
     }  # fmt: skip
+
+
+def test_a_page_is_made_again_from_its_json(folder: Path, tmp_path: Path) -> None:
+    first, second = tmp_path / "first", tmp_path / "second"
+    arguments = ("--models", "bicubic", "--scale", "2", "--only", "bees", "--no-vmaf")
+    run("--set", folder, *arguments, "--report", first)
+
+    result = run("--from", first / "report.json", "--report", second)
+
+    assert result.exit_code == 0, result.output
+    assert result.stdout == f"report: {second / 'report.html'}\n"
+    assert (second / "report.html").read_bytes() == (first / "report.html").read_bytes()
+    assert (second / "report.json").read_bytes() == (first / "report.json").read_bytes()
+
+
+def test_files_make_a_set(folder: Path) -> None:
+    arguments = ("--models", "bicubic", "--scale", "2", "--no-vmaf", "--no-motion", "--json")
+
+    result = run("--set", folder / "walk_1.mkv", "--set", folder / "bees_1.mkv", *arguments)
+
+    values = json.loads(result.stdout)
+    assert list(values["models"][0]["sources"]) == ["walk", "bees"]
+    assert "pictures" not in values

@@ -11,7 +11,7 @@ from upreel.errors import InputError, OptionError
 from upreel.evaluation.clips import YUV420P, Clip
 from upreel.evaluation.degrade import Degradation, degrade, parse_degradation, resize
 from upreel.metrics import psnr
-from upreel.video.frame import Colour, PixelFormat
+from upreel.video.frame import Colour, PixelFormat, plane_origins
 
 
 def drawn(*, width: int = 128, height: int = 128, count: int = 3) -> Clip:
@@ -19,7 +19,7 @@ def drawn(*, width: int = 128, height: int = 128, count: int = 3) -> Clip:
     return Clip(name="drawn", planes=planes, format=YUV420P)
 
 
-@pytest.mark.parametrize("text", ["BI", "codec:x264:crf23", "codec:vp9:crf40"])
+@pytest.mark.parametrize("text", ["BI", "BD", "codec:x264:crf23", "codec:vp9:crf40"])
 def test_a_degradation_is_spelt_as_it_was_read(text: str) -> None:
     assert parse_degradation(text).text == text
 
@@ -27,7 +27,7 @@ def test_a_degradation_is_spelt_as_it_was_read(text: str) -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("bicubic", "allowed: BI, codec:ENCODER:crfN"),
+        ("bicubic", "allowed: BI, BD, codec:ENCODER:crfN"),
         ("codec:x264", "degradation 'codec:x264' is not known"),
         ("codec:mpeg2:crf20", "one of x264, x265, svtav1, vp9"),
         ("codec:x264:crf52", "crf 52 is out of range for x264: 0 to 51"),
@@ -111,3 +111,60 @@ def test_codecs_take_8_bit_420_alone() -> None:
 def test_too_small_for_the_codecs_is_said() -> None:
     with pytest.raises(InputError, match="42x42 is too small to be coded"):
         degrade(drawn(), 3, parse_degradation("codec:x264:crf23"))
+
+
+def slow_blur(plane: np.ndarray, scale: int) -> np.ndarray:
+    """Every s-th sample of a 13 x 13 Gaussian of deviation 1.6, sample by sample."""
+    weights = np.array(
+        [[np.exp(-(y * y + x * x) / (2 * 1.6**2)) for x in range(-6, 7)] for y in range(-6, 7)]
+    )
+    weights /= weights.sum()
+    padded = np.pad(plane.astype(float), 6, mode="symmetric")
+    rows, columns = plane.shape[0] // scale, plane.shape[1] // scale
+    low = np.empty((rows, columns))
+    for y in range(rows):
+        for x in range(columns):
+            part = padded[y * scale : y * scale + 13, x * scale : x * scale + 13]
+            low[y, x] = (weights * part).sum()
+    return low
+
+
+@pytest.mark.parametrize("scale", [2, 3, 4])
+def test_bd_is_a_gaussian_and_every_sth_sample_from_the_first(scale: int) -> None:
+    clip = drawn(width=48, height=24, count=2)
+
+    pair = degrade(clip, scale, parse_degradation("BD"))
+
+    expected = slow_blur(clip.planes[1][0], scale)
+    assert np.abs(pair.low.planes[1][0] - expected).max() <= 0.501
+    assert pair.low.planes[1][1].shape == (12 // scale, 24 // scale)
+    assert pair.truth is clip
+
+
+@pytest.mark.parametrize("location", [1, 2, 3])
+def test_bd_keeps_chroma_at_its_place_in_the_luma_grid(location: int) -> None:
+    # Luma and chroma are one ramp over luma positions: so they must be after it, too.
+    fmt, colour = YUV420P, Colour(chroma_location=location)
+    origin_y, origin_x = plane_origins(fmt, colour, 1)
+
+    def ramp(rows: int, columns: int, y: float, x: float, size: int) -> np.ndarray:
+        """Of luma positions: (k + origin) * size, the centre of luma's first sample at 0.5."""
+        down, across = (np.arange(rows) + y) * size, (np.arange(columns) + x) * size
+        return np.rint(20 + 0.5 * down[:, None] + across).astype(np.uint8)
+
+    planes = (ramp(64, 128, 0.5, 0.5, 1), *(ramp(32, 64, origin_y, origin_x, 2),) * 2)
+    clip = Clip(name="x", planes=(planes,), format=fmt, colour=colour)
+
+    low = degrade(clip, 4, parse_degradation("BD")).low.planes[0]
+
+    # Low luma (i, j) lies at 4 j + 0.5; chroma j lies at low luma position (j + x) * 2 - 0.5.
+    j, i = np.arange(3, 13), np.arange(3, 6)
+    position_x = 4 * ((j + origin_x) * 2 - 0.5) + 0.5
+    position_y = 4 * ((i + origin_y) * 2 - 0.5) + 0.5
+    expected = 20 + 0.5 * position_y[:, None] + position_x
+    assert np.abs(low[1][3:6, 3:13] - expected).max() <= 1.01
+
+
+def test_bd_says_that_it_lies_off() -> None:
+    assert "(s - 1) / 2 samples off" in parse_degradation("bd").description
+    assert parse_degradation("bd").text == "BD"

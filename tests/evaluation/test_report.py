@@ -1,114 +1,89 @@
 """What is printed and the page that is written."""
 
-import base64
-import io
 import json
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
+from typing import Any
 
-import numpy as np
 import pytest
-from clips import draw_frame, draw_planes, write_clip
-from PIL import Image
+from clips import write_clip
 from stand_in import StandIn
 
-from upreel.errors import OutputError
-from upreel.evaluation.clips import YUV420P, Clip
-from upreel.evaluation.report import busiest_patch, summary, to_rgb, write_report
-from upreel.evaluation.run import Evaluation, EvaluationJob, evaluate
-from upreel.video.frame import Colour
+from upreel.errors import InputError, OutputError
+from upreel.evaluation.report import page, read_report, write_report
+from upreel.evaluation.run import EvaluationJob, evaluate
+from upreel.evaluation.scores import ClipScore, Evaluation
+from upreel.evaluation.summary import summary
+
+VOID = {"meta", "img", "rect", "line", "circle", "polyline"}
+
+
+@pytest.fixture(scope="module")
+def evaluation(tmp_path_factory: pytest.TempPathFactory) -> Evaluation:
+    folder = tmp_path_factory.mktemp("set")
+    for name in ("bees_1", "walk_1"):
+        write_clip(folder / f"{name}.mkv", codec="ffv1", count=3, width=128, height=112)
+    return evaluate(
+        EvaluationJob(
+            set=str(folder),
+            models=("bicubic", "repeat-x2"),
+            scale=2,
+            with_motion=True,
+            with_pictures=True,
+        ),
+        backend=StandIn(),
+    )
 
 
 @pytest.fixture
-def evaluation(tmp_path: Path) -> Evaluation:
-    folder = tmp_path / "set"
-    folder.mkdir()
-    write_clip(folder / "bees_1.mkv", codec="ffv1", count=2, width=128, height=112)
-    return evaluate(EvaluationJob(set=str(folder), models=("bicubic", "lanczos"), scale=2))
+def values(evaluation: Evaluation) -> dict[str, Any]:
+    return evaluation.to_json(pictures=True)
+
+
+class Reader(HTMLParser):
+    """Text, addresses and whether every element is closed."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.sources: list[str] = []
+        self.tags: list[str] = []
+        self.rows: list[list[str]] = []
+        self.open: list[str] = []
+        self.feed(text)
+        assert self.open == []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.sources += [v for k, v in attrs if k in ("src", "href", "srcset", "data") and v]
+        self.tags.append(tag)
+        if tag not in VOID:
+            self.open.append(tag)
+        if tag == "tr":
+            self.rows.append([])
+        if tag in ("td", "th"):
+            self.rows[-1].append("")
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        if "td" in self.open or "th" in self.open:
+            self.rows[-1][-1] += data
 
 
 def test_summary_has_a_row_for_each_source_and_model(evaluation: Evaluation) -> None:
     text = summary(evaluation)
 
     rows = [line.split()[:2] for line in text.splitlines()]
-    for row in (["bees", "bicubic"], ["bees", "lanczos"], ["mean", "bicubic"], ["mean", "lanczos"]):
-        assert row in rows
-    value = evaluation.of_set("lanczos")["psnr_y"]
+    for source in ("bees", "walk", "mean"):
+        assert [source, "bicubic"] in rows
+        assert [source, "repeat-x2"] in rows
+    value = evaluation.of_set("repeat-x2")["psnr_y"]
     assert f"{value:.3f}" in text
-
-
-def test_the_page_holds_its_pictures_and_loads_nothing(
-    evaluation: Evaluation, tmp_path: Path
-) -> None:
-    page = write_report(evaluation, tmp_path / "report")
-
-    sources: list[str] = []
-
-    class Reader(HTMLParser):
-        def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-            sources.extend(v for k, v in attrs if k in ("src", "href") and v)
-
-    Reader().feed(page.read_text(encoding="utf-8"))
-    assert len(sources) == 3  # ground truth, bicubic, lanczos
-    for source in sources:
-        head, data = source.split(",", 1)
-        picture = Image.open(io.BytesIO(base64.b64decode(data)))
-        assert head == "data:image/png;base64"
-        assert picture.size == (192, 192)
-    assert sources[0] != sources[1] != sources[2]
-    stored = json.loads((tmp_path / "report" / "report.json").read_text(encoding="utf-8"))
-    assert stored == evaluation.to_json()
-
-
-def test_names_cannot_break_the_page(tmp_path: Path) -> None:
-    folder = tmp_path / "a<b>&c"
-    folder.mkdir()
-    write_clip(folder / "x.mkv", codec="ffv1", count=1)
-    evaluation = evaluate(EvaluationJob(set=str(folder), models=("bicubic",), scale=2))
-
-    text = write_report(evaluation, tmp_path / "report").read_text(encoding="utf-8")
-
-    assert "a<b>" not in text
-    assert "a&lt;b&gt;&amp;c" in text
-
-
-def test_an_unwritable_place_is_one_line(evaluation: Evaluation, tmp_path: Path) -> None:
-    (tmp_path / "report").write_text("a file")
-
-    with pytest.raises(OutputError, match="cannot write the report to"):
-        write_report(evaluation, tmp_path / "report")
-
-
-@pytest.mark.parametrize("matrix", [1, 6])
-def test_colours_agree_with_swscale(matrix: int) -> None:
-    planes = list(draw_planes(3))
-    planes[1] = np.repeat(np.repeat(planes[1][::4, ::4], 4, 0), 4, 1)[:24, :32]  # smooth chroma
-    planes[2] = np.full_like(planes[2], 150)
-    planes[1][:] = 100
-    clip = Clip(name="x", planes=(tuple(planes),), format=YUV420P, colour=Colour(matrix=matrix))
-    frame = draw_frame(3)
-    for plane, values in zip(frame.planes, planes, strict=True):
-        memory = np.frombuffer(plane, np.uint8).reshape(-1, plane.line_size)
-        memory[: values.shape[0], : values.shape[1]] = values
-    space = "ITU709" if matrix == 1 else "ITU601"
-    expected = frame.reformat(format="rgb24", src_colorspace=space).to_ndarray()
-
-    rgb = to_rgb(clip.planes[0], clip)
-
-    assert np.abs(rgb.astype(int) - expected).max() <= 2
-
-
-def test_the_busiest_patch_is_found() -> None:
-    luma = np.full((300, 400), 90, np.uint8)
-    luma[150:240:2, 250:340] = 200
-
-    row, column = busiest_patch(luma)
-
-    assert (row, column) == (144, 240)
-
-
-def test_small_pictures_are_their_own_patch() -> None:
-    assert busiest_patch(np.zeros((20, 30), np.uint8)) == (0, 0)
+    assert "not measured: Y-MS-SSIM: walk_1 is 128x112; at least 176x176" in text
 
 
 def test_networks_are_compared_with_every_filter(tmp_path: Path) -> None:
@@ -126,3 +101,193 @@ def test_networks_are_compared_with_every_filter(tmp_path: Path) -> None:
     )
     assert row[4] == f"{ours - theirs:+.3f}"
     assert text.count(" over ") == 4
+
+
+def test_the_page_holds_its_pictures_and_loads_nothing(values: dict[str, Any]) -> None:
+    text = page(values)
+    reader = Reader(text)
+
+    # For each of two clips: where it is, three crops and three slices.
+    assert len(reader.sources) == 2 * (1 + 3 + 3)
+    assert all(source.startswith("data:image/") for source in reader.sources)
+    assert "script" not in reader.tags
+    assert "link" not in reader.tags
+    assert "url(" not in text
+    assert "@import" not in text
+    assert "prefers-color-scheme: dark" in text
+    assert 'name="viewport"' in text
+
+
+def test_the_page_is_made_from_the_json_alone(
+    evaluation: Evaluation, values: dict[str, Any], tmp_path: Path
+) -> None:
+    path = write_report(values, tmp_path / "report")
+
+    stored = read_report(tmp_path / "report" / "report.json")
+    assert stored == evaluation.to_json(pictures=True)
+    assert page(stored) == path.read_text(encoding="utf-8")
+    without = {key: value for key, value in stored.items() if key != "pictures"}
+    assert without == evaluation.to_json()
+    assert "<img" not in page(without)
+
+
+def test_the_tables_have_the_figures_and_mark_the_best(values: dict[str, Any]) -> None:
+    means = {model["name"]: model["mean"] for model in values["models"]}
+    reader = Reader(page(values))
+
+    row = next(row for row in reader.rows if row[0] == "repeat-x2")
+    network = values["models"][1]
+    assert row[1:3] == [str(network["parameters"]), f"{network['macs_per_pixel'] / 1e3:.1f}"]
+    assert row[4] == f"{means['repeat-x2']['psnr_y']:.3f}"
+    best = max(mean["psnr_y"] for mean in means.values())
+    assert f"<b>{best:.3f}</b>" in page(values)
+    least = min(mean["warping_error"] for mean in means.values())
+    assert f"<b>{least:.2f}</b>" in page(values)
+    groups = [row[0] for row in reader.rows if len(row) == 1]
+    assert [group.split()[0] for group in groups] == ["bees_1", "walk_1"]
+    assert "128x112, 3 frames, warping error of the truth" in groups[0]
+
+
+def test_how_it_was_measured_is_on_the_page(values: dict[str, Any]) -> None:
+    text = page(values)
+
+    assert values["command"] in text
+    assert values["machine"]["cpu"] in text
+    assert "sha256 " + "0" * 64 in text
+    assert f"numpy {values['machine']['packages']['numpy']}" in text
+    for metric in values["metrics"].values():
+        assert metric["label"] in text
+    assert "not measured: walk_1 is 128x112; at least 176x176" in text
+
+
+def as_vid4(values: dict[str, Any], **changes: object) -> dict[str, Any]:
+    named = {"set": "vid4", "scale": 4, "degradation": {"name": "BI", "description": "x"}}
+    return {**values, **named, **changes}
+
+
+def test_published_figures_stand_beside_ours_and_are_marked(values: dict[str, Any]) -> None:
+    values["models"][1]["mean"]["psnr_y"] = 25.2
+    rows = Reader(page(as_vid4(values))).rows
+
+    first = next(n for n, row in enumerate(rows) if row[-1].startswith("published"))
+    names = [row[0] for row in rows[first:] if len(row) == 6]
+    assert names.index("ESPCN") < names.index("repeat-x2") < names.index("VESPCN")
+    ladder = {row[0]: row for row in rows if len(row) == 6}
+    assert ladder["VESPCN"][1:3] == ["25.35", "0.756"]
+    assert ladder["VESPCN"][5].startswith("published")
+    assert ladder["repeat-x2"][5] == "measured here"
+    assert "PFNL" not in ladder  # BD is never in one column with BI
+
+
+def test_nothing_published_compares_with_another_input(values: dict[str, Any]) -> None:
+    assert "published;" not in page(values)
+    assert "VESPCN" not in page(as_vid4(values, scale=2))
+    degradation = {"name": "BD", "description": "x"}
+    assert "PFNL" in page(as_vid4(values, degradation=degradation))
+    assert "VESPCN" not in page(as_vid4(values, degradation=degradation))
+
+
+def test_what_is_no_benchmark_is_marked(values: dict[str, Any]) -> None:
+    check = {"passed": None, "message": "a quick look at the first 3 frames"}
+    quick = page(as_vid4(values, limit=3, complete=False, protocol=check))
+    assert '<p class="state warn">A quick look at the first 3 frames.</p>' in quick
+    assert "measured here, part of the set only" in quick
+
+    check = {"passed": False, "message": "the protocol is off"}
+    off = page(as_vid4(values, protocol=check))
+    assert '<p class="state bad">The protocol is off.</p>' in off
+    assert "measured here, protocol off" in off
+
+
+def test_equal_planes_and_absent_figures_are_told_apart(values: dict[str, Any]) -> None:
+    values["models"][0]["mean"]["psnr_y"] = None
+    del values["models"][0]["mean"]["ssim_y"]
+
+    row = next(row for row in Reader(page(values)).rows if row[0] == "bicubic")
+
+    assert row[4:6] == ["equal", "-"]
+
+
+def test_names_cannot_break_the_page(tmp_path: Path) -> None:
+    folder = tmp_path / "a<b>&c"
+    folder.mkdir()
+    write_clip(folder / "x<i>.mkv", codec="ffv1", count=2)
+    job = EvaluationJob(set=str(folder), models=("bicubic",), scale=2, with_pictures=True)
+    values = evaluate(job).to_json(pictures=True)
+    values["models"][0]["name"] = '<u>"'
+
+    text = page(values)
+
+    Reader(text)
+    assert "a&lt;b&gt;&amp;c" in text
+    for name in ("a<b>", "x<i>", "<u>"):
+        assert name not in text
+
+
+def test_an_unwritable_place_is_one_line(values: dict[str, Any], tmp_path: Path) -> None:
+    (tmp_path / "report").write_text("a file")
+
+    with pytest.raises(OutputError, match="cannot write the report to"):
+        write_report(values, tmp_path / "report")
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("{", "cannot read"),
+        ("[]", "is no evaluation of version 2, got None"),
+        ('{"version": 1, "models": []}', "is no evaluation of version 2, got 1"),
+    ],
+)
+def test_what_is_no_report_is_refused(tmp_path: Path, text: str, message: str) -> None:
+    path = tmp_path / "report.json"
+    path.write_text(text)
+
+    with pytest.raises(InputError, match=message):
+        read_report(path)
+
+
+def test_equal_planes_are_null_in_json(evaluation: Evaluation) -> None:
+    equal = ClipScore(
+        model="bicubic",
+        clip="a",
+        source="a",
+        num_frames=1,
+        frames={"psnr_y": (float("inf"),), "ssim_y": (1.0,)},
+        seconds=2.0,
+    )
+
+    values = replace(evaluation, scores=(equal,)).to_json()
+
+    model = json.loads(json.dumps(values, allow_nan=False))["models"][0]
+    assert model["mean"] == {"psnr_y": None, "ssim_y": 1.0}
+    assert model["clips"][0]["frames"] == {"psnr_y": [None], "ssim_y": [1.0]}
+    assert model["fps"] == 0.5
+
+
+def test_a_metric_that_one_clip_lacks_has_no_mean(evaluation: Evaluation) -> None:
+    first, *others = evaluation.scores
+    frames = {name: values for name, values in first.frames.items() if name != "ssim_y"}
+
+    changed = replace(evaluation, scores=(replace(first, frames=frames), *others))
+
+    assert "ssim_y" not in changed.of_set(first.model)
+    assert "ssim_y" in changed.of_source(first.model, "walk")
+    assert "psnr_y" in changed.of_set(first.model)
+
+
+def test_the_keys_of_the_json_are_these(values: dict[str, Any]) -> None:
+    assert set(values) == {
+        "version", "set", "scale", "limit", "complete", "degradation", "protocol", "command",
+        "date", "machine", "metrics", "absent", "truth", "models", "pictures",
+    }  # fmt: skip
+    assert set(values["models"][1]) == {
+        "name", "kind", "parameters", "macs_per_pixel", "sha256", "engine", "device", "precision",
+        "fps", "mean", "sources", "clips",
+    }  # fmt: skip
+    assert set(values["models"][0]["clips"][0]) == {
+        "name", "source", "num_frames", "seconds", "fps", "mean", "frames",
+    }  # fmt: skip
+    assert set(values["truth"]["bees_1"]) == {
+        "num_frames", "width", "height", "rate", "warping_error", "seen",
+    }  # fmt: skip

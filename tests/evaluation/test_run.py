@@ -1,22 +1,30 @@
 """evaluate(): the same frames for all, the means, the protocol check, what is refused."""
 
-import json
-import math
+import sys
+import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 from clips import write_clip
+from PIL import Image
 from stand_in import StandIn
 
-from upreel.errors import OptionError, UnknownModelError, UpreelError
+from upreel.errors import (
+    BackendUnavailableError,
+    InputError,
+    OptionError,
+    UnknownModelError,
+    UpreelError,
+)
 from upreel.evaluation import run
 from upreel.evaluation.clips import read_clip
 from upreel.evaluation.contestants import EngineOptions
 from upreel.evaluation.degrade import Degradation, degrade, resample_frames
-from upreel.evaluation.run import ClipScore, EvaluationJob, evaluate
+from upreel.evaluation.run import EvaluationJob, command_line, evaluate
 from upreel.evaluation.sets import VID4
-from upreel.metrics import psnr, ssim
+from upreel.metrics import mse, psnr, ssim
 
 
 @pytest.fixture
@@ -50,7 +58,9 @@ def test_scores_are_those_of_the_metrics_on_each_frame(folder: Path) -> None:
     assert score.clip == "bees_2"
     assert score.frames["psnr_y"] == tuple(psnr(a[0], b[0]) for a, b in pairs)
     assert score.frames["ssim_y"] == tuple(ssim(a[0], b[0]) for a, b in pairs)
+    assert score.frames["mse_y"] == tuple(mse(a[0], b[0]) for a, b in pairs)
     assert score.frames["psnr_cr"] == tuple(psnr(a[2], b[2]) for a, b in pairs)
+    assert score.frames["ssim_cb"] == tuple(ssim(a[1], b[1]) for a, b in pairs)
 
 
 def test_sources_weigh_the_same_however_many_clips_they_have(folder: Path) -> None:
@@ -90,33 +100,6 @@ def test_one_opened_network_serves_all_clips_of_a_size(folder: Path) -> None:
     assert len(zoo.opened[0].submitted) == 7
 
 
-def test_equal_planes_are_null_in_json(tmp_path: Path) -> None:
-    write_clip(tmp_path / "a.mkv", codec="ffv1", count=1, width=32, height=32)
-    result = evaluate(EvaluationJob(set=str(tmp_path), models=("bicubic",), scale=2))
-    score = result.scores[0]
-    equal = ClipScore(
-        model="bicubic",
-        clip="a",
-        source="a",
-        frames={"psnr_y": (math.inf,), "ssim_y": (1.0,)},
-        seconds=score.seconds,
-    )
-
-    values = type(result)(
-        job=result.job,
-        scores=(equal,),
-        check=result.check,
-        facts=result.facts,
-        degradation=result.degradation,
-        shots=(),
-    ).to_json()
-
-    assert json.loads(json.dumps(values, allow_nan=False))["models"][0]["mean"] == {
-        "psnr_y": None,
-        "ssim_y": 1.0,
-    }
-
-
 def test_vid4_runs_bicubic_unasked_and_says_when_the_protocol_is_off(vid4: Path) -> None:
     result = evaluate(EvaluationJob(set="vid4", data=vid4, models=("lanczos",), scale=4))
 
@@ -151,14 +134,17 @@ def test_a_part_of_vid4_is_not_held_against_the_anchor(vid4: Path) -> None:
     assert result.models == ("lanczos",)
 
 
-def test_shots_are_the_middle_frame_of_the_first_clip_of_each_source(folder: Path) -> None:
-    result = evaluate(EvaluationJob(set=str(folder), models=("bicubic",), scale=2))
+def test_pictures_are_of_the_first_clip_of_each_source(folder: Path) -> None:
+    job = EvaluationJob(set=str(folder), models=("bicubic",), scale=2, with_pictures=True)
 
-    assert [(shot.clip, shot.index) for shot in result.shots] == [("bees_1", 1), ("walk_1", 1)]
-    luma = result.shots[1].planes["bicubic"][0]
-    assert psnr(result.shots[1].pair.truth.planes[1][0], luma) == pytest.approx(
-        result.scores[2].frames["psnr_y"][1]
-    )
+    result = evaluate(job)
+
+    assert [(shown["clip"], shown["frame"]) for shown in result.pictures] == [
+        ("bees_1", 1),
+        ("walk_1", 1),
+    ]
+    assert list(result.pictures[0]["crops"]) == ["ground truth", "bicubic"]
+    assert evaluate(replace(job, with_pictures=False)).pictures == ()
 
 
 def test_progress_counts_every_contestant_on_every_clip(folder: Path) -> None:
@@ -176,6 +162,9 @@ def test_progress_counts_every_contestant_on_every_clip(folder: Path) -> None:
         ({"scale": 5}, "scale 5 is not there; allowed: 2, 3, 4"),
         ({"models": ()}, "no model given"),
         ({"limit": 0}, "limit must be at least 1 frame, got 0"),
+        ({"set": ()}, "no set given; --set takes vid4"),
+        ({"set": ("vid4", "x")}, "vid4 is a set of its own"),
+        ({"frames": (("bicubic", Path()),)}, "'bicubic' is named twice"),
     ],
 )
 def test_impossible_jobs_are_refused(values: dict[str, object], message: str) -> None:
@@ -223,3 +212,120 @@ def test_engine_options_reach_the_engine(folder: Path) -> None:
 
     assert (asked["device"], asked["precision"], asked["threads"]) == ("cpu", "f32", 1)
     assert (asked["width"], asked["height"], asked["output_size"]) == (32, 24, (64, 48))
+
+
+def test_a_quick_look_says_so(folder: Path) -> None:
+    job = EvaluationJob(set=str(folder), models=("bicubic",), scale=2, limit=2)
+
+    result = evaluate(job)
+
+    assert result.check.message == (
+        "a quick look at the first 2 frames of each clip: not the benchmark"
+    )
+    assert result.head["complete"] is False
+    assert evaluate(replace(job, limit=None)).head["complete"] is True
+
+
+def test_what_is_not_measured_is_named_with_the_reason(folder: Path) -> None:
+    job = EvaluationJob(set=str(folder), models=("bicubic",), scale=2, only=("walk",))
+
+    result = evaluate(job)
+
+    assert result.absent["vmaf_neg"] == "not asked for"
+    assert result.absent["warping_error"] == "not asked for"
+    assert result.absent["ms_ssim_y"] == "walk_1 is 64x48; at least 176x176"
+
+
+def test_motion_is_measured_where_it_is_asked_for(folder: Path) -> None:
+    job = EvaluationJob(
+        set=str(folder), models=("bicubic",), scale=2, only=("walk",), with_motion=True
+    )
+
+    result = evaluate(job)
+
+    (score,) = result.scores
+    assert {name: len(values) for name, values in score.frames.items() if "_y" not in name} == {
+        "warping_error": 1,
+        "motion_difference": 1,
+        "temporal_difference": 1,
+        "psnr_cb": 2,
+        "psnr_cr": 2,
+        "ssim_cb": 2,
+        "ssim_cr": 2,
+    }
+    assert set(result.truth["walk_1"]) >= {"warping_error", "seen", "num_frames"}
+
+
+def test_vmaf_by_default_is_left_out_without_its_package(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "imageio_ffmpeg", None)
+    job = EvaluationJob(set=str(folder), models=("bicubic",), scale=2, with_vmaf=None)
+
+    assert "VMAF needs the package imageio-ffmpeg" in evaluate(job).absent["vmaf"]
+    with pytest.raises(BackendUnavailableError, match="VMAF needs the package"):
+        evaluate(replace(job, with_vmaf=True))
+
+
+def test_opening_a_network_is_not_counted_as_its_time(folder: Path) -> None:
+    class Slow(StandIn):
+        def open(self, card: object, **values: object) -> object:
+            started = time.perf_counter()
+            while time.perf_counter() - started < 0.5:
+                pass
+            return super().open(card, **values)
+
+    job = EvaluationJob(set=str(folder), models=("repeat-x2",), scale=2, only=("walk",))
+
+    (score,) = evaluate(job, backend=Slow()).scores
+    assert score.seconds is not None
+    assert score.seconds < 0.5
+
+
+def test_the_command_makes_the_same_job_again() -> None:
+    job = EvaluationJob(
+        set=("a b", "c"),
+        models=("bicubic", "x"),
+        frames=(("other", Path("o")),),
+        scale=3,
+        degradation="BD",
+        only=("bees",),
+        limit=4,
+        with_vmaf=True,
+        with_motion=True,
+        engine=EngineOptions(device="cpu", precision="f32", threads=2, weights=Path("w")),
+    )
+
+    assert command_line(job) == (
+        "upreel evaluate --set 'a b' --set c --models bicubic,x --frames other=o --scale 3 "
+        "--degradation BD --only bees --limit 4 --vmaf --weights w --device cpu --precision f32 "
+        "--threads 2"
+    )
+
+
+def test_frames_of_another_system_are_a_row_without_a_speed(folder: Path, tmp_path: Path) -> None:
+    frames = tmp_path / "frames"
+    frames.mkdir()
+    for number in range(2):
+        Image.new("RGB", (64, 48), (90, 90, 90)).save(frames / f"{number}.png")
+    job = EvaluationJob(
+        set=str(folder), frames=(("grey", frames),), scale=2, only=("walk",), with_motion=True
+    )
+
+    result = evaluate(job)
+
+    truth = read_clip(folder / "walk_1.mkv")
+    grey = 16 + 90 * 219 / 255
+    expected = mse(truth.planes[1][0], np.full((48, 64), grey, np.float32))
+    assert result.models == ("grey",)
+    assert result.scores[0].frames["mse_y"][1] == pytest.approx(expected)
+    assert result.fps("grey") is None
+    assert result.facts["grey"]["kind"] == "frames"
+
+
+def test_a_clip_without_frames_is_said_before_the_work(folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "frames" / "bees_1").mkdir(parents=True)
+    job = EvaluationJob(set=str(folder), frames=(("x", tmp_path / "frames"),), scale=2)
+
+    with pytest.raises(InputError, match="has no folder bees_2; expected one with PNG files"):
+        evaluate(job, lambda *_: pytest.fail("work began"))

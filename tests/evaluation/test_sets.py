@@ -8,7 +8,7 @@ from clips import draw_planes, write_clip
 
 from upreel.errors import InputError
 from upreel.evaluation.degrade import Degradation
-from upreel.evaluation.sets import VID4, list_folder, open_folder, open_vid4, to_420
+from upreel.evaluation.sets import VID4, list_folder, list_set, open_files, open_vid4, to_420
 
 
 @pytest.fixture
@@ -85,7 +85,7 @@ def test_a_folder_is_filtered_by_clip_and_by_source(tmp_path: Path) -> None:
         (tmp_path / name).touch()
 
     def names(*only: str) -> list[str]:
-        return [path.name for path in list_folder(tmp_path, only)]
+        return [path.name for path in list_set([str(tmp_path)], only)]
 
     assert names() == ["bees_1.mkv", "bees_2.mkv", "walk_1.mp4"]
     assert names("bees") == ["bees_1.mkv", "bees_2.mkv"]
@@ -96,7 +96,7 @@ def test_a_folder_is_filtered_by_clip_and_by_source(tmp_path: Path) -> None:
 
 def test_no_folder_and_an_empty_one_are_told_apart(tmp_path: Path) -> None:
     with pytest.raises(
-        InputError, match="is not a folder; --set takes a folder of videos, or vid4"
+        InputError, match="is neither a folder nor a file; --set takes a folder of videos, videos"
     ):
         list_folder(tmp_path / "none")
     with pytest.raises(InputError, match="no video in"):
@@ -106,6 +106,24 @@ def test_no_folder_and_an_empty_one_are_told_apart(tmp_path: Path) -> None:
 def test_a_folder_of_clips_becomes_pairs(tmp_path: Path) -> None:
     path = write_clip(tmp_path / "a.mkv", codec="ffv1", width=50, height=48)
 
-    (pair,) = open_folder([path], 2, Degradation(), limit=3)
+    (pair,) = open_files([path], 2, Degradation(), limit=3)
 
     assert (pair.truth.width, pair.low.width, pair.low.num_frames) == (48, 24, 3)
+
+
+def test_folders_and_files_make_one_set_in_the_order_given(tmp_path: Path) -> None:
+    for name in ("one/b.mkv", "one/a.mkv", "two/c.mkv"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+
+    paths = list_set([str(tmp_path / "two/c.mkv"), str(tmp_path / "one")])
+
+    assert [path.name for path in paths] == ["c.mkv", "a.mkv", "b.mkv"]
+
+
+def test_two_videos_of_one_name_are_refused(tmp_path: Path) -> None:
+    (tmp_path / "a.mkv").touch()
+    (tmp_path / "a.mp4").touch()
+
+    with pytest.raises(InputError, match=r"a\.mkv and .*a\.mp4 have one name; rename one"):
+        list_set([str(tmp_path)])

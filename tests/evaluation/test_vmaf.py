@@ -10,7 +10,7 @@ import pytest
 
 from upreel.errors import BackendUnavailableError, OptionError
 from upreel.evaluation.clips import YUV420P
-from upreel.evaluation.vmaf import vmaf, write_y4m
+from upreel.evaluation.vmaf import too_small, vmaf, write_y4m
 from upreel.video.frame import PixelFormat, Plane
 
 RATE = Fraction(30000, 1001)
@@ -66,7 +66,9 @@ def test_order_of_the_scores(tmp_path: Path) -> None:
         ("boosted", {"contrast": 1.15}),
     ):
         write_y4m(tmp_path / "judged.y4m", frames(**options), YUV420P, RATE)
-        scores[name] = vmaf(tmp_path / "truth.y4m", tmp_path / "judged.y4m")
+        scores[name] = vmaf(
+            tmp_path / "truth.y4m", tmp_path / "judged.y4m", names=("vmaf", "vmaf_neg")
+        )
 
     assert {name: len(values) for name, values in scores["equal"].items()} == {
         "vmaf": 3,
@@ -78,12 +80,54 @@ def test_order_of_the_scores(tmp_path: Path) -> None:
     assert np.mean(scores["boosted"]["vmaf_neg"]) < np.mean(scores["boosted"]["vmaf"])
 
 
+def test_the_first_version_of_1_likes_what_is_equal_and_not_what_is_blurred(
+    tmp_path: Path,
+) -> None:
+    def enlarged(blur: int) -> Iterator[tuple[Plane, ...]]:
+        for planes in frames(2, blur=blur):
+            yield tuple(np.tile(plane, (2, 2)) for plane in planes)
+
+    write_y4m(tmp_path / "truth.y4m", enlarged(0), YUV420P, RATE)
+    means = []
+    for blur in (0, 3):
+        write_y4m(tmp_path / "judged.y4m", enlarged(blur), YUV420P, RATE)
+        scores = vmaf(tmp_path / "truth.y4m", tmp_path / "judged.y4m")
+        assert list(scores) == ["vmaf", "vmaf_neg", "vmaf_v1"]
+        means.append(np.mean(scores["vmaf_v1"]))
+
+    assert means[0] > 95
+    assert means[1] < means[0] - 10
+
+
+@pytest.mark.parametrize(
+    ("size", "names"),
+    [
+        ((16, 64), {"vmaf", "vmaf_neg", "vmaf_v1"}),
+        ((160, 214), {"vmaf_v1"}),
+        ((400, 158), {"vmaf_v1"}),
+        ((160, 216), set()),
+    ],
+)
+def test_small_pictures_are_known_beforehand(size: tuple[int, int], names: set[str]) -> None:
+    assert set(too_small(*size)) == names
+
+
+def test_the_smallest_pictures_are_measured(tmp_path: Path) -> None:
+    for name in ("truth", "judged"):
+        planes = (np.full((160, 216), 90, np.uint8), *(np.full((80, 108), 128, np.uint8),) * 2)
+        write_y4m(tmp_path / f"{name}.y4m", [planes], YUV420P, RATE)
+
+    scores = vmaf(tmp_path / "truth.y4m", tmp_path / "judged.y4m")
+
+    assert len(scores["vmaf_v1"]) == 1
+
+
 def test_a_failing_ffmpeg_is_one_line(tmp_path: Path) -> None:
     write_y4m(tmp_path / "truth.y4m", frames(1), YUV420P, RATE)
     (tmp_path / "judged.y4m").write_bytes(b"nothing")
 
     with pytest.raises(BackendUnavailableError, match="FFmpeg could not measure VMAF: ") as caught:
-        vmaf(tmp_path / "truth.y4m", tmp_path / "judged.y4m")
+        vmaf(tmp_path / "truth.y4m", tmp_path / "judged.y4m", names=("vmaf",))
     assert "\n" not in str(caught.value)
 
 

@@ -7,23 +7,38 @@ from typing import Annotated
 import typer
 
 from upreel.cli.errors import exit_with_message
+from upreel.errors import OptionError
 
 __all__ = ["evaluate"]
 
-Set = Annotated[str, typer.Option("--set", help="vid4, or a folder of videos.")]
+Set = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="DIR|vid4|FILE", help="vid4, folders of videos, videos."),
+]
 Data = Annotated[Path | None, typer.Option(help="Folder with vid4's GT and BIx4.")]
 Models = Annotated[
     str, typer.Option(help="Comma-separated: bicubic, lanczos, models, cards, opencv:FSRCNN.")
 ]
-Scale = Annotated[int, typer.Option("-s", "--scale", help="2, 3 or 4.")]
-Degrade = Annotated[
-    str, typer.Option("--degradation", help="BI, or codec:ENCODER:crfN such as codec:x264:crf23.")
+Frames = Annotated[
+    list[str] | None,
+    typer.Option(metavar="NAME=DIR", help="Another system's PNG frames, a folder for each clip."),
 ]
-Only = Annotated[str, typer.Option(help="Comma-separated clips or sources of the folder to take.")]
-Limit = Annotated[int | None, typer.Option(min=1, help="At most so many frames of each clip.")]
+Scale = Annotated[int | None, typer.Option("-s", "--scale", help="2, 3 or 4.")]
+Degrade = Annotated[
+    str,
+    typer.Option("--degradation", help="BI, BD, or codec:ENCODER:crfN such as codec:x264:crf23."),
+]
+Only = Annotated[str, typer.Option(help="Comma-separated clips or sources to take.")]
+Limit = Annotated[
+    int | None,
+    typer.Option(min=1, help="At most so many frames of each clip: a quick look, no benchmark."),
+]
 Vmaf = Annotated[
     bool | None,
-    typer.Option("--vmaf/--no-vmaf", help="Measure VMAF too. [default: for codec degradations]"),
+    typer.Option("--vmaf/--no-vmaf", help="Measure VMAF. [default: where its package is there]"),
+]
+MotionOption = Annotated[
+    bool, typer.Option("--motion/--no-motion", help="Measure consistency along motion.")
 ]
 Weights = Annotated[Path | None, typer.Option(help="Folder of OpenCV's .pb files.")]
 Device = Annotated[str, typer.Option("-d", "--device", help="As `upreel devices` names it.")]
@@ -31,43 +46,61 @@ Precision = Annotated[str, typer.Option(help="auto, or one that the model has.")
 Threads = Annotated[int, typer.Option(min=0, help="Of the network; 0: the engine's choice.")]
 Json = Annotated[bool, typer.Option("--json", help="Print the result as one JSON object.")]
 Report = Annotated[Path | None, typer.Option(help="Folder for report.html and report.json.")]
+From = Annotated[
+    Path | None,
+    typer.Option("--from", help="A report.json: write its page again, measure nothing."),
+]
 
 
 def evaluate(
-    set_name: Set,
-    models: Models,
-    scale: Scale,
+    sets: Set = None,
+    models: Models = "",
+    scale: Scale = None,
     data: Data = None,
+    frames: Frames = None,
     degradation: Degrade = "BI",
     only: Only = "",
     limit: Limit = None,
     vmaf: Vmaf = None,
+    motion: MotionOption = True,
     weights: Weights = None,
     device: Device = "auto",
     precision: Precision = "auto",
     threads: Threads = 0,
     as_json: Json = False,
     report: Report = None,
+    from_json: From = None,
 ) -> None:
-    """Compare models and filters on the same frames: PSNR, SSIM and VMAF."""
+    """Compare models, filters and other systems' frames: quality, flicker, speed."""
     from rich.console import Console
     from rich.progress import Progress
 
     with exit_with_message():
         from upreel.evaluation.contestants import EngineOptions
-        from upreel.evaluation.report import summary, write_report
+        from upreel.evaluation.report import read_report, write_report
         from upreel.evaluation.run import EvaluationJob
         from upreel.evaluation.run import evaluate as run
+        from upreel.evaluation.summary import summary
 
+        if from_json is not None:
+            if report is None or sets or models or frames:
+                raise OptionError("--from takes a report.json and --report DIR, and nothing else")
+            typer.echo(f"report: {write_report(read_report(from_json), report)}")
+            return
+        if not sets or scale is None:
+            raise OptionError("--set and --scale are needed, or --from with --report")
         job = EvaluationJob(
-            set=set_name,
+            set=tuple(sets),
             data=data,
             models=_names(models),
+            frames=tuple(_named_folder(text) for text in frames or ()),
             scale=scale,
             degradation=degradation,
             only=_names(only),
             limit=limit,
-            with_vmaf=degradation.startswith("codec:") if vmaf is None else vmaf,
+            with_vmaf=vmaf,
+            with_motion=motion,
+            with_pictures=report is not None,
             engine=EngineOptions(
                 device=device, precision=precision, threads=threads, weights=weights
             ),
@@ -82,7 +115,7 @@ def evaluate(
                     task, description=what, completed=done, total=total
                 ),
             )
-        page = write_report(result, report) if report else None
+        page = write_report(result.to_json(pictures=True), report) if report else None
     if as_json:
         typer.echo(json.dumps(result.to_json(), allow_nan=False))
     else:
@@ -96,3 +129,10 @@ def evaluate(
 
 def _names(text: str) -> tuple[str, ...]:
     return tuple(name.strip() for name in text.split(",") if name.strip())
+
+
+def _named_folder(text: str) -> tuple[str, Path]:
+    name, _, folder = text.partition("=")
+    if not name or not folder:
+        raise OptionError(f"--frames takes NAME=DIR, got {text!r}")
+    return name, Path(folder)

@@ -1,11 +1,11 @@
-"""Who is compared: resize filters, the models of the zoo, OpenCV's networks.
+"""Who is compared: resize filters, the models of the zoo, OpenCV's networks, others' frames.
 
 A contestant turns the low-resolution clip into planes of the ground truth's size, in the clip's
 own pixel format. Networks give code values, as a viewer gets them. Filters are not rounded, as in
 the published tables: on Vid4 that is worth 0.0015 dB and 0.0003 of SSIM to them.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
@@ -22,9 +22,12 @@ from upreel.pipeline.backend import Backend, ReportingUpscaler
 from upreel.pipeline.enhance import enhance
 from upreel.zoo import ModelCard
 
-__all__ = ["BASELINES", "Contestant", "EngineOptions", "Picture", "open_contestant"]
+__all__ = ["BASELINES", "KINDS", "Contestant", "EngineOptions", "Picture", "open_contestant"]
 
 BASELINES: dict[str, Kernel] = {"bicubic": "bicubic", "lanczos": "lanczos3"}
+KINDS = ("filter", "network", "peer", "frames")
+"""What a contestant may be: ours are networks."""
+
 _OPENCV = "opencv:"
 
 Picture = tuple[npt.NDArray[np.uint8] | npt.NDArray[np.uint16] | npt.NDArray[np.float32], ...]
@@ -58,7 +61,20 @@ class Contestant(Protocol):
 
     @property
     def facts(self) -> dict[str, Any]:
-        """Parameters, multiply-adds, engine: whatever is known, as plain values."""
+        """What it is (`KINDS`), parameters, engine: whatever is known, as plain values."""
+        ...
+
+    @property
+    def timed(self) -> bool:
+        """Whether it computes its frames here, so that its speed means something."""
+        ...
+
+    def check(self, clips: Sequence[str]) -> None:
+        """Refuse clips of these names before any work; most take all."""
+        ...
+
+    def prepare(self, clip: Clip) -> None:
+        """What is not counted as its time: opening a network for this size."""
         ...
 
     def enhance(self, clip: Clip, scale: int) -> Iterator[Picture]:
@@ -66,20 +82,32 @@ class Contestant(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class _Filter:
+class _Computed:
+    """What is common to those that compute their frames here."""
+
+    timed = True
+
+    def check(self, clips: Sequence[str]) -> None:
+        """Takes all."""
+
+    def prepare(self, clip: Clip) -> None:
+        """Needs nothing."""
+
+
+@dataclass(frozen=True)
+class _Filter(_Computed):
     """A resize filter on every plane, chroma siting kept."""
 
     name: str
-    facts: dict[str, Any] = field(default_factory=dict[str, Any])
+    facts: dict[str, Any] = field(default_factory=lambda: {"kind": "filter"})
 
     def enhance(self, clip: Clip, scale: int) -> Iterator[Picture]:
         size = (clip.width * scale, clip.height * scale)
         return resample_frames(clip, *size, BASELINES[self.name])
 
 
-@dataclass(frozen=True, slots=True)
-class _OpenCv:
+@dataclass(frozen=True)
+class _OpenCv(_Computed):
     """Luma by the network, chroma by bicubic."""
 
     name: str
@@ -94,7 +122,7 @@ class _OpenCv:
             yield self.network(low[0].astype(np.uint8, copy=False)), *planes[1:]
 
 
-class _Model:
+class _Model(_Computed):
     """A card's network through the pipeline's own frame loop."""
 
     def __init__(self, card: ModelCard, options: EngineOptions, backend: Backend) -> None:
@@ -104,10 +132,14 @@ class _Model:
         self._opened: tuple[object, ReportingUpscaler] | None = None
         self.name = card.name
         self.facts: dict[str, Any] = {
+            "kind": "network",
             "parameters": card.num_parameters,
             "macs_per_pixel": card.macs_per_pixel,
             "sha256": card.sha256,
         }
+
+    def prepare(self, clip: Clip) -> None:
+        self._open(clip)
 
     def _open(self, clip: Clip) -> ReportingUpscaler:
         key = (clip.format, clip.colour, clip.width, clip.height)
@@ -154,7 +186,7 @@ def open_contestant(name: str, scale: int, options: EngineOptions, backend: Back
         if options.weights is None:
             raise OptionError(f"{name} needs --weights DIR with its .pb files")
         network = OpenCvNetwork(name.removeprefix(_OPENCV), scale, options.weights)
-        return _OpenCv(name, network, {"engine": f"OpenCV {opencv_version()}"})
+        return _OpenCv(name, network, {"kind": "peer", "engine": f"OpenCV {opencv_version()}"})
     card = backend.load_card(name)
     if card.scale != scale:
         raise OptionError(f"{card.name} is a x{card.scale} model; --scale says {scale}")

@@ -3,14 +3,20 @@
 BI        MATLAB-style antialiased bicubic (`upreel.degradation.resample`) of every plane as it
           is: luma by the scale, the subsampled chroma planes by the same scale with their siting
           kept, each rounded to the clip's own code values. No RGB comes in.
-codec     the same downscale, then `upreel.video.recode`: a real encoder at one constant quality,
+BD        a Gaussian blur of standard deviation 1.6 samples, 13 x 13, then every s-th sample from
+          the first on, as the field's BD sets are made; each plane by itself, rounded. So the
+          input lies (s - 1) / 2 ground-truth samples up and left of where a filter or a network
+          for BI expects it, which costs them several dB; networks trained on BD learn the shift.
+          Chroma is sampled where the new luma grid's siting wants it.
+codec     BI's downscale, then `upreel.video.recode`: a real encoder at one constant quality,
           decoded again.
 """
 
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import cast
+from functools import lru_cache
+from typing import Literal, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -23,8 +29,10 @@ from upreel.video.frame import PixelFormat, Plane, plane_origins, plane_size
 from upreel.video.recode import RECODERS, Recoder, recode
 
 __all__ = [
+    "BLUR_SIGMA",
     "Degradation",
     "Degraded",
+    "blurred",
     "degrade",
     "parse_degradation",
     "resample_frames",
@@ -32,30 +40,41 @@ __all__ = [
     "to_levels",
 ]
 
+BLUR_SIGMA = 1.6  # samples of the ground truth's plane
+_BLUR_REACH = 6  # samples to either side
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Degradation:
     """How the low-resolution clip comes about.
 
     Attributes:
-        kernel: of the downscale.
+        kernel: of the downscale, "blur" for BD's.
         codec: encoder afterwards (`upreel.video.recode`), None for no compression.
         crf: its quality number.
     """
 
-    kernel: Kernel = "bicubic"
+    kernel: Literal["bicubic", "blur"] = "bicubic"
     codec: Recoder | None = None
     crf: int = 0
 
     @property
     def text(self) -> str:
         """As the command line writes it."""
+        if self.kernel == "blur":
+            return "BD"
         return "BI" if self.codec is None else f"codec:{self.codec}:crf{self.crf}"
 
     @property
     def description(self) -> str:
         """One sentence for reports."""
-        down = f"{self.kernel} downscale of the planes, chroma siting kept, rounded"
+        if self.kernel == "blur":
+            return (
+                f"Gaussian blur of the planes, standard deviation {BLUR_SIGMA}, then every s-th "
+                "sample from the first on (chroma: where its siting wants it), rounded; "
+                "(s - 1) / 2 samples off for what was made for BI"
+            )
+        down = "bicubic downscale of the planes, chroma siting kept, rounded"
         if self.codec is None:
             return down
         library, options = RECODERS[self.codec]
@@ -64,7 +83,7 @@ class Degradation:
 
 
 def parse_degradation(text: str) -> Degradation:
-    """Read ``BI`` or ``codec:ENCODER:crfN``.
+    """Read ``BI``, ``BD`` or ``codec:ENCODER:crfN``.
 
     Raises:
         OptionError: another text, an unknown encoder, or a crf outside its range.
@@ -73,12 +92,12 @@ def parse_degradation(text: str) -> Degradation:
         >>> parse_degradation("codec:x264:crf23").crf
         23
     """
-    if text.upper() == "BI":
-        return Degradation()
+    if text.upper() in ("BI", "BD"):
+        return Degradation(kernel="bicubic" if text.upper() == "BI" else "blur")
     match = re.fullmatch(r"codec:([a-z0-9_-]+):crf([0-9]+)", text)
     if not match or match[1] not in RECODERS:
         raise OptionError(
-            f"degradation {text!r} is not known; allowed: BI, codec:ENCODER:crfN "
+            f"degradation {text!r} is not known; allowed: BI, BD, codec:ENCODER:crfN "
             f"with ENCODER one of {', '.join(RECODERS)}"
         )
     codec, crf = cast("Recoder", match[1]), int(match[2])
@@ -135,6 +154,56 @@ def resize(clip: Clip, width: int, height: int, kernel: Kernel) -> Clip:
     return replace(clip, planes=tuple(to_levels(planes, clip.format) for planes in frames))
 
 
+@lru_cache(maxsize=16)
+def _blur_matrix(in_size: int, out_size: int, scale: int, first: float) -> npt.NDArray[np.float32]:
+    """(out_size, in_size): a Gaussian about every `scale`-th sample; borders are mirrored."""
+    centres = first + scale * np.arange(out_size)
+    taps = np.floor(centres + 0.5)[:, None] + np.arange(-_BLUR_REACH, _BLUR_REACH + 1)
+    weights = np.exp(-0.5 * np.square((taps - centres[:, None]) / BLUR_SIGMA))
+    weights /= weights.sum(axis=1, keepdims=True)
+    places = taps.astype(np.int64) % (2 * in_size)
+    places = np.where(places < in_size, places, 2 * in_size - 1 - places)
+    matrix = np.zeros((out_size, in_size))
+    np.add.at(matrix, (np.arange(out_size)[:, None], places), weights)
+    return matrix.astype(np.float32)
+
+
+def blurred(clip: Clip, scale: int) -> Clip:
+    """BD's input: blurred, then every `scale`-th sample; rounded and clipped.
+
+    Args:
+        clip: ground truth, its sides multiples of the scale times the chroma subsampling.
+        scale: 2, 3 or 4.
+    """
+    fmt = clip.format
+    frames: list[tuple[Plane, ...]] = []
+    for planes in clip.planes:
+        low: list[npt.NDArray[np.float32]] = []
+        for n, plane in enumerate(planes):
+            rows, columns = plane.shape
+            # Luma's new origin is the old one; chroma keeps its place relative to the luma grid.
+            down, across = (
+                (scale - 1) * (origin - 0.5 / (1 << log2))
+                for origin, log2 in zip(
+                    plane_origins(fmt, clip.colour, n), _log2_sampling(fmt, n), strict=True
+                )
+            )
+            vertical = _blur_matrix(rows, rows // scale, scale, down)
+            horizontal = _blur_matrix(columns, columns // scale, scale, across)
+            low.append(
+                np.matmul(vertical @ plane.astype(np.float32), horizontal.T, dtype=np.float32)
+            )
+        frames.append(to_levels(low, fmt))
+    return replace(clip, planes=tuple(frames))
+
+
+def _log2_sampling(fmt: PixelFormat, plane: int) -> tuple[int, int]:
+    """Subsampling of a plane (vertical, horizontal), as powers of two."""
+    if fmt.model != "yuv" or plane not in (1, 2):
+        return 0, 0
+    return fmt.log2_chroma[1], fmt.log2_chroma[0]
+
+
 def degrade(clip: Clip, scale: int, degradation: Degradation) -> Degraded:
     """Make the low-resolution clip of a ground truth.
 
@@ -150,7 +219,10 @@ def degrade(clip: Clip, scale: int, degradation: Degradation) -> Degraded:
         InputError: the clip is too small, or a codec is asked for and it is not 8-bit 4:2:0.
     """
     truth = crop_to_multiple(clip, scale << max(clip.format.log2_chroma))
-    low = resize(truth, truth.width // scale, truth.height // scale, degradation.kernel)
+    if degradation.kernel == "blur":
+        low = blurred(truth, scale)
+    else:
+        low = resize(truth, truth.width // scale, truth.height // scale, degradation.kernel)
     if degradation.codec is not None:
         low = _through_encoder(low, degradation.codec, degradation.crf)
     return Degraded(truth=truth, low=low)

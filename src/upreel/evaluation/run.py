@@ -1,40 +1,44 @@
-"""One evaluation: every contestant on the same frames, every metric on the same planes.
+"""One evaluation: every contestant on the same frames, every metric on the same planes."""
 
-Means    of a clip: over its frames. Of a source: over its clips. Of the set: over its sources.
-Luma     PSNR and SSIM are of Y, all frames, no crop; PSNR of Cb and Cr stands beside.
-"""
-
-import math
+import shlex
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import nullcontext
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from upreel.errors import OptionError
+from upreel.errors import BackendUnavailableError, OptionError
 from upreel.evaluation.contestants import Contestant, EngineOptions, Picture, open_contestant
-from upreel.evaluation.degrade import Degraded, parse_degradation, to_levels
+from upreel.evaluation.degrade import Degraded, parse_degradation
+from upreel.evaluation.frames import FrameFolder
+from upreel.evaluation.machine import describe_machine
+from upreel.evaluation.measure import Ruler, VmafFolder
+from upreel.evaluation.pictures import Album
+from upreel.evaluation.scores import ClipScore, Evaluation, ProtocolCheck
 from upreel.evaluation.sets import (
     PUBLISHED_INPUT,
     VID4,
-    list_folder,
-    open_folder,
+    list_set,
+    open_files,
     open_vid4,
     source_of,
     uses_published,
 )
-from upreel.evaluation.vmaf import find_ffmpeg, vmaf, write_y4m
-from upreel.metrics import psnr, ssim
+from upreel.evaluation.vmaf import VMAF_MODELS, find_ffmpeg
 from upreel.pipeline.backend import Backend, DefaultBackend
+from upreel.pipeline.resolve import cpu_count
 
-__all__ = ["ClipScore", "Evaluation", "EvaluationJob", "ProtocolCheck", "Shot", "evaluate"]
+__all__ = ["EvaluationJob", "command_line", "evaluate"]
 
 ANCHOR_PSNR = (23.78, 0.005)  # dB, tolerance: bicubic on Vid4 x4 BI
 ANCHOR_SSIM = (0.6347, 0.0005)
 
-Scores = Mapping[str, float]
+SHOWN_CLIPS = 8  # of which a report has pictures, at most: the first of each source
+
+OnProgress = Callable[[str, int, int], None]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,179 +46,90 @@ class EvaluationJob:
     """What is compared, and how.
 
     Attributes:
-        set: "vid4", or a folder of videos.
+        set: "vid4", or folders of videos and videos.
         data: Vid4's folder, where `set` is "vid4".
         models: baselines, ``opencv:NAME``, models or cards' paths, in the table's order.
+        frames: systems that were run elsewhere: name and folder of PNG files.
         scale: 2, 3 or 4.
-        degradation: ``BI`` or ``codec:ENCODER:crfN``.
-        only: clips or sources of the folder to take; empty for all.
+        degradation: ``BI``, ``BD`` or ``codec:ENCODER:crfN``.
+        only: clips or sources to take; empty for all.
         limit: at most so many frames of each clip, None for all.
-        with_vmaf: measure VMAF and VMAF-NEG too.
+        with_vmaf: measure VMAF v0.6.1, NEG and v1; None: where the package is installed.
+        with_motion: measure what needs motion: about half a second a frame.
+        with_pictures: keep what a report shows.
         engine: how networks run.
     """
 
-    set: str
-    models: tuple[str, ...]
+    set: str | tuple[str, ...]
+    models: tuple[str, ...] = ()
     scale: int
     data: Path | None = None
+    frames: tuple[tuple[str, Path], ...] = ()
     degradation: str = "BI"
     only: tuple[str, ...] = ()
     limit: int | None = None
-    with_vmaf: bool = False
+    with_vmaf: bool | None = False
+    with_motion: bool = False
+    with_pictures: bool = False
     engine: EngineOptions = field(default_factory=EngineOptions)
 
     def __post_init__(self) -> None:
         if self.scale not in (2, 3, 4):
             raise OptionError(f"scale {self.scale} is not there; allowed: 2, 3, 4")
-        if not self.models:
+        if not self.models and not self.frames:
             raise OptionError("no model given; --models takes a list such as bicubic,fast-x4")
         if self.limit is not None and self.limit < 1:
             raise OptionError(f"limit must be at least 1 frame, got {self.limit}")
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class ClipScore:
-    """One contestant on one clip.
-
-    Attributes:
-        model: the contestant.
-        clip: name of the clip.
-        source: what the clip was cut from.
-        frames: values of each metric, one a frame: ``psnr_y``, ``ssim_y``, ``psnr_cb``,
-            ``psnr_cr``, ``vmaf``, ``vmaf_neg``.
-        seconds: that the contestant took, reading and measuring not counted.
-    """
-
-    model: str
-    clip: str
-    source: str
-    frames: Mapping[str, tuple[float, ...]]
-    seconds: float
+        if not self.places:
+            raise OptionError("no set given; --set takes vid4, a folder of videos or videos")
+        if "vid4" in self.places and len(self.places) > 1:
+            raise OptionError("vid4 is a set of its own; leave the other --set away")
+        names = [*dict.fromkeys(self.models), *(name for name, _ in self.frames)]
+        if twice := sorted({name for name in names if names.count(name) > 1}):
+            raise OptionError(f"{twice[0]!r} is named twice; give --frames another name")
 
     @property
-    def mean(self) -> dict[str, float]:
-        """Mean over the frames."""
-        return {name: _mean(values) for name, values in self.frames.items()}
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class ProtocolCheck:
-    """Whether the measurement itself reads what the published protocol reads.
-
-    Attributes:
-        passed: None where there is no published figure to compare with.
-        message: one line.
-    """
-
-    passed: bool | None
-    message: str
-
-
-@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
-class Shot:
-    """The middle frame of a clip, for pictures.
-
-    Attributes:
-        clip: its name.
-        pair: ground truth and input, of which `index` is shown.
-        index: number of the frame.
-        planes: by contestant.
-    """
-
-    clip: str
-    pair: Degraded
-    index: int
-    planes: Mapping[str, Picture]
-
-
-@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
-class Evaluation:
-    """What came out.
-
-    Attributes:
-        job: what was asked for.
-        scores: every contestant on every clip.
-        check: whether the protocol holds.
-        facts: of each contestant, as plain values.
-        degradation: in words.
-        shots: one frame of the first clip of each source.
-    """
-
-    job: EvaluationJob
-    scores: tuple[ClipScore, ...]
-    check: ProtocolCheck
-    facts: Mapping[str, Mapping[str, Any]]
-    degradation: str
-    shots: tuple[Shot, ...]
+    def places(self) -> tuple[str, ...]:
+        """The set as one or more places."""
+        return (self.set,) if isinstance(self.set, str) else self.set
 
     @property
-    def models(self) -> tuple[str, ...]:
-        """Contestants in the order they ran in."""
-        return tuple(dict.fromkeys(s.model for s in self.scores))
-
-    @property
-    def sources(self) -> tuple[str, ...]:
-        """Sources in the order they ran in."""
-        return tuple(dict.fromkeys(s.source for s in self.scores))
-
-    def of_source(self, model: str, source: str) -> dict[str, float]:
-        """Mean over the clips of a source."""
-        return _mean_scores(
-            [s.mean for s in self.scores if s.model == model and s.source == source]
-        )
-
-    def of_set(self, model: str) -> dict[str, float]:
-        """Mean over the sources."""
-        return _mean_scores([self.of_source(model, source) for source in self.sources])
-
-    def to_json(self) -> dict[str, Any]:
-        """Plain values; what is not finite (equal planes) becomes None."""
-        return {
-            "set": self.job.set,
-            "scale": self.job.scale,
-            "degradation": {"name": self.job.degradation, "description": self.degradation},
-            "limit": self.job.limit,
-            "protocol": {"passed": self.check.passed, "message": self.check.message},
-            "models": [
-                {
-                    "name": model,
-                    **self.facts[model],
-                    "mean": _finite(self.of_set(model)),
-                    "sources": {s: _finite(self.of_source(model, s)) for s in self.sources},
-                    "clips": [
-                        {
-                            "name": score.clip,
-                            "source": score.source,
-                            "num_frames": len(score.frames["psnr_y"]),
-                            "seconds": round(score.seconds, 4),
-                            "mean": _finite(score.mean),
-                        }
-                        for score in self.scores
-                        if score.model == model
-                    ],
-                }
-                for model in self.models
-            ],
-        }
+    def title(self) -> str:
+        """The set in one line."""
+        return ", ".join(self.places)
 
 
-def _mean(values: Sequence[float]) -> float:
-    return math.fsum(values) / len(values)
+def command_line(job: EvaluationJob) -> str:
+    """The command that makes an evaluation again, as a shell takes it.
 
-
-def _mean_scores(scores: Sequence[Scores]) -> dict[str, float]:
-    return {name: _mean([s[name] for s in scores]) for name in scores[0]}
-
-
-def _finite(scores: Scores) -> dict[str, float | None]:
-    return {k: round(v, 5) if math.isfinite(v) else None for k, v in scores.items()}
+    Example:
+        >>> command_line(EvaluationJob(set="vid4", data=Path("v"), models=("bicubic",), scale=4))
+        'upreel evaluate --set vid4 --data v --models bicubic --scale 4 --no-vmaf --no-motion'
+    """
+    words = ["upreel", "evaluate"]
+    for place in job.places:
+        words += ["--set", place]
+    words += ["--data", str(job.data)] if job.data else []
+    words += ["--models", ",".join(job.models)] if job.models else []
+    for name, folder in job.frames:
+        words += ["--frames", f"{name}={folder}"]
+    words += ["--scale", str(job.scale)]
+    words += ["--degradation", job.degradation] if job.degradation != "BI" else []
+    words += ["--only", ",".join(job.only)] if job.only else []
+    words += ["--limit", str(job.limit)] if job.limit is not None else []
+    if job.with_vmaf is not None:
+        words.append("--vmaf" if job.with_vmaf else "--no-vmaf")
+    words += [] if job.with_motion else ["--no-motion"]
+    default = EngineOptions()
+    words += ["--weights", str(job.engine.weights)] if job.engine.weights else []
+    for option in ("device", "precision", "threads"):
+        value = getattr(job.engine, option)
+        words += [f"--{option}", str(value)] if value != getattr(default, option) else []
+    return shlex.join(words)
 
 
 def evaluate(
-    job: EvaluationJob,
-    on_progress: Callable[[str, int, int], None] | None = None,
-    *,
-    backend: Backend | None = None,
+    job: EvaluationJob, on_progress: OnProgress | None = None, *, backend: Backend | None = None
 ) -> Evaluation:
     """Run every contestant on every clip.
 
@@ -227,88 +142,139 @@ def evaluate(
         UpreelError: a clip, a model or a package is not there or does not fit.
     """
     degradation = parse_degradation(job.degradation)
-    if job.with_vmaf:
-        find_ffmpeg()  # before the work, not after it
-    num_clips, pairs = _open_set(job)
-    models = dict.fromkeys(job.models)
-    published = job.set == "vid4" and uses_published(job.scale, degradation)
+    with_vmaf, absent = _choose_vmaf(job)
+    if not job.with_motion:
+        absent |= dict.fromkeys(("warping_error", "motion_difference"), "not asked for")
+    clips, pairs = _open_set(job)
+    published = job.places == ("vid4",) and uses_published(job.scale, degradation)
     anchored = published and job.limit is None
+    models = dict.fromkeys(job.models)
     if anchored:
         models = {"bicubic": None} | models  # it tells whether the protocol holds
     zoo = backend or DefaultBackend()
     contestants = [open_contestant(name, job.scale, job.engine, zoo) for name in models]
+    contestants += [
+        FrameFolder(name, folder, exact=job.limit is None) for name, folder in job.frames
+    ]
+    for contestant in contestants:
+        contestant.check(clips)
     scores: list[ClipScore] = []
-    shots: list[Shot] = []
+    truth: dict[str, dict[str, float]] = {}
+    albums: list[Album] = []
     for n, pair in enumerate(pairs):
         source = source_of(pair.truth.name)
-        first = all(s.source != source for s in scores)
-        middle: dict[str, Picture] = {}
-        with (
-            tempfile.TemporaryDirectory(prefix="upreel-vmaf-") if job.with_vmaf else nullcontext()
-        ) as folder:
-            scratch = Path(folder) if folder else None
+        first = all(score.source != source for score in scores)
+        album = None
+        if job.with_pictures and first and len(albums) < SHOWN_CLIPS:
+            album = Album(pair.truth)
+            albums.append(album)
+        with _vmaf_folder(with_vmaf=with_vmaf) as folder:
+            ruler = Ruler(
+                truth=pair.truth,
+                with_motion=job.with_motion,
+                vmaf=VmafFolder(path=Path(folder), threads=cpu_count()) if folder else None,
+            )
+            absent |= ruler.absent
             for m, contestant in enumerate(contestants):
                 if on_progress:
                     done = n * len(contestants) + m
-                    on_progress(
-                        f"{pair.truth.name}: {contestant.name}", done, num_clips * len(contestants)
+                    what = f"{pair.truth.name}: {contestant.name}"
+                    on_progress(what, done, len(clips) * len(contestants))
+                results, seconds = _run(contestant, pair, job.scale)
+                scores.append(
+                    ClipScore(
+                        model=contestant.name,
+                        clip=pair.truth.name,
+                        source=source,
+                        num_frames=pair.truth.num_frames,
+                        frames=ruler.frames(results),
+                        seconds=seconds,
                     )
-                score, planes = _score(contestant, pair, job.scale, source, scratch)
-                scores.append(score)
-                middle[contestant.name] = planes
-        if first:
-            index = pair.truth.num_frames // 2
-            shots.append(Shot(clip=pair.truth.name, pair=pair, index=index, planes=middle))
+                )
+                if album:
+                    album.add(contestant.name, results)
+            truth[pair.truth.name] = {
+                "num_frames": pair.truth.num_frames,
+                "width": pair.truth.width,
+                "height": pair.truth.height,
+                "rate": float(pair.truth.rate),
+                **ruler.facts(),
+            }
     evaluation = Evaluation(
-        job=job,
+        head=_head(job, PUBLISHED_INPUT if published else degradation.description),
         scores=tuple(scores),
-        check=ProtocolCheck(passed=None, message="no published figure for this set and input"),
+        check=ProtocolCheck(passed=None, message=_unchecked(job)),
         facts={c.name: c.facts for c in contestants},
-        degradation=PUBLISHED_INPUT if published else degradation.description,
-        shots=tuple(shots),
+        absent=absent,
+        truth=truth,
+        pictures=tuple(album.to_json() for album in albums),
     )
     return _checked(evaluation) if anchored else evaluation
 
 
-def _open_set(job: EvaluationJob) -> tuple[int, Iterator[Degraded]]:
+def _head(job: EvaluationJob, description: str) -> dict[str, Any]:
+    """What was asked for and where it ran."""
+    machine = asdict(describe_machine())
+    return {
+        "set": job.title,
+        "scale": job.scale,
+        "limit": job.limit,
+        "complete": job.limit is None and not job.only,
+        "degradation": {"name": job.degradation, "description": description},
+        "command": command_line(job),
+        "date": datetime.now(UTC).isoformat(timespec="seconds"),
+        "machine": machine | {"flags": list(machine["flags"])},
+    }
+
+
+def _choose_vmaf(job: EvaluationJob) -> tuple[bool, dict[str, str]]:
+    """Whether VMAF is measured, and why not."""
+    if job.with_vmaf is False:
+        return False, dict.fromkeys(VMAF_MODELS, "not asked for")
+    try:
+        find_ffmpeg()  # before the work, not after it
+    except BackendUnavailableError as error:
+        if job.with_vmaf:
+            raise
+        return False, dict.fromkeys(VMAF_MODELS, str(error))
+    return True, {}
+
+
+def _vmaf_folder(*, with_vmaf: bool) -> tempfile.TemporaryDirectory[str] | nullcontext[None]:
+    return tempfile.TemporaryDirectory(prefix="upreel-vmaf-") if with_vmaf else nullcontext()
+
+
+def _open_set(job: EvaluationJob) -> tuple[tuple[str, ...], Iterator[Degraded]]:
+    """Names of the clips, and the clips one at a time."""
     degradation = parse_degradation(job.degradation)
-    if job.set == "vid4":
+    if job.places == ("vid4",):
         if job.data is None:
             raise OptionError("--set vid4 needs --data DIR, the folder with GT and BIx4")
         if job.only:
             raise OptionError("--only picks clips of a folder; vid4 is always all four clips")
-        return len(VID4), open_vid4(job.data, job.scale, degradation, limit=job.limit)
-    paths = list_folder(Path(job.set), job.only)
-    return len(paths), open_folder(paths, job.scale, degradation, limit=job.limit)
+        return VID4, open_vid4(job.data, job.scale, degradation, limit=job.limit)
+    paths = list_set(job.places, job.only)
+    return (
+        tuple(path.stem for path in paths),
+        open_files(paths, job.scale, degradation, limit=job.limit),
+    )
 
 
-def _score(
-    contestant: Contestant, pair: Degraded, scale: int, source: str, scratch: Path | None
-) -> tuple[ClipScore, Picture]:
-    """Scores of one contestant on one clip, and its middle frame."""
-    truth = pair.truth
+def _run(contestant: Contestant, pair: Degraded, scale: int) -> tuple[list[Picture], float | None]:
+    """A contestant's frames of a clip, and the seconds it took; None where it did not run here."""
+    contestant.prepare(pair.low)
     started = time.perf_counter()
     results = list(contestant.enhance(pair.low, scale))
     seconds = time.perf_counter() - started
-    frames: dict[str, tuple[float, ...]] = {}
-    peak = truth.format.max_value
-    both = list(zip(truth.planes, results, strict=True))
-    frames["psnr_y"] = tuple(psnr(a[0], b[0], max_value=peak) for a, b in both)
-    frames["ssim_y"] = tuple(ssim(a[0], b[0], max_value=peak) for a, b in both)
-    if truth.format.model == "yuv":
-        for n, name in ((1, "psnr_cb"), (2, "psnr_cr")):
-            frames[name] = tuple(psnr(a[n], b[n], max_value=peak) for a, b in both)
-    if scratch is not None:
-        reference, judged = scratch / "truth.y4m", scratch / "judged.y4m"
-        if not reference.exists():
-            write_y4m(reference, truth.planes, truth.format, truth.rate)
-        rounded = (to_levels(planes, truth.format) for planes in results)
-        write_y4m(judged, rounded, truth.format, truth.rate)
-        frames |= vmaf(reference, judged)
-    score = ClipScore(
-        model=contestant.name, clip=truth.name, source=source, frames=frames, seconds=seconds
-    )
-    return score, results[truth.num_frames // 2]
+    assert len(results) == pair.truth.num_frames
+    return results, seconds if contestant.timed else None
+
+
+def _unchecked(job: EvaluationJob) -> str:
+    if job.limit is not None:
+        frames = "first frame" if job.limit == 1 else f"first {job.limit} frames"
+        return f"a quick look at the {frames} of each clip: not the benchmark"
+    return "no published figure for this set and input"
 
 
 def _checked(evaluation: Evaluation) -> Evaluation:
@@ -323,5 +289,4 @@ def _checked(evaluation: Evaluation) -> Evaluation:
         if passed
         else f"the protocol is off: {figures}, {expected}; no figure of this run compares"
     )
-
     return replace(evaluation, check=ProtocolCheck(passed=passed, message=message))

@@ -1,4 +1,4 @@
-"""The sets that contestants are compared on: Vid4, and any folder of videos.
+"""The sets that contestants are compared on: Vid4, and any videos.
 
 Vid4  ``DIR/GT/*.mkv`` are the ground-truth planes. For x4 BI the input is the *published* low
       resolution in ``DIR/BIx4/*.mkv`` (MATLAB's bicubic of the RGB frames): RGB -> float BT.601
@@ -22,7 +22,8 @@ __all__ = [
     "VID4",
     "VIDEO_ENDINGS",
     "list_folder",
-    "open_folder",
+    "list_set",
+    "open_files",
     "open_vid4",
     "source_of",
     "to_420",
@@ -128,30 +129,54 @@ def source_of(name: str) -> str:
     return name.split("_", 1)[0]
 
 
-def list_folder(folder: Path, only: Sequence[str] = ()) -> list[Path]:
-    """The videos of a folder, sorted by name.
+def list_set(places: Sequence[str], only: Sequence[str] = ()) -> list[Path]:
+    """The videos of folders and the files named, in this order.
 
     Args:
-        folder: where they lie.
+        places: folders and files.
         only: names of clips or of sources to take; empty for all.
 
     Raises:
-        InputError: no folder, no video in it, or a name of `only` that nothing matches.
+        InputError: a place that is neither, no video, a name of `only` that nothing matches, or
+            two videos of one name, which tables could not tell apart.
+    """
+    paths: list[Path] = []
+    for place in map(Path, places):
+        paths += [place] if place.is_file() else list_folder(place)
+    _check_only(paths, only, " ".join(places))
+    paths = [p for p in paths if not only or p.stem in only or source_of(p.stem) in only]
+    named: dict[str, Path] = {}
+    for path in paths:
+        if path.stem in named:
+            raise InputError(f"{named[path.stem]} and {path} have one name; rename one")
+        named[path.stem] = path
+    return paths
+
+
+def _check_only(paths: Sequence[Path], only: Sequence[str], place: str) -> None:
+    for name in only:
+        if not any(name in (p.stem, source_of(p.stem)) for p in paths):
+            raise InputError(f"no clip or source {name!r} in {place}")
+
+
+def list_folder(folder: Path) -> list[Path]:
+    """The videos of a folder, sorted by name.
+
+    Raises:
+        InputError: no folder, or no video in it.
     """
     if not folder.is_dir():
-        raise InputError(f"{folder} is not a folder; --set takes a folder of videos, or vid4")
+        raise InputError(
+            f"{folder} is neither a folder nor a file; --set takes a folder of videos, videos, "
+            "or vid4"
+        )
     paths = sorted(p for p in folder.iterdir() if p.suffix.lower() in VIDEO_ENDINGS)
     if not paths:
         raise InputError(f"no video in {folder}; endings looked for: {' '.join(VIDEO_ENDINGS)}")
-    if not only:
-        return paths
-    for name in only:
-        if not any(name in (p.stem, source_of(p.stem)) for p in paths):
-            raise InputError(f"no clip or source {name!r} in {folder}")
-    return [p for p in paths if p.stem in only or source_of(p.stem) in only]
+    return paths
 
 
-def open_folder(
+def open_files(
     paths: Sequence[Path], scale: int, degradation: Degradation, *, limit: int | None = None
 ) -> Iterator[Degraded]:
     """The clips of `paths` as pairs, one at a time."""

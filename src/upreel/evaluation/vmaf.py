@@ -1,13 +1,14 @@
 """VMAF, by the static FFmpeg of the package ``imageio-ffmpeg``, run as a process.
 
 VMAF v0.6.1 rewards sharpening; its NEG form ("no enhancement gain") does not: both are printed,
-always side by side. Only luma counts.
+always side by side, and see luma alone. VMAF v1 (2026) sees chroma and banding, too; its model for
+1080p at a viewing distance of three picture heights is the one that compares with v0.6.1.
 """
 
 import importlib
 import json
 import subprocess
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from fractions import Fraction
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -15,10 +16,17 @@ from typing import Any, BinaryIO
 from upreel.errors import BackendUnavailableError, OptionError
 from upreel.video.frame import PixelFormat, Plane
 
-__all__ = ["VMAF_MODELS", "find_ffmpeg", "vmaf", "write_y4m"]
+__all__ = ["VMAF_MODELS", "find_ffmpeg", "too_small", "vmaf", "write_y4m"]
 
-VMAF_MODELS = {"vmaf": "vmaf_v0.6.1", "vmaf_neg": "vmaf_v0.6.1neg"}
+VMAF_MODELS = {
+    "vmaf": "vmaf_v0.6.1",
+    "vmaf_neg": "vmaf_v0.6.1neg",
+    "vmaf_v1": "vmaf_v1.0.16_3d0h",
+}
 """Metric by name: the model that is built into the library."""
+
+_SMALLEST_SIDE = 24  # libvmaf 3 ends in a segmentation fault at 16x16
+_V1_SIDES = (160, 216)  # v1: less chroma ends in a segmentation fault, less luma in an error
 
 _Y4M_CHROMA = {
     "gray": "mono",
@@ -89,22 +97,40 @@ def write_y4m(
     return num_frames
 
 
-def vmaf(reference: Path, judged: Path, *, threads: int = 1) -> dict[str, tuple[float, ...]]:
-    """VMAF and VMAF-NEG of each frame, 0 to 100.
+def too_small(width: int, height: int) -> dict[str, str]:
+    """Which of `VMAF_MODELS` take no pictures of this size, and the size that they take.
+
+    Example:
+        >>> too_small(160, 144)
+        {'vmaf_v1': 'at least 216x160'}
+    """
+    if min(width, height) < _SMALLEST_SIDE:
+        return dict.fromkeys(VMAF_MODELS, f"at least {_SMALLEST_SIDE}x{_SMALLEST_SIDE}")
+    shorter, longer = _V1_SIDES
+    if min(width, height) < shorter or max(width, height) < longer:
+        return {"vmaf_v1": f"at least {longer}x{shorter}"}
+    return {}
+
+
+def vmaf(
+    reference: Path, judged: Path, *, names: Sequence[str] = tuple(VMAF_MODELS), threads: int = 1
+) -> dict[str, tuple[float, ...]]:
+    """VMAF of each frame, 0 to 100, by one or more models.
 
     Args:
         reference: ground truth, y4m.
         judged: the same number of frames of the same size, y4m.
+        names: of `VMAF_MODELS`, those that take this size (`too_small`).
         threads: of the library.
 
     Returns:
-        By the names of `VMAF_MODELS`, one value a frame.
+        By name, one value a frame.
 
     Raises:
         BackendUnavailableError: there is no FFmpeg with libvmaf, or it failed.
     """
     log = judged.with_suffix(".json")
-    models = "|".join(rf"version={model}\:name={name}" for name, model in VMAF_MODELS.items())
+    models = "|".join(rf"version={VMAF_MODELS[name]}\:name={name}" for name in names)
     graph = (
         f"[0:v][1:v]libvmaf=model='{models}':n_threads={threads}:log_fmt=json:log_path={log.name}"
     )
@@ -126,4 +152,4 @@ def vmaf(reference: Path, judged: Path, *, threads: int = 1) -> dict[str, tuple[
         raise BackendUnavailableError(f"FFmpeg could not measure VMAF: {last}")
     frames: list[dict[str, Any]] = json.loads(log.read_text(encoding="utf-8"))["frames"]
     log.unlink()
-    return {name: tuple(float(f["metrics"][name]) for f in frames) for name in VMAF_MODELS}
+    return {name: tuple(float(f["metrics"][name]) for f in frames) for name in names}

@@ -1,6 +1,6 @@
 """What is stored of networks of every kind: names, types, exact weights, tolerances.
 
-Mutations tried: everything rounded to f16, running means rounded, bf16 promised to all kinds.
+Mutation tried: bf16 promised to all kinds.
 """
 
 from collections.abc import Callable

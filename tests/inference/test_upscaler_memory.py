@@ -1,7 +1,8 @@
 """PlaneUpscaler around its engine: order, depth, windows, tiles, and memory that runs out.
 
 Mutations tried: a whole frame handed to a session of tiles after a retry, a tile's margin one
-short, tiles' corners not moved back inside, the current frame not first in the batch.
+short, tiles' corners not moved back inside, the current frame not first in the batch, frames in
+time's order, halved tiles that are no multiples.
 """
 
 from collections.abc import Callable

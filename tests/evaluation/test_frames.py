@@ -167,12 +167,12 @@ def test_rgb_and_grey_formats() -> None:
     np.testing.assert_allclose(grey, 51 * 0.587, rtol=1e-5)
 
 
-def test_chroma_sited_left_lies_on_its_column() -> None:
+def test_chroma_sited_left_lies_on_even_columns() -> None:
     rgb = np.zeros((2, 8, 3), np.uint8)
-    rgb[:, 4, 0] = 255  # a red column at an even place, where left-sited chroma lies
+    rgb[:, 3, 0] = 255  # between the chroma samples of columns 2 and 4
 
-    _, _, cr = from_rgb(rgb, YUV420P, Colour(chroma_location=1))
+    _, _, left = from_rgb(rgb, YUV420P, Colour(chroma_location=1))
+    _, _, centre = from_rgb(rgb, YUV420P, CENTRE)
 
-    excess = cr[0] - 128
-    assert excess.argmax() == 2
-    assert excess[1] == pytest.approx(excess[3], abs=1e-4)
+    np.testing.assert_allclose(left[0] - 128, [0, 28, 28, 0], atol=1e-4)
+    np.testing.assert_allclose(centre[0] - 128, [0, 56, 0, 0], atol=1e-4)

@@ -101,6 +101,15 @@ def test_a_negative_picture_is_zero_and_not_complex() -> None:
     assert ms_ssim(a, 255 - a) == 0
 
 
+def test_a_negative_of_the_finest_detail_alone_is_zero_too() -> None:
+    rows, columns = np.mgrid[:176, :176]
+    a = noise(1, (176, 176)) // 2 + 60.0
+    a = np.kron(a[::2, ::2], np.ones((2, 2)))  # the same in every block of 2 x 2
+    checks = 40.0 * (-1.0) ** (rows + columns)
+
+    assert ms_ssim(a + checks, a - checks) == 0
+
+
 def test_the_range_of_ten_bits_is_the_same_figure() -> None:
     a, b = pair()
 

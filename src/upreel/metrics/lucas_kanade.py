@@ -12,7 +12,7 @@ Limits   sub-sample where there is texture; along an edge only the motion across
 """
 
 from functools import lru_cache
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -94,11 +94,15 @@ def _bilinear(plane: Plane, y: Plane, x: Plane) -> Plane:
     top, left = np.minimum(np.floor(y), max(rows - 2, 0)), np.floor(x)
     np.minimum(left, max(columns - 2, 0), out=left)
     down, across = y - top, x - left
-    flat, first = plane.ravel(), top.astype(np.intp) * columns + left.astype(np.intp)
+    flat: npt.NDArray[np.floating[Any]] = plane.reshape(-1)
+    first = top.astype(np.intp) * columns + left.astype(np.intp)
     right, below = min(1, columns - 1), min(1, rows - 1) * columns
-    upper, lower = np.take(flat, first), np.take(flat, first + below)
-    upper = upper + across * (np.take(flat, first + right) - upper)
-    lower = lower + across * (np.take(flat, first + (below + right)) - lower)
+
+    def at(offset: int) -> Plane:
+        return cast("Plane", flat.take(first + offset))
+
+    upper = at(0) + across * (at(right) - at(0))
+    lower = at(below) + across * (at(below + right) - at(below))
     return upper + down * (lower - upper)
 
 
@@ -133,7 +137,7 @@ def warp(plane: npt.NDArray[Any], field: Motion) -> npt.NDArray[np.float32]:
     if field.shape != (*plane.shape, 2):
         raise ValueError(f"motion of {plane.shape} must be (H, W, 2), got {field.shape}")
     rows, columns = plane.shape
-    values = plane.astype(np.float32, copy=False).ravel()
+    values: npt.NDArray[np.float32] = plane.astype(np.float32, copy=False).reshape(-1)
     y, x = _positions(field)
     y, x = np.clip(y, 0, rows - 1), np.clip(x, 0, columns - 1)
     top, left = np.floor(y), np.floor(x)
@@ -144,7 +148,7 @@ def warp(plane: npt.NDArray[Any], field: Motion) -> npt.NDArray[np.float32]:
         start = np.clip(top.astype(np.intp) + k, 0, rows - 1) * columns
         line = np.zeros(plane.shape, np.float32)
         for tap, place in zip(across, places, strict=True):
-            line += tap * np.take(values, start + place)
+            line += tap * cast("Plane", values.take(start + place))
         result += weight * line
     return result
 

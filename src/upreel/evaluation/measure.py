@@ -45,7 +45,7 @@ class Metric:
     Attributes:
         label: heading of its column.
         decimals: that are shown.
-        better: "higher" or "lower".
+        better: "higher", "lower", or "" where neither is by itself.
         meaning: one sentence.
     """
 
@@ -81,7 +81,7 @@ METRICS: dict[str, Metric] = {
         meaning="VMAF v1.0.16 at a viewing distance of three picture heights.",
     ),
     "warping_error": Metric(
-        label="Warping error", decimals=2, better="lower",
+        label="Warping error", decimals=2, better="",
         meaning="Mean squared change of luma along the ground truth's motion, where seen in both "
         "frames; read it beside the ground truth's own. Blur lowers it, too.",
     ),

@@ -46,6 +46,8 @@ def _figures(
         # An infinite PSNR (equal planes) is null in the JSON: no figure can be better.
         known = [v for v in column if isinstance(v, float | int)]
         best = (max if metric["better"] == "higher" else min)(known) if known else None
+        if not metric["better"]:
+            best = None
         cells: list[str] = []
         for value in column:
             if isinstance(value, float | int):
@@ -59,9 +61,9 @@ def _figures(
 
 
 def _labels(values: Values, names: Sequence[str]) -> list[str]:
-    arrow = {"higher": "↑", "lower": "↓"}
+    arrow = {"higher": " ↑", "lower": " ↓", "": ""}
     metrics = [values["metrics"][name] for name in names]
-    return [f"{m['label']} {arrow[m['better']]}" for m in metrics]
+    return [f"{m['label']}{arrow[m['better']]}" for m in metrics]
 
 
 def state(values: Values) -> str:
@@ -126,7 +128,14 @@ def ladder_table(values: Values, published: Sequence[Published]) -> str:
     ) -> list[str]:
         width = 100 * (psnr - low) / (high - low)
         bar = f'<span class="bar{k}" style="width:{max(width, 0):.1f}%"></span>'
-        return [name, f"{psnr:.2f}", figure(ssim, 4 if k else 3), _count(size), bar, escape(note)]
+        return [
+            name,
+            f"{psnr:.2f}",
+            (figure(ssim, 4) if k else f"{ssim:g}" if ssim else "-"),
+            _count(size),
+            bar,
+            escape(note),
+        ]
 
     for row in published:
         note = f"published; {row.note}" if row.note else "published"

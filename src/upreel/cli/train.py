@@ -1,6 +1,7 @@
 """`upreel train`: a recipe and folders in, a resumable run out. Needs the `train` extra."""
 
 import importlib.util
+import inspect
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -25,15 +26,20 @@ Data = Annotated[
 Out = Annotated[Path, typer.Option("--out", help="Folder for the checkpoint and TensorBoard.")]
 Resume = Annotated[bool, typer.Option("--resume", help="Go on from the checkpoint in --out.")]
 Start = Annotated[
-    Path | None,
+    list[Path] | None,
     typer.Option(
-        "--start", help="Checkpoint or a card's .safetensors to take fitting weights from."
+        "--start",
+        help="Checkpoint or a card's .safetensors to take fitting weights from; "
+        "repeatable, in the order of the recipe's parts.",
     ),
 ]
 Minutes = Annotated[
     float | None, typer.Option(min=0, help="Stop after so long; --resume goes on from there.")
 ]
 Steps = Annotated[int | None, typer.Option(min=1, help="Optimiser steps instead of the recipe's.")]
+Seed = Annotated[
+    int | None, typer.Option(min=0, help="Seed, for recipes that take one; the run is named by it.")
+]
 Device = Annotated[str, typer.Option("-d", "--device", help="cpu or cuda.")]
 
 
@@ -45,6 +51,7 @@ def train(
     start: Start = None,
     minutes: Minutes = None,
     steps: Steps = None,
+    seed: Seed = None,
     device: Device = "cpu",
 ) -> None:
     """Train the network that RECIPE describes; Ctrl-C and a kill lose at most one interval."""
@@ -54,7 +61,7 @@ def train(
         from upreel.datasets.clips import drawn_clips, load_clips
         from upreel.training.trainer import train as run
 
-        config = _load_recipe(recipe)
+        config = _load_recipe(recipe, seed)
         if steps is not None:
             config = replace(config, steps=steps)
         side = -(-config.patch * config.network.scale // 24) * 24  # a patch must fit
@@ -64,7 +71,7 @@ def train(
             clips,
             out,
             resume=resume,
-            start=start,
+            start=start or (),
             minutes=minutes,
             device=device,
             on_progress=_print,
@@ -72,7 +79,7 @@ def train(
         typer.echo(f"{checkpoint}: upreel export {checkpoint} makes a card of it")
 
 
-def _load_recipe(recipe: str) -> "TrainConfig":
+def _load_recipe(recipe: str, seed: int | None) -> "TrainConfig":
     """The config that a recipe's function returns."""
     from upreel.training.config import TrainConfig
 
@@ -89,11 +96,18 @@ def _load_recipe(recipe: str) -> "TrainConfig":
     known = sorted(
         name
         for name, value in vars(module).items()
-        if callable(value) and getattr(value, "__module__", "") == spec.name
+        if callable(value)
+        and getattr(value, "__module__", "") == spec.name
+        and not name.startswith("_")
     )
     if function not in known:
         raise OptionError(f"no recipe {function!r} in {file}; there are: {', '.join(known)}")
-    config = vars(module)[function]()
+    values: dict[str, int] = {}
+    if seed is not None:
+        if "seed" not in inspect.signature(vars(module)[function]).parameters:
+            raise OptionError(f"the recipe {function} takes no seed, got {seed}")
+        values["seed"] = seed
+    config = vars(module)[function](**values)
     if not isinstance(config, TrainConfig):
         raise OptionError(f"{recipe} returns a {type(config).__name__}, not a TrainConfig")
     return config

@@ -52,7 +52,7 @@ def to_onnx(
         The file's bytes, the same on every call.
     """
     side = -(-32 // multiple)
-    example = torch.zeros(1, in_channels, multiple * side, multiple * side)
+    example = torch.zeros(2, in_channels, multiple * side, multiple * side)
     smallest = -(-4 // multiple)
     sizes = {
         0: torch.export.Dim("batch", min=1),

@@ -16,6 +16,9 @@ are sought to begin with, by matching blocks from coarse to fine.
 # pyright: reportUnknownMemberType=false, reportUnknownVariableType=false
 # pyright: reportUnknownArgumentType=false
 
+import math
+from collections.abc import Iterator
+
 import torch
 import torch.nn.functional as F
 from jaxtyping import Float, Int
@@ -61,13 +64,17 @@ def rectified_displacement(
     Returns:
         Whole numbers, (dx, dy).
     """
-    batch, count, height, width = neighbours.shape
+    count = neighbours.shape[1]
     # One comparison for all neighbours: K is folded into the batch.
-    levels = (torch.cat((current, neighbours), dim=1).detach().clamp(0, 1) * 255).round()
-    here = levels[:, :1].expand(-1, count, -1, -1).reshape(batch * count, 1, height, width)
-    there = levels[:, 1:].reshape(batch * count, 1, height, width)
+    here = _levels(current).expand_as(neighbours).flatten(0, 1)[:, None]
+    there = _levels(neighbours).flatten(0, 1)[:, None]
     coarse = _coarse(F.avg_pool2d(here, 2), F.avg_pool2d(there, 2))
-    return _fine(here, there, coarse).unflatten(0, (batch, count))
+    return _fine(here, there, coarse).unflatten(0, (-1, count))
+
+
+def _levels(luma: Tensor) -> Tensor:
+    """Whole levels of 255, without a gradient."""
+    return (luma.detach().clamp(0, 1) * 255).round()
 
 
 def _coarse(
@@ -77,20 +84,40 @@ def _coarse(
     candidates, costs = _candidates(_COARSE, _PER_COARSE_PIXEL)
     half = _BLOCK // 2
     none = here.new_zeros(here.shape[0], 2, here.shape[2] // half, here.shape[3] // half)
-    own = _windows(here, none, half, 0)[:, None]  # (N, 1, 4, 4, h/4, w/4)
-    around = _windows(there, none, half, _COARSE)  # (N, 12, 12, h/4, w/4)
+    own = _windows(here, none, half, 0)  # (N, 16, h/4, w/4)
+    around = _windows(there, none, half, _COARSE)  # (N, 144, h/4, w/4)
     errors: list[Tensor] = []
-    for first in range(0, len(candidates), 2 * _COARSE + 1):  # as many at once as fit a cache
-        moved = [
-            around[:, _COARSE + y :, _COARSE + x :][:, :half, :half]
-            for x, y in candidates[first : first + 2 * _COARSE + 1]
+    for error in _errors(own, around, candidates, half, 2 * _COARSE + 1):
+        errors.append(_pairs(_pairs(error, 2), 3))  # halves of blocks: (N, 9, 2, 2, h/4, w/4)
+    error = _around(_around(torch.cat(errors, dim=1), 3, -1), 2, -2)
+    best = torch.argmin(error / 64 + costs.to(here)[:, None, None], dim=1)
+    return 2 * torch.tensor(candidates).to(here)[best].movedim(-1, 1)
+
+
+def _errors(
+    own: Float[Tensor, "N P h w"],
+    moved: Float[Tensor, "N Q h w"],
+    candidates: list[tuple[int, int]],
+    side: int,
+    at_once: int,
+) -> Iterator[Float[Tensor, "N D S S h w"]]:
+    """Absolute differences of windows of `side` and larger ones, for so many candidates at once.
+
+    All of them at once would not fit a processor's cache.
+    """
+    large = math.isqrt(moved.shape[1])
+    margin = (large - side) // 2
+    for first in range(0, len(candidates), at_once):
+        places = [
+            (margin + y + row) * large + margin + x + column
+            for x, y in candidates[first : first + at_once]
+            for row in range(side)
+            for column in range(side)
         ]
-        error = (torch.stack(moved, dim=1) - own).abs()
-        error = _pairs(_pairs(error, 2), 3)  # halves of blocks: (N, 9, 2, 2, h/4, w/4)
-        errors.append(_around(_around(error, 3, -1), 2, -2))
-    error = torch.cat(errors, dim=1) / 64 + costs.to(here)[:, None, None]
-    best = torch.argmin(error, dim=1)
-    return 2 * torch.tensor(candidates).to(error)[best].movedim(-1, 1)
+        taken = moved.index_select(1, torch.tensor(places, device=moved.device))
+        yield (
+            (taken.unflatten(1, (-1, side * side)) - own[:, None]).abs().unflatten(2, (side, side))
+        )
 
 
 def _pairs(values: Tensor, axis: int) -> Tensor:
@@ -120,18 +147,16 @@ def _fine(
     """Displacements of cells, at most a pixel from their block's."""
     candidates, costs = _candidates(1, _OFF_COARSE)
     margin = CELL // 2
-    side = _BLOCK + 2 * margin
-    own = _windows(here, torch.zeros_like(coarse), _BLOCK, margin)  # (N, 12, 12, H/8, W/8)
-    moved = _windows(there, coarse, _BLOCK, margin + 1)  # (N, 14, 14, H/8, W/8)
+    own = _windows(here, torch.zeros_like(coarse), _BLOCK, margin)  # (N, 144, H/8, W/8)
+    moved = _windows(there, coarse, _BLOCK, margin + 1)  # (N, 196, H/8, W/8)
     errors: list[Tensor] = []
-    for x, y in candidates:
-        error = (moved[:, 1 + y : 1 + y + side, 1 + x : 1 + x + side] - own).abs()
-        error = _pairs(_pairs(error, 1), 1)  # 3 by 3 sums of 4x4, two by two a cell's window
-        error = error[:, 1:] + error[:, :-1]
-        error = _pairs(_pairs(error, 2), 2)
-        errors.append(error[:, :, 1:] + error[:, :, :-1])
-    error = torch.stack(errors, dim=-1) / 64 + costs.to(own)  # (N, 2, 2, H/8, W/8, 9)
-    best = torch.argmin(error, dim=-1)
+    for error in _errors(own, moved, candidates, _BLOCK + 2 * margin, 3):
+        rows = _pairs(_pairs(error, 2), 2)  # 3 by 3 sums of 4x4, two by two a cell's window
+        rows = rows.narrow(2, 0, 2) + rows.narrow(2, 1, 2)
+        columns = _pairs(_pairs(rows, 3), 3)
+        errors.append(columns.narrow(3, 0, 2) + columns.narrow(3, 1, 2))
+    error = torch.cat(errors, dim=1) / 64  # (N, 9, 2, 2, H/8, W/8)
+    best = torch.argmin(error + costs.to(own)[:, None, None, None, None], dim=1)
     off = torch.tensor(candidates).to(own)[best]  # (N, 2, 2, H/8, W/8, 2)
     off = off.permute(0, 5, 3, 1, 4, 2).flatten(4, 5).flatten(2, 3)
     return off + coarse.repeat_interleave(2, dim=2).repeat_interleave(2, dim=3)
@@ -142,20 +167,21 @@ def _windows(
     displacement: Float[Tensor, "N 2 h w"],
     block: int,
     margin: int,
-) -> Float[Tensor, "N S S h w"]:
+) -> Float[Tensor, "N S h w"]:
     """Each block with a margin around it, displaced; border pixels go on outside.
 
-    Places within a window come first: all that follows works on rows of blocks at once.
+    Places within a window are channels: all that follows works on rows of blocks at once.
     """
-    count, _, height, width = frame.shape
+    height, width = frame.shape[2:]
     side = torch.arange(-margin, block + margin, device=frame.device)
     top = block * torch.arange(height // block, device=frame.device)
     left = block * torch.arange(width // block, device=frame.device)
     whole = displacement.long()[:, :, None]  # (N, 2, 1, h, w)
     rows = (whole[:, 1] + side[:, None, None] + top[:, None]).clamp(0, height - 1)
     columns = (whole[:, 0] + side[:, None, None] + left).clamp(0, width - 1)
-    index = (rows * width)[:, :, None] + columns[:, None]  # (N, S, S, h, w)
-    return frame.reshape(count, -1).gather(1, index.flatten(1)).view(index.shape)
+    index = (rows * width)[:, :, None] + columns[:, None]  # (N, side, side, h, w)
+    index = index.flatten(1, 2)
+    return frame.flatten(1).gather(1, index.flatten(1)).view(index.shape)
 
 
 def shift(

@@ -9,6 +9,7 @@ from upreel.networks.baselines import Espcn, Srcnn
 from upreel.networks.encoder_decoder import EncoderDecoder
 from upreel.networks.fast import FastNetwork
 from upreel.networks.temporal_adaptive import TemporalAdaptiveNetwork
+from upreel.networks.vespcn import Vespcn
 
 __all__ = ["build_network"]
 
@@ -21,6 +22,7 @@ def build_network(config: Mapping[str, Any]) -> nn.Module:
         "espcn": Espcn,
         "srcnn": Srcnn,
         "encoder_decoder": EncoderDecoder,
+        "vespcn": Vespcn,
         "temporal_adaptive": TemporalAdaptiveNetwork,
     }
     kind = values.pop("kind")

@@ -1,7 +1,7 @@
 """One file that a run can go on from: safetensors, no pickle; the config in its header.
 
-Tensors are named ``network.*`` (weights), ``ema.*`` (their average: the result), ``m.*`` and
-``v.*`` (the optimiser's moments; zero where it keeps none), all f32.
+Tensors are named ``network.*`` (weights, and what batch norm keeps), ``ema.*`` (their average: the
+result), ``m.*`` and ``v.*`` (the optimiser's moments; zero where it keeps none), all f32.
 """
 
 # pyright: reportUnknownMemberType=false, reportUnknownVariableType=false
@@ -39,7 +39,7 @@ class Checkpoint:
         step: optimiser steps done.
         training_data: sources, for the card.
         commit: of this project when the run was started.
-        network: weights by parameter name.
+        network: weights and buffers by name.
         ema: their exponential moving average.
         first_moment: the optimiser's momentum.
         second_moment: Adam's; zero where Muon rules.
@@ -150,5 +150,6 @@ def _config(values: dict[str, Any]) -> TrainConfig:
         ),
         "losses": tuple(Loss(**loss) for loss in values["losses"]),
         "validation": tuple(values["validation"]),
+        "parts": tuple((part, run) for part, run in values.get("parts", ())),
     }
     return TrainConfig(**parsed)

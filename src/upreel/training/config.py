@@ -48,6 +48,12 @@ class TrainConfig:
         seed: of the weights, the degradation and the patches.
         validate_every: steps between two validations.
         start: name of the run whose result this one starts from, "" for none; said in the card.
+        parts: runs whose results fill parts of the network, after `start`: the part, such as
+            "branches.0", and the run's name.
+        inflate: what first filters that saw fewer frames begin with: "zeros" for the others, or
+            the "mean", divided over time (Liu et al., ICCV 2017, section 3.4), with which a still
+            clip gives just what one frame gave.
+        auxiliary: weight of the loss that a network itself adds (alignment, motion).
     """
 
     name: str
@@ -69,15 +75,30 @@ class TrainConfig:
     seed: int = 1
     validate_every: int = 1000
     start: str = ""
+    parts: tuple[tuple[str, str], ...] = ()
+    inflate: Literal["zeros", "mean"] = "zeros"
+    auxiliary: float = 1.0
 
     def __post_init__(self) -> None:
         if self.patch % 2 or self.patch // 2 <= 2 * self.border:
             raise ValueError(f"patch must be even and wider than its borders, got {self.patch}")
+        multiple = self.network.multiple * (2 if self.network.layout == "packed" else 1)
+        if self.patch % multiple:
+            raise ValueError(f"patch must be a multiple of {multiple}, got {self.patch}")
         if min(self.steps, self.batch, self.variants, self.validate_every) < 1:
             raise ValueError("steps, batch, variants and validate_every must be at least 1")
         if self.optimizer not in ("adam", "muon"):
             raise ValueError(f"optimizer must be adam or muon, got {self.optimizer!r}")
         if not 0 <= self.ema < 1:
             raise ValueError(f"ema must be 0 up to 1, got {self.ema}")
+        if self.inflate not in ("zeros", "mean"):
+            raise ValueError(f"inflate must be zeros or mean, got {self.inflate!r}")
+        if self.auxiliary < 0:
+            raise ValueError(f"auxiliary must be at least 0, got {self.auxiliary}")
         if not self.losses:
             raise ValueError("a run needs at least one loss")
+
+    @property
+    def starts(self) -> tuple[str, ...]:
+        """Names of all runs whose results this one starts from, in the order of ``--start``."""
+        return (*((self.start,) if self.start else ()), *(run for _, run in self.parts))

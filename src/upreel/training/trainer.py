@@ -20,7 +20,7 @@ from upreel.datasets.clips import Clip
 from upreel.datasets.patches import Batch, Pair, draw_batch, make_pairs
 from upreel.errors import BackendUnavailableError, InputError, OptionError
 from upreel.networks.build import build_network
-from upreel.networks.planes import interpolation_kernel, luma_of, pack
+from upreel.networks.planes import CHANNELS, interpolation_kernel, luma_of, pack
 from upreel.training.checkpoint import Checkpoint, load_checkpoint, load_result, save_checkpoint
 from upreel.training.config import TrainConfig
 from upreel.training.losses import total_loss
@@ -71,7 +71,7 @@ class Trainer:
         self.network: nn.Module = build_network(asdict(config.network)).to(self.device)
         self.network.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
         self.ema: dict[str, Tensor] = {
-            k: v.detach().clone() for k, v in self.network.named_parameters()
+            k: v.detach().clone() for k, v in self.network.state_dict().items()
         }
         self.optimizer: torch.optim.Optimizer
         if config.optimizer == "muon":
@@ -118,6 +118,9 @@ class Trainer:
             scale=scale,
             layout=config.network.layout,
         )
+        auxiliary = self._auxiliary_loss()
+        if auxiliary is not None:
+            loss = loss + config.auxiliary * auxiliary
         loss.backward()
         nn.utils.clip_grad_norm_(self.network.parameters(), config.clip_norm)
         self.optimizer.step()
@@ -125,9 +128,17 @@ class Trainer:
         # A young average follows quickly, so that the first validations already mean something.
         decay = min(config.ema, (1 + self.step) / (10 + self.step))
         with torch.no_grad():
-            for name, parameter in self.network.named_parameters():
-                self.ema[name].lerp_(parameter, 1 - decay)
+            for name, value in self.network.state_dict().items():
+                if value.is_floating_point():
+                    self.ema[name].lerp_(value, 1 - decay)
+                else:
+                    self.ema[name].copy_(value)
         return loss.detach()
+
+    def _auxiliary_loss(self) -> Tensor | None:
+        """What the network itself adds to the loss, from its last forward pass."""
+        own = getattr(self.network, "auxiliary_loss", None)
+        return own() if callable(own) else None  # pyright: ignore[reportReturnType]
 
     def _tensors(self, batch: Batch) -> tuple[Tensor, Tensor, Tensor]:
         """Input (B, n T, h, w), target (B, n s^2, h, w), weight (B, n s^2, 1, 1).
@@ -174,8 +185,11 @@ class Trainer:
             for t in sorted({num_frames * k // _VALIDATION_FRAMES for k in range(3)}):
                 inputs, high = _frame_tensors(pair, t, config, self.device)
                 current = inputs[:, : kernel.shape[1]]
+                rows, columns = inputs.shape[2:]
+                below, right = -rows % config.multiple, -columns % config.multiple
+                padded = F.pad(inputs, (0, right, 0, below), mode="replicate")
                 for store, answer in (
-                    (scores, network(inputs)),
+                    (scores, network(padded)[..., :rows, :columns]),
                     (baseline, F.conv2d(current, kernel, padding=kernel.shape[-1] // 2)),
                 ):
                     luma = luma_of(answer, config.scale, config.layout)
@@ -194,7 +208,7 @@ class Trainer:
             step=self.step,
             training_data=training_data,
             commit=commit,
-            network=dict(self.network.named_parameters()),
+            network=self.network.state_dict(),
             ema=self.ema,
             first_moment={k: m.get("exp_avg", zero[k]) for k, m in moments.items()},
             second_moment={k: m.get("exp_avg_sq", zero[k]) for k, m in moments.items()},
@@ -217,28 +231,60 @@ class Trainer:
     def start_from(self, ema: dict[str, Tensor]) -> list[str]:
         """Take over the weights of another run where names and shapes fit; returns the rest.
 
-        First filters of fewer frames fit too: the frames that they did not see begin at zero, so
-        that the network begins as what it was.
+        First filters of fewer frames fit too, widened as the config's `inflate` says: the network
+        begins as what it was, on any clip by "zeros" and on a still one by "mean".
         """
-        own = dict(self.network.named_parameters())
         left: list[str] = []
+        each = CHANNELS[self.config.network.layout]
         with torch.no_grad():
-            for name, parameter in own.items():
+            for name, own in self.network.state_dict().items():
                 found = ema.get(name)
-                if found is not None and name == "head.weight":
-                    missing = parameter.shape[1] - found.shape[1]
-                    found = F.pad(found, (0, 0, 0, 0, 0, max(missing, 0)))
-                if found is not None and found.shape == parameter.shape:
-                    parameter.copy_(found)
+                if found is not None and f".{name}".endswith(".head.weight"):
+                    found = _widened(found, own.shape[1], each, self.config.inflate)
+                if found is not None and found.shape == own.shape:
+                    own.copy_(found)
                     self.ema[name].copy_(found)
                 else:
                     left.append(name)
         return left
 
+    def start_from_runs(self, results: Sequence[dict[str, Tensor]]) -> list[str]:
+        """Take over the results of the runs that the config's `starts` names, in that order.
+
+        Raises:
+            OptionError: another number of them, or a part that the network does not have.
+        """
+        config = self.config
+        if config.parts and len(results) != len(config.starts):
+            raise OptionError(
+                f"{config.name} starts from {len(config.starts)} results "
+                f"({', '.join(config.starts)}), got {len(results)}"
+            )
+        if not config.parts and len(results) > 1:
+            raise OptionError(f"{config.name} starts from one result, got {len(results)}")
+        prefixes = [*([""] if config.start or not config.parts else [])]
+        prefixes += [f"{part}." for part, _ in config.parts]
+        gathered: dict[str, Tensor] = {}
+        for prefix, result in zip(prefixes, results, strict=True):
+            if not any(name.startswith(prefix) for name in self.ema):
+                raise OptionError(f"{config.name} has no part {prefix[:-1]!r}")
+            gathered |= {f"{prefix}{name}": tensor for name, tensor in result.items()}
+        return self.start_from(gathered)
+
+
+def _widened(head: Tensor, channels: int, each: int, inflate: str) -> Tensor:
+    """First filters for more frames: unseen ones at zero, or all with their mean over time."""
+    if head.shape[1] >= channels:
+        return head
+    if inflate == "zeros":
+        return F.pad(head, (0, 0, 0, 0, 0, channels - head.shape[1]))
+    frames = channels // each
+    return head.unflatten(1, (-1, each)).sum(dim=1).repeat(1, frames, 1, 1) / frames
+
 
 def _is_hidden(name: str, parameter: Tensor) -> bool:
     """Whether a parameter is a filter from hidden features to hidden features."""
-    return parameter.ndim == 4 and name.split(".")[0] not in ("head", "tail")
+    return parameter.ndim == 4 and not {"head", "tail"} & set(name.split("."))
 
 
 def _frame_tensors(
@@ -284,7 +330,7 @@ def train(
     folder: Path,
     *,
     resume: bool = False,
-    start: Path | None = None,
+    start: Path | Sequence[Path] = (),
     minutes: float | None = None,
     device: str = "cpu",
     on_progress: Callable[[Progress], None] = lambda _: None,
@@ -297,8 +343,8 @@ def train(
         clips: material; `config.validation` names the sources held back.
         folder: made if it is not there.
         resume: go on from ``NAME.ckpt`` in `folder`.
-        start: result of another run, a checkpoint or a card's ``.safetensors``, whose weights this
-            one starts from where they fit.
+        start: results of other runs, checkpoints or cards' ``.safetensors``, whose weights this
+            one starts from where they fit; more than one in the order of `config.starts`.
         minutes: stop after that long, resumably; None runs to the end.
         device: "cpu" or "cuda".
         on_progress: called every `report_every` steps and after each validation.
@@ -309,7 +355,7 @@ def train(
 
     Raises:
         OptionError: the run was begun with another config, would overwrite one, lacks the
-            checkpoint that `config.start` names, or diverged.
+            checkpoints that `config.starts` names, or diverged.
         InputError: from the data.
         BackendUnavailableError: no such device here.
     """
@@ -322,6 +368,7 @@ def train(
     path = folder / f"{config.name}.ckpt"
     commit = _commit()
     scale, seed = config.network.scale, config.seed
+    starts = [start] if isinstance(start, Path) else list(start)
     learning = [clip for clip in clips if clip.source not in config.validation]
     held_back = [clip for clip in clips if clip.source in config.validation]
     if not learning:
@@ -347,11 +394,12 @@ def train(
         commit = checkpoint.commit
     elif path.exists():
         raise OptionError(f"{path} is there already: --resume goes on from it")
-    elif start is not None:
-        trainer.start_from(load_result(start))
-    elif config.start:
+    elif starts:
+        trainer.start_from_runs([load_result(file) for file in starts])
+    elif config.starts:
         raise OptionError(
-            f"{config.name} starts from the result of {config.start}: --start names its checkpoint"
+            f"{config.name} starts from the result of {', '.join(config.starts)}: "
+            f"--start names its checkpoint"
         )
     with SummaryWriter(folder / "tensorboard" / config.name, purge_step=trainer.step) as writer:
         losses: list[Tensor] = []

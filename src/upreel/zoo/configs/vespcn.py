@@ -68,7 +68,7 @@ class VespcnConfig:
         The coarse motion of a position is found from 19 around it, the fine one from 11.
         """
         warped = max(19, self.coarse + 1)  # bilinear
-        return max(self.depth, 2) + max(11 + warped, self.coarse + self.fine + 1)
+        return self.depth + max(11 + warped, self.coarse + self.fine + 1)
 
     @property
     def multiple(self) -> int:

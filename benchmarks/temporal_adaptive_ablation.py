@@ -1,0 +1,171 @@
+"""Print the ablation table of Liu et al. (ICCV 2017) for our temporal adaptive network.
+
+    python benchmarks/temporal_adaptive_ablation.py RUNS VID4 [--frames N] [--json FILE]
+
+RUNS holds checkpoints ``ablation-STAGE-seedN.ckpt`` of recipes/temporal_adaptive.py, VID4 the
+folders ``GT`` and ``BIx4``. For each stage: Y-PSNR of every clip and their mean (dB, all frames, no
+crop, 8-bit; mean over clips), mean and spread over the seeds, and the gain over the stage that
+it adds a part to.
+"""
+
+import argparse
+import json
+import re
+import statistics
+import sys
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict
+from pathlib import Path
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from upreel.errors import InputError, UpreelError
+from upreel.evaluation.degrade import Degradation, Degraded
+from upreel.evaluation.sets import open_vid4
+from upreel.metrics.fidelity import psnr
+from upreel.networks.build import build_network
+from upreel.networks.planes import luma_of, pack
+from upreel.training.checkpoint import load_checkpoint
+from upreel.zoo import NetworkConfig
+
+STAGES = {
+    "b1": ("B1: one frame", ""),
+    "b2": ("B2: three frames", "b1"),
+    "b3": ("B3: five frames", "b1"),
+    "mean": ("B1,2,3: plain average", "b1"),
+    "free": ("B1,2,3 + T, weights as in the paper", "mean"),
+    "t": ("B1,2,3 + T, softmax", "mean"),
+    "rectified": ("B1,2,3 + T + rectified alignment", "t"),
+    "spatial": ("B1,2,3 + T + spatial alignment", "t"),
+}
+"""Rows of the table: what each is, and the stage that its gain is over."""
+
+Scores = dict[str, float]  # Y-PSNR in dB by clip
+
+
+def find_runs(folder: Path) -> dict[str, dict[int, Path]]:
+    """Checkpoints by stage and seed.
+
+    Raises:
+        InputError: there is none.
+    """
+    runs: dict[str, dict[int, Path]] = {}
+    for path in sorted(folder.glob("ablation-*.ckpt")):
+        match = re.fullmatch(r"ablation-(\w+)-seed(\d+)\.ckpt", path.name)
+        if match and match[1] in STAGES:
+            runs.setdefault(match[1], {})[int(match[2])] = path
+    if not runs:
+        raise InputError(f"no ablation-STAGE-seedN.ckpt in {folder}; stages: {', '.join(STAGES)}")
+    return runs
+
+
+def load_network(path: Path) -> tuple[nn.Module, NetworkConfig]:
+    """The result of a run, and what it is."""
+    checkpoint = load_checkpoint(path)
+    config = checkpoint.config.network
+    network = build_network(asdict(config)).eval()
+    network.load_state_dict(dict(checkpoint.ema))
+    return network, config
+
+
+@torch.no_grad()
+def score(network: nn.Module, config: NetworkConfig, pair: Degraded) -> float:
+    """Mean Y-PSNR in dB over the frames of a clip."""
+    values = [
+        psnr(truth[0], _upscaled(network, config, pair, t))
+        for t, truth in enumerate(pair.truth.planes)
+    ]
+    return statistics.fmean(values)
+
+
+def _upscaled(
+    network: nn.Module, config: NetworkConfig, pair: Degraded, t: int
+) -> np.ndarray[tuple[int, int], np.dtype[np.uint8]]:
+    """Luma of frame `t`, in a margin of real or repeated border samples."""
+    last = pair.low.num_frames - 1
+    frames: list[Tensor] = []
+    for k in (min(max(t + offset, 0), last) for offset in config.offsets):
+        planes = [torch.from_numpy(plane)[None, None].float() / 255 for plane in pair.low.planes[k]]
+        packed = config.layout == "packed"
+        frames.append(pack(planes[0], torch.cat(planes[1:], dim=1)) if packed else planes[0])
+    window = torch.cat(frames, dim=1)
+    rows, columns = window.shape[2:]
+    before = -(-config.radius // config.multiple) * config.multiple
+    after = [before + -side % config.multiple for side in (columns, rows)]
+    padded = F.pad(window, (before, after[0], before, after[1]), mode="replicate")
+    answer = network(padded)[..., before : before + rows, before : before + columns]
+    luma = luma_of(answer, config.scale, config.layout)[0, 0] * 255
+    return luma.round().clamp(0, 255).byte().numpy()
+
+
+def table(results: Mapping[str, Mapping[int, Scores]]) -> str:
+    """The table as text.
+
+    Args:
+        results: by stage and seed the clips' scores.
+    """
+    clips = list(next(iter(next(iter(results.values())).values())))
+    header = f"{'Y-PSNR, dB':<38}" + "".join(f"{clip:>10}" for clip in (*clips, "mean"))
+    lines = [header + f"{'spread':>8}{'gain':>16}"]
+    means = {
+        stage: {seed: statistics.fmean(scores.values()) for seed, scores in runs.items()}
+        for stage, runs in results.items()
+    }
+    for stage, (words, before) in STAGES.items():
+        if stage not in results:
+            continue
+        runs = results[stage]
+        line = f"{words:<38}"
+        for clip in clips:
+            line += f"{statistics.fmean(scores[clip] for scores in runs.values()):>10.2f}"
+        line += (
+            f"{statistics.fmean(means[stage].values()):>10.3f}{_spread(means[stage].values()):>8}"
+        )
+        shared = sorted(means[stage].keys() & means.get(before, {}).keys())
+        if shared:
+            gains = [means[stage][seed] - means[before][seed] for seed in shared]
+            line += f"{statistics.fmean(gains):>+10.3f}{_spread(gains):>6} over {before}"
+        lines.append(line)
+    seeds = sorted({seed for runs in results.values() for seed in runs})
+    lines.append(
+        f"seeds {', '.join(map(str, seeds))}; spread: standard deviation over them; gains are "
+        "differences at the same seed"
+    )
+    return "\n".join(lines)
+
+
+def _spread(values: Iterable[float]) -> str:
+    """The standard deviation; a dash of a single value."""
+    found = list(values)
+    return f"{statistics.stdev(found):.3f}" if len(found) > 1 else "-"
+
+
+def main() -> None:
+    """Score every checkpoint and print the table."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n", 1)[0])
+    parser.add_argument("runs", type=Path, help="folder of checkpoints")
+    parser.add_argument("vid4", type=Path, help="folder with GT and BIx4")
+    parser.add_argument("--frames", type=int, help="at most so many frames of each clip")
+    parser.add_argument("--json", type=Path, help="write all scores here too")
+    options = parser.parse_args()
+    try:
+        runs = find_runs(options.runs)
+        pairs = list(open_vid4(options.vid4, 4, Degradation(), limit=options.frames))
+        results: dict[str, dict[int, Scores]] = {}
+        for stage, by_seed in runs.items():
+            for seed, path in by_seed.items():
+                network, config = load_network(path)
+                scores = {pair.truth.name: score(network, config, pair) for pair in pairs}
+                results.setdefault(stage, {})[seed] = scores
+    except UpreelError as error:
+        sys.exit(f"temporal_adaptive_ablation: {error}")
+    print(table(results))
+    if options.json:
+        options.json.write_text(json.dumps(results, indent=2) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

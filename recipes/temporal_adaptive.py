@@ -1,0 +1,160 @@
+"""The temporal adaptive network's runs, in the three stages of Liu et al. (ICCV 2017).
+
+Stage 1: each branch alone; those of more frames begin with the first one's filters, divided over
+time. Stage 2: all branches with the modulation branch, begun with stage 1. Stage 3: the same with
+alignment, begun with stage 2.
+
+    upreel train recipes/temporal_adaptive.py:tan_x4_b2 --start fast-x4-clean-single.ckpt --data DIR
+    upreel train recipes/temporal_adaptive.py:tan_x4_b3 --start fast-x4-clean-single.ckpt --data DIR
+    upreel train recipes/temporal_adaptive.py:tan_x4_joint --start fast-x4-clean-single.ckpt \
+        --start tan-x4-b2.ckpt --start tan-x4-b3.ckpt --data DIR
+    upreel train recipes/temporal_adaptive.py:tan_x4 --start tan-x4-joint.ckpt --data DIR
+
+The first branch of `tan_x4` is the run `fast_x4_clean_single` of recipes/fast.py. The runs that
+begin with ``ablation`` are for the paper's table: small ESPCN branches, all of the same steps,
+a few seeds each (``--seed N``); benchmarks/temporal_adaptive_ablation.py prints it.
+"""
+
+from dataclasses import replace
+
+from upreel.degradation.degrade import Degradation
+from upreel.training.config import TrainConfig
+from upreel.zoo import EspcnConfig, FastConfig, TemporalAdaptiveConfig
+
+BRANCH = FastConfig(scale=4, channels=32, depth=8, layout="luma")
+SMALL = EspcnConfig(scale=4, activation="relu", residual=True)
+SINGLE = "fast-x4-clean-single"
+
+
+def _run(name: str) -> TrainConfig:
+    """What all runs share."""
+    return TrainConfig(
+        name=name,
+        network=BRANCH,
+        degradation=Degradation(kernels=("bicubic",)),
+        steps=8000,
+        batch=8,
+        patch=48,
+        border=4,
+        optimizer="muon",
+        learning_rate=1.5e-3,
+        inflate="mean",
+        validate_every=2000,
+    )
+
+
+def tan_x4_b2() -> TrainConfig:
+    """Stage 1: the branch of three frames."""
+    return replace(
+        _run("tan-x4-b2"), network=replace(BRANCH, frames=3), start=SINGLE, learning_rate=1e-3
+    )
+
+
+def tan_x4_b3() -> TrainConfig:
+    """Stage 1: the branch of five frames."""
+    return replace(
+        _run("tan-x4-b3"), network=replace(BRANCH, frames=5), start=SINGLE, learning_rate=1e-3
+    )
+
+
+def tan_x4_joint() -> TrainConfig:
+    """Stage 2: all branches, weighed by the modulation branch."""
+    return replace(
+        _run("tan-x4-joint"),
+        network=TemporalAdaptiveConfig(branch=BRANCH),
+        parts=(("branches.0", SINGLE), ("branches.1", "tan-x4-b2"), ("branches.2", "tan-x4-b3")),
+        learning_rate=1e-3,
+    )
+
+
+def tan_x4() -> TrainConfig:
+    """Stage 3: the same with rectified alignment."""
+    joint = tan_x4_joint()
+    return replace(
+        joint,
+        name="tan-x4",
+        network=TemporalAdaptiveConfig(branch=BRANCH, alignment="rectified"),
+        parts=(),
+        start=joint.name,
+        seed=2,
+    )
+
+
+def tan_x4_spatial() -> TrainConfig:
+    """Stage 3: the same with spatial alignment."""
+    joint = tan_x4_joint()
+    return replace(
+        joint,
+        name="tan-x4-spatial",
+        network=TemporalAdaptiveConfig(branch=BRANCH, alignment="spatial"),
+        parts=(),
+        start=joint.name,
+        seed=2,
+    )
+
+
+def ablation_b1(seed: int = 1) -> TrainConfig:
+    """Stage 1 of the paper's table: one frame."""
+    name = f"ablation-b1-seed{seed}"
+    return replace(_run(name), network=SMALL, steps=5000, seed=seed)
+
+
+def ablation_b2(seed: int = 1) -> TrainConfig:
+    """Stage 1: three frames."""
+    return _branch(2, seed)
+
+
+def ablation_b3(seed: int = 1) -> TrainConfig:
+    """Stage 1: five frames."""
+    return _branch(3, seed)
+
+
+def ablation_mean(seed: int = 1) -> TrainConfig:
+    """Stage 2: the plain average of the branches."""
+    return _joint("mean", TemporalAdaptiveConfig(branch=SMALL, modulation="mean"), seed)
+
+
+def ablation_t(seed: int = 1) -> TrainConfig:
+    """Stage 2: branches weighed by the modulation branch, weights normalised."""
+    return _joint("t", TemporalAdaptiveConfig(branch=SMALL), seed)
+
+
+def ablation_free(seed: int = 1) -> TrainConfig:
+    """Stage 2: branches weighed by the modulation branch, weights as in the paper."""
+    return _joint("free", TemporalAdaptiveConfig(branch=SMALL, modulation="free"), seed)
+
+
+def ablation_rectified(seed: int = 1) -> TrainConfig:
+    """Stage 3: rectified alignment."""
+    network = TemporalAdaptiveConfig(branch=SMALL, alignment="rectified")
+    return _joint("rectified", network, seed)
+
+
+def ablation_spatial(seed: int = 1) -> TrainConfig:
+    """Stage 3: spatial alignment."""
+    return _joint("spatial", TemporalAdaptiveConfig(branch=SMALL, alignment="spatial"), seed)
+
+
+def _branch(number: int, seed: int) -> TrainConfig:
+    """A branch of more frames, begun with the first one."""
+    first = ablation_b1(seed)
+    return replace(
+        first,
+        name=f"ablation-b{number}-seed{seed}",
+        network=replace(SMALL, frames=2 * number - 1),
+        start=first.name,
+    )
+
+
+def _joint(stage: str, network: TemporalAdaptiveConfig, seed: int) -> TrainConfig:
+    """All branches together, begun with stage 1.
+
+    Each of these trains for as many steps from the same start, so that what a part is worth is
+    not what longer training is worth.
+    """
+    return replace(
+        ablation_b1(seed),
+        name=f"ablation-{stage}-seed{seed}",
+        network=network,
+        parts=tuple((f"branches.{k}", f"ablation-b{k + 1}-seed{seed}") for k in range(3)),
+    )

@@ -1,0 +1,102 @@
+"""recipes/baselines.py and recipes/temporal_adaptive.py: runs that are comparable and begin right.
+
+Mutations tried: another batch for one baseline, a part that names the wrong branch.
+"""
+
+import importlib.util
+import inspect
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from upreel.training.config import TrainConfig
+from upreel.zoo import EspcnConfig, TemporalAdaptiveConfig
+
+FOLDER = Path(__file__).parents[2] / "recipes"
+
+
+def recipes(file: str) -> dict[str, Callable[..., TrainConfig]]:
+    spec = importlib.util.spec_from_file_location(f"{file}_recipes", FOLDER / f"{file}.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return {
+        name: value
+        for name, value in vars(module).items()
+        if callable(value) and value.__module__ == spec.name and not name.startswith("_")
+    }
+
+
+BASELINES = recipes("baselines")
+TEMPORAL = recipes("temporal_adaptive")
+ABLATION = {name: made for name, made in TEMPORAL.items() if name.startswith("ablation")}
+
+
+def runs() -> dict[str, TrainConfig]:
+    """All runs by name, those of the fast family too, the ablation's of two seeds."""
+    made = [function() for file in ("fast", "baselines") for function in recipes(file).values()]
+    made += [function() for function in TEMPORAL.values()]
+    made += [function(seed=2) for function in ABLATION.values()]
+    return {config.name: config for config in made}
+
+
+RUNS = runs()
+
+
+@pytest.mark.parametrize("function", [*BASELINES, *TEMPORAL])
+def test_a_recipe_is_a_run_of_its_own_name(function: str) -> None:
+    config = (BASELINES | TEMPORAL)[function]()
+
+    seed = (
+        "-seed1" if "seed" in inspect.signature((BASELINES | TEMPORAL)[function]).parameters else ""
+    )
+    assert config.name == function.replace("_", "-") + seed
+    assert config.network.scale == 4
+    assert not config.degradation.codings
+
+
+def test_baselines_differ_in_their_network_alone() -> None:
+    first = BASELINES["espcn_x4"]()
+    for function in BASELINES.values():
+        config = function()
+        assert replace(config, name=first.name, network=first.network) == first
+
+
+@pytest.mark.parametrize("name", [name for name, config in RUNS.items() if config.parts])
+def test_parts_are_the_runs_of_the_branches(name: str) -> None:
+    config = RUNS[name]
+    assert isinstance(config.network, TemporalAdaptiveConfig)
+
+    assert [part for part, _ in config.parts] == ["branches.0", "branches.1", "branches.2"]
+    for (_, run), branch in zip(config.parts, config.network.branch_configs, strict=True):
+        assert RUNS[run].network == branch
+        assert RUNS[run].validation == config.validation  # else it has seen what it is scored on
+
+
+@pytest.mark.parametrize(
+    "name", [name for name, config in RUNS.items() if config.start and config.name[:3] in "tan abl"]
+)
+def test_stages_begin_with_the_one_before(name: str) -> None:
+    config = RUNS[name]
+    before = RUNS[config.start]
+    if isinstance(config.network, TemporalAdaptiveConfig):
+        assert before.network == replace(config.network, alignment="none")
+    else:
+        assert before.network.frames == 1
+        assert before.network == replace(config.network, frames=1)  # type: ignore[arg-type]
+        assert config.inflate == "mean"
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+def test_the_ablation_trains_every_stage_alike(seed: int) -> None:
+    first = ABLATION["ablation_b1"](seed=seed)
+    assert isinstance(first.network, EspcnConfig)
+    for function in ABLATION.values():
+        config = function(seed=seed)
+        assert config.name.endswith(f"-seed{seed}")
+        assert all(run.endswith(f"-seed{seed}") for run in config.starts)
+        same = {"name": first.name, "network": first.network, "start": "", "parts": ()}
+        assert replace(config, **same) == first  # type: ignore[arg-type]

@@ -1,0 +1,86 @@
+"""benchmarks/temporal_adaptive_ablation.py: scores by hand, the table, what is missing.
+
+Mutations tried: the margin not cropped, gains against another stage, seeds mixed up.
+"""
+
+import importlib.util
+from dataclasses import asdict, replace
+from pathlib import Path
+from types import ModuleType
+
+import numpy as np
+import pytest
+
+from upreel.errors import InputError
+from upreel.evaluation.clips import YUV420P, Clip
+from upreel.evaluation.degrade import Degraded
+from upreel.metrics.fidelity import psnr
+from upreel.zoo import EspcnConfig, TemporalAdaptiveConfig
+
+FILE = Path(__file__).parents[1] / "benchmarks" / "temporal_adaptive_ablation.py"
+
+
+@pytest.fixture(scope="module")
+def ablation() -> ModuleType:
+    spec = importlib.util.spec_from_file_location("temporal_adaptive_ablation", FILE)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def clip(height: int, width: int, frames: int = 2) -> Clip:
+    """Frames of one level each, 60 apart."""
+    planes = tuple(
+        tuple(np.full((height // step, width // step), 60 * t + 60, np.uint8) for step in (1, 2, 2))
+        for t in range(frames)
+    )
+    return Clip(name="levels", planes=planes, format=YUV420P)
+
+
+@pytest.mark.parametrize("alignment", ["none", "rectified"])
+def test_a_clip_is_scored_frame_by_frame(ablation: ModuleType, alignment: str) -> None:
+    """A fresh residual network is bicubic interpolation, which keeps levels: truth is 2 off."""
+    from upreel.networks.build import build_network
+
+    branch = EspcnConfig(scale=4, channels=(2, 2), residual=True)
+    config = TemporalAdaptiveConfig(branch=branch, branches=2)
+    config = replace(config, alignment=alignment)  # type: ignore[arg-type]
+    truth = clip(40, 56)
+    off = tuple((planes[0] + 2, *planes[1:]) for planes in truth.planes)
+    pair = Degraded(truth=replace(truth, planes=off), low=clip(10, 14))
+
+    score = ablation.score(build_network(asdict(config)).eval(), config, pair)
+
+    assert score == pytest.approx(psnr(np.zeros((1, 1)), np.full((1, 1), 2.0)))
+
+
+def test_the_table_tells_means_spread_and_gains(ablation: ModuleType) -> None:
+    results = {
+        "b1": {1: {"city": 25.0, "walk": 27.0}, 2: {"city": 25.2, "walk": 27.2}},
+        "mean": {1: {"city": 25.3, "walk": 27.3}, 2: {"city": 25.5, "walk": 27.5}},
+        "t": {1: {"city": 25.4, "walk": 27.4}, 2: {"city": 25.9, "walk": 27.9}},
+        "rectified": {3: {"city": 26.0, "walk": 28.0}},
+    }
+
+    rows = {line.split("  ")[0]: line.split() for line in ablation.table(results).splitlines()}
+
+    assert rows["B1: one frame"][-4:] == ["25.10", "27.10", "26.100", "0.141"]
+    assert rows["B1,2,3: plain average"][-5:] == ["0.141", "+0.300", "0.000", "over", "b1"]
+    assert rows["B1,2,3 + T, softmax"][-4:] == ["+0.250", "0.212", "over", "mean"]
+    # no run of that seed to gain over
+    assert rows["B1,2,3 + T + rectified alignment"][-2:] == ["27.000", "-"]
+    assert "B2: three frames" not in rows
+
+
+def test_checkpoints_are_found_by_stage_and_seed(ablation: ModuleType, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"no ablation-STAGE-seedN\.ckpt in .*stages: b1, b2"):
+        ablation.find_runs(tmp_path)
+    for name in ("ablation-b1-seed1", "ablation-b1-seed12", "ablation-x-seed1", "tan-x4"):
+        (tmp_path / f"{name}.ckpt").touch()
+
+    found = ablation.find_runs(tmp_path)
+
+    assert {stage: sorted(runs) for stage, runs in found.items()} == {"b1": [1, 12]}
+    assert found["b1"][12].name == "ablation-b1-seed12.ckpt"

@@ -3,9 +3,9 @@
     upreel train recipes/fast.py:fast_x2_clean_first --data DIR [--data DIR]
     upreel train recipes/fast.py:fast_x2_clean --start runs/fast-x2-clean-first.ckpt --data DIR
 
-Sizes come from a comparison at equal steps (docs/experiments.md): at x2 six convolutions of 32
+Sizes come from comparisons at equal steps (docs/experiments.md): at x2 six convolutions of 32
 channels beat four of 48 with two thirds of the arithmetic, and the previous frame beside the
-current one is worth more than its 5 % of arithmetic; at x4 it only slows so short a training.
+current one is worth more than its 5 % of arithmetic; at x4 luma at full size beats packed planes.
 
 A model comes of several parts, each from the result of the one that its config names; the last
 one has the model's name. The default of a scale starts from the weights for clean input, and
@@ -88,11 +88,11 @@ def fast_x2_second() -> TrainConfig:
     )
 
 
-def fast_x2() -> TrainConfig:
-    """x2 for video as it is delivered: squared errors had it sharpen the noise of soft areas."""
+def fast_x2_third() -> TrainConfig:
+    """x2 for video as it is delivered, third part: squared errors had it sharpen soft noise."""
     return replace(
         fast_x2_second(),
-        name="fast-x2",
+        name="fast-x2-third",
         start="fast-x2-second",
         degradation=replace(DELIVERED, uncoded=0.4),
         losses=(Loss(kind="charbonnier"),),
@@ -102,21 +102,15 @@ def fast_x2() -> TrainConfig:
     )
 
 
-def fast_x2_third() -> TrainConfig:
-    """x2 for video as it is delivered, third part."""
-    return replace(
-        fast_x2(), name="fast-x2-third", start="fast-x2", optimizer="muon", seed=4, steps=12_000
-    )
-
-
-def fast_x2_fourth() -> TrainConfig:
-    """x2 for video as it is delivered, fourth part: a decibel counts the same in soft patches."""
+def fast_x2() -> TrainConfig:
+    """x2 for video as it is delivered."""
     return replace(
         fast_x2_third(),
-        name="fast-x2-fourth",
+        name="fast-x2",
         start="fast-x2-third",
-        losses=(Loss(kind="psnr"),),
-        seed=5,
+        optimizer="muon",
+        seed=4,
+        steps=12_000,
     )
 
 
@@ -132,42 +126,26 @@ def fast_x3() -> TrainConfig:
     )
 
 
-def fast_x4_clean_first() -> TrainConfig:
-    """x4 for clean bicubic input, first part."""
-    return TrainConfig(
-        name="fast-x4-clean-first",
-        network=FastConfig(scale=4, channels=48, depth=8),
-        degradation=CLEAN,
-        steps=12_000,
-        batch=8,
-        patch=48,
-        validate_every=4000,
-    )
-
-
 def fast_x4_clean_single() -> TrainConfig:
     """x4 for clean bicubic input from the luma of one frame."""
-    return replace(
-        fast_x4_clean_first(),
+    return TrainConfig(
         name="fast-x4-clean-single",
         network=FastConfig(scale=4, channels=32, depth=8, layout="luma"),
+        degradation=CLEAN,
+        steps=16_000,
+        batch=8,
+        patch=48,
         border=4,
         optimizer="muon",
-        steps=16_000,
         validate_every=2000,
     )
 
 
 def fast_x4_clean() -> TrainConfig:
-    """x4 for clean bicubic input; the smallest clips hold no larger patches."""
-    return replace(_refined(fast_x4_clean_first(), "fast-x4-clean"), patch=64, steps=5000)
-
-
-def fast_x4_clean_pair() -> TrainConfig:
-    """x4 for clean bicubic input from luma, the previous frame beside the current one."""
+    """x4 for clean bicubic input from luma of the current and the previous frame."""
     first = fast_x4_clean_single()
     return replace(
-        _refined(first, "fast-x4-clean-pair"),
+        _refined(first, "fast-x4-clean"),
         network=replace(first.network, frames=2),
         patch=64,
         steps=10_000,
@@ -175,14 +153,19 @@ def fast_x4_clean_pair() -> TrainConfig:
 
 
 def fast_x4() -> TrainConfig:
-    """x4 for video as it is delivered."""
+    """x4 for video as it is delivered, from luma of the current and the previous frame."""
+    first = fast_x4_clean_single()
     return replace(
-        fast_x4_clean_first(),
+        first,
         name="fast-x4",
-        degradation=DELIVERED,
+        network=replace(first.network, frames=2),
+        degradation=replace(DELIVERED, uncoded=0.35),
         variants=2,
-        steps=6000,
+        losses=(Loss(kind="psnr"),),
+        patch=56,
+        batch=6,
+        steps=9000,
         learning_rate=1e-3,
-        chroma=CHROMA,
-        start="fast-x4-clean-first",
+        seed=2,
+        start="fast-x4-clean-single",
     )

@@ -205,7 +205,7 @@ def test_only_spatial_alignment_has_an_auxiliary_loss() -> None:
         assert network.auxiliary_loss() is None
 
 
-@pytest.mark.parametrize("config", [CONFIGS[k] for k in (0, 3)])
+@pytest.mark.parametrize("config", [CONFIGS[k] for k in (0, 2, 3, 5)])
 def test_engines_answer_what_the_network_answers(config: TemporalAdaptiveConfig) -> None:
     network = network_of(config)
     folded, model = checks.exported(network, config)

@@ -1,7 +1,8 @@
 """Rectified and spatial alignment: slow references, known shifts, borders, flat and noisy areas.
 
 Mutations tried: the sign of dx, rows for columns, the candidates' penalties at zero, the fine
-search left out, windows of blocks half as wide, padding of patches by one cell less.
+search left out, smaller windows of cells, candidates in the other order, patches padded by two
+cells less.
 """
 
 import numpy as np
@@ -147,6 +148,21 @@ def test_flat_and_slightly_noisy_areas_stay_where_they_are() -> None:
 
     assert not rectified_displacement(here, there).any()
     assert not rectified_displacement(torch.zeros_like(here), torch.ones_like(here)).any()
+
+
+def test_of_equals_the_first_is_taken() -> None:
+    """Stripes of 8 pixels moved by half of them: to the left and to the right match as well."""
+    stripes = torch.tensor([60.0, 90, 130, 180, 200, 180, 130, 90]).repeat(8) / 255
+    here = stripes.expand(1, 1, 32, 64)
+    there = here.roll(4, dims=3)
+
+    found = rectified_displacement(here, there)[0, 0]
+
+    expected = reference_displacement(here[0, 0].numpy() * 255, there[0, 0].numpy() * 255)
+    inside = found[:, 2:-2, 4:-4]
+    np.testing.assert_array_equal(inside.numpy(), expected[:, 2:-2, 4:-4])
+    assert (inside[0] == -4).all()
+    assert (inside[1] == 0).all()
 
 
 def test_no_gradient_passes_a_displacement() -> None:

@@ -1,7 +1,7 @@
 """The temporal adaptive network: gradients, weights, stages, reach, counts, layouts, engines.
 
-Mutations tried: softmax over the wrong axis, the mean's factor, a branch given all frames, chroma
-moved as far as luma, the base added twice, the plain average in `folded`.
+Mutations tried: softmax over the wrong axis, a sum for the mean, chroma moved as far as luma, the
+base added twice and left out, a radius without the search.
 """
 
 from dataclasses import asdict, replace

@@ -1,7 +1,8 @@
 """Runs that begin with other runs: parts, widened first filters, auxiliary losses, buffers.
 
 Mutations tried: parts in the other order, the mean not divided by its frames, buffers left out of
-the checkpoint, of the average and of the start, the auxiliary loss not weighed.
+the checkpoint, of the average and of the start, the auxiliary loss not weighed, Muon for the
+first filters of branches.
 """
 
 import json
@@ -168,6 +169,22 @@ def test_an_interrupted_run_goes_on_exactly(
         running = whole.ema["down_norm.running_var"]
         assert (running - 1).abs().max() > 1e-3
         assert whole.network["down_norm.num_batches_tracked"] == 4
+
+
+def test_muon_leaves_out_heads_and_tails_of_parts(config: TrainConfig) -> None:
+    trainer = Trainer(replace(config, network=TAN, optimizer="muon"), [])
+    names = {id(p): name for name, p in trainer.network.named_parameters()}
+
+    groups = {
+        group["muon"]: {names[id(p)] for p in group["params"]}
+        for group in trainer.optimizer.param_groups
+    }
+
+    assert groups[True] == {
+        "branches.0.body.weight",
+        "branches.1.body.weight",
+        "modulation.body.weight",
+    }
 
 
 def test_batch_norm_is_averaged_and_started_from(config: TrainConfig, pairs: list[Pair]) -> None:

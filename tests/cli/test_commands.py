@@ -21,7 +21,8 @@ OPTIONS = {
     "models": {"--json"},
     "devices": {"--json"},
     "train": {
-        "--data", "--resume", "--minutes", "--out", "--device", "-d", "--start", "--steps", "--seed",
+        "--data", "--resume", "--minutes", "--out", "--device", "-d", "--start", "--steps",
+        "--seed",
     },
     "export": {"--out", "--name", "--sources", "--summary"},
     "evaluate": {

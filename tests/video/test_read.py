@@ -1,5 +1,6 @@
 """Reading: every frame, its own time, and the same frames wherever reading starts."""
 
+import gc
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
@@ -126,6 +127,22 @@ def test_pixels_are_those_of_the_plain_decoder(
     for frame, picture in zip(frames, wanted, strict=True):
         joined = np.concatenate([plane.ravel() for plane in frame.planes])
         np.testing.assert_array_equal(joined, picture.ravel())
+
+
+def test_pictures_go_when_they_are_let_go(tmp_path: Path) -> None:
+    info = probe(write_clip(tmp_path / "a.mp4", count=60, options=GOP))
+    gc.collect()
+    gc.disable()  # Python looks for rings when it likes; memory must not wait for that
+    try:
+        held = [
+            sum(isinstance(thing, av.VideoFrame) for thing in gc.get_objects())
+            for _ in read_frames(info)
+        ]
+    finally:
+        gc.enable()
+
+    assert len(held) == 60
+    assert 1 <= max(held) <= 20  # what the decoder's threads have on their way
 
 
 def test_uneven_times_and_durations_are_kept(tmp_path: Path) -> None:

@@ -150,9 +150,7 @@ def upscale(
     begin, until = (None if text is None else _time(text) for text in (start, end))
     with exit_with_message(interrupted=RESUME), signals_raise():
         from upreel.pipeline import UpscaleJob, expand_sources
-        from upreel.pipeline.usage import give_back_large_arrays
 
-        give_back_large_arrays()
         expanded = expand_sources(sources)
         job = UpscaleJob(
             source=expanded[0],

@@ -1,31 +1,12 @@
 """What this process has used: memory and processor."""
 
-import ctypes
 import os
 import sys
 import time
-from contextlib import suppress
 
 from upreel.pipeline.resolve import cpu_count
 
-__all__ = ["CpuMeter", "give_back_large_arrays", "peak_memory_bytes"]
-
-_M_MMAP_THRESHOLD = -3  # of glibc's malloc.h
-_LARGE_ARRAY = 1 << 20
-
-
-def give_back_large_arrays() -> None:
-    """Let freed arrays of a megabyte and more go back to the system at once.
-
-    glibc keeps them once a few came and went (its threshold rises with what is freed), and several
-    threads' arrays then leave holes that nothing fits: peak memory grew with the length of a video
-    by a fifth, though no frame was kept. For this process's own commands only, as it changes every
-    allocation. Other C libraries have no such threshold.
-    """
-    if sys.platform != "linux":
-        return
-    with suppress(OSError, AttributeError):
-        ctypes.CDLL("libc.so.6").mallopt(_M_MMAP_THRESHOLD, _LARGE_ARRAY)
+__all__ = ["CpuMeter", "peak_memory_bytes"]
 
 
 def peak_memory_bytes() -> int:

@@ -5,7 +5,7 @@ times come from `upreel.video.scan`.
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from fractions import Fraction
 from itertools import pairwise
@@ -18,7 +18,7 @@ from av.codec.context import Flags
 from av.container import InputContainer
 from av.error import FFmpegError
 from av.filter import Graph
-from av.sidedata.sidedata import SideData
+from av.sidedata.sidedata import SideData, SideDataContainer
 from av.stream import Stream
 from av.video.stream import VideoStream
 
@@ -233,7 +233,10 @@ def side_data_bytes(frame: av.VideoFrame) -> dict[str, bytes]:
 
 
 def _side_data(frame: av.VideoFrame) -> Iterable[SideData]:
-    return cast("Iterable[SideData]", frame.side_data)
+    # `frame.side_data` would keep what it makes, which keeps the frame: a ring that holds a whole
+    # picture until Python happens to look for rings.
+    make = cast("Callable[[av.VideoFrame], Iterable[SideData]]", SideDataContainer)
+    return make(frame)
 
 
 def _shown(frame: av.VideoFrame) -> tuple[int, Fraction]:

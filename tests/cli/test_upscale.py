@@ -99,7 +99,7 @@ def test_a_dry_run_tells_all_and_writes_nothing(tmp_path: Path) -> None:
     done = upreel(clip, "--dry-run")
 
     assert done.exit_code == 0, done.output
-    assert f"{clip} would become {tmp_path}/a_x2.mp4: 30 frames in 1 parts, 128x96" in done.stdout
+    assert f"{clip} would become {tmp_path}/a_x2.mp4: 30 frames in 1 part, 128x96" in done.stdout
     assert "guessed from 24 frames" in done.stdout
     assert [path.name for path in tmp_path.iterdir()] == ["a.mp4"]
     seen = json.loads(upreel(clip, "--dry-run", "--json").stdout)

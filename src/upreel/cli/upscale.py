@@ -352,7 +352,7 @@ def _dry_run(job: "UpscaleJob", sources: Sequence[str], screen: _Screen) -> None
             screen.notice(notice)
         screen.line(
             f"{seen.source} would become {seen.output}: {seen.frames} frames in {seen.parts} "
-            f"parts, {seen.width}x{seen.height}"
+            f"part{'s' * (seen.parts != 1)}, {seen.width}x{seen.height}"
         )
         screen.line(
             f"  about {_duration(seen.seconds)} at {seen.fps:.1f} fps, about "

@@ -18,8 +18,8 @@ a few seeds each (``--seed N``); benchmarks/temporal_adaptive_ablation.py prints
 from dataclasses import replace
 
 from upreel.degradation.degrade import Degradation
-from upreel.training.config import TrainConfig
-from upreel.zoo import EspcnConfig, FastConfig, TemporalAdaptiveConfig
+from upreel.training.config import Loss, TrainConfig
+from upreel.zoo import EspcnConfig, FastConfig, FusionConfig, TemporalAdaptiveConfig
 
 BRANCH = FastConfig(scale=4, channels=32, depth=8, layout="luma")
 SMALL = EspcnConfig(scale=4, activation="relu", residual=True)
@@ -44,52 +44,38 @@ def _run(name: str) -> TrainConfig:
 
 
 def tan_x4_b2() -> TrainConfig:
-    """Stage 1: the branch of three frames."""
-    return replace(
-        _run("tan-x4-b2"), network=replace(BRANCH, frames=3), start=SINGLE, learning_rate=1e-3
-    )
+    """Stage 1: the fusion of three frames' answers."""
+    return replace(_fusion("tan-x4-b2"), network=FusionConfig(first=BRANCH, frames=3))
 
 
 def tan_x4_b3() -> TrainConfig:
-    """Stage 1: the branch of five frames."""
-    return replace(
-        _run("tan-x4-b3"), network=replace(BRANCH, frames=5), start=SINGLE, learning_rate=1e-3
-    )
-
-
-def tan_x4_joint() -> TrainConfig:
-    """Stage 2: all branches, weighed by the modulation branch."""
-    return replace(
-        _run("tan-x4-joint"),
-        network=TemporalAdaptiveConfig(branch=BRANCH),
-        parts=(("branches.0", SINGLE), ("branches.1", "tan-x4-b2"), ("branches.2", "tan-x4-b3")),
-        learning_rate=1e-3,
-    )
+    """Stage 1: the fusion of five frames' answers."""
+    return replace(_fusion("tan-x4-b3"), network=FusionConfig(first=BRANCH, frames=5))
 
 
 def tan_x4() -> TrainConfig:
-    """Stage 3: the same with rectified alignment."""
-    joint = tan_x4_joint()
+    """Stage 2: all branches, weighed by the modulation branch."""
     return replace(
-        joint,
-        name="tan-x4",
-        network=TemporalAdaptiveConfig(branch=BRANCH, alignment="rectified"),
-        parts=(),
-        start=joint.name,
+        _run("tan-x4"),
+        network=TemporalAdaptiveConfig(
+            branch=BRANCH, modulation_channels=(16, 16), alignment="flow", fusion=(32, 8)
+        ),
+        parts=(("branches.0", SINGLE), ("branches.1", "tan-x4-b2"), ("branches.2", "tan-x4-b3")),
+        frozen=("branches.0",),
+        losses=(Loss(kind="mse"),),
+        steps=3000,
+        learning_rate=5e-4,
         seed=2,
     )
 
 
-def tan_x4_spatial() -> TrainConfig:
-    """Stage 3: the same with spatial alignment."""
-    joint = tan_x4_joint()
+def _fusion(name: str) -> TrainConfig:
+    """What both fusions share: the first branch stays as it is."""
     return replace(
-        joint,
-        name="tan-x4-spatial",
-        network=TemporalAdaptiveConfig(branch=BRANCH, alignment="spatial"),
-        parts=(),
-        start=joint.name,
-        seed=2,
+        _run(name),
+        parts=(("first", SINGLE),),
+        frozen=("first",),
+        steps=10000,
     )
 
 

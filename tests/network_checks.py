@@ -45,6 +45,21 @@ def frames(config: NetworkConfig, height: int, width: int, seed: int = 1, batch:
     return torch.rand(batch, channels, height, width, generator=generator)
 
 
+def waves(
+    height: int, width: int, dx: float = 0, dy: float = 0, zoom: float = 1.0, seed: int = 0
+) -> Tensor:
+    """A sum of sines that has moved by (dx, dy), exact at any position, (1, 1, H, W) in [0, 1]."""
+    random = np.random.default_rng(seed)
+    y, x = np.mgrid[:height, :width].astype(float)
+    y, x = (y - dy - height / 2) / zoom, (x - dx - width / 2) / zoom
+    total = np.zeros((height, width))
+    for _ in range(60):
+        angle, phase = random.uniform(0, 2 * np.pi, 2)
+        length = random.uniform(5, 40)
+        total += np.sin(2 * np.pi * (x * np.cos(angle) + y * np.sin(angle)) / length + phase)
+    return torch.from_numpy(0.5 + 0.03 * total).float().clamp(0, 1)[None, None]
+
+
 def answer_shape(config: NetworkConfig, given: Tensor) -> tuple[int, ...]:
     """Of the answer to `given`."""
     return (given.shape[0], EACH[config.layout] * config.scale**2, *given.shape[2:])

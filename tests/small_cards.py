@@ -16,7 +16,16 @@ from upreel.networks.build import build_network
 from upreel.networks.planes import luma_of
 from upreel.video.frame import Plane
 from upreel.zoo import FastConfig, ModelCard, NetworkConfig
-from upreel.zoo.configs import EncoderDecoderConfig, EspcnConfig, SrcnnConfig
+from upreel.zoo.configs import (
+    EncoderDecoderConfig,
+    EspcnConfig,
+    FusionConfig,
+    SrcnnConfig,
+    TemporalAdaptiveConfig,
+    VespcnConfig,
+)
+
+BRANCH = FastConfig(scale=2, channels=6, depth=2, layout="luma")
 
 CONFIGS: dict[str, NetworkConfig] = {
     "fast-luma": FastConfig(scale=2, channels=8, depth=2, layout="luma"),
@@ -26,6 +35,14 @@ CONFIGS: dict[str, NetworkConfig] = {
     "espcn-tanh": EspcnConfig(scale=2, frames=5, channels=(8, 6), activation="tanh", residual=True),
     "srcnn": SrcnnConfig(scale=2, channels=(6, 4)),
     "encoder-decoder": EncoderDecoderConfig(scale=3, channels=(4, 6)),  # multiples of 4
+    "vespcn": VespcnConfig(scale=2, channels=6, depth=3),
+    "fusion": FusionConfig(first=BRANCH, frames=3, channels=6, depth=2, alignment="none"),
+    "tan-rectified": TemporalAdaptiveConfig(
+        branch=BRANCH, branches=2, modulation_channels=(6, 4), alignment="rectified"
+    ),
+    "tan-flow": TemporalAdaptiveConfig(
+        branch=BRANCH, modulation_channels=(6, 4), alignment="flow", fusion=(6, 2)
+    ),
 }
 STRENGTHS = {"fast-luma": 0.05, "espcn-relu": 1.5}
 """Standard deviation of a last filter: by how much it differs from interpolation, or from black."""
@@ -115,8 +132,8 @@ def luma_by_torch(card: ModelCard, frames: Sequence[Plane], bits: int = 8) -> np
 
     The slow twin of `PlaneUpscaler`: the whole picture, bordered by its own samples.
     """
-    multiple, radius = card.network.multiple, card.network.radius
-    margin = -(-radius // multiple) * multiple
+    multiple = card.network.multiple
+    margin = -(-card.network.margin // multiple) * multiple
     past, (height, width) = card.window[0], frames[0].shape
     borders = [(margin, margin + -side % multiple) for side in (height, width)]
     limit = np.float32((1 << bits) - 1)

@@ -1,13 +1,10 @@
-"""bf16 on machines that have no hardware for it; small networks of every kind."""
+"""bf16 on machines that have no hardware for it."""
 
-from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
-from small_cards import export_small
 
 from upreel.inference import openvino
-from upreel.zoo import ModelCard
 
 
 @pytest.fixture
@@ -18,17 +15,3 @@ def slow_bf16(monkeypatch: pytest.MonkeyPatch) -> None:
         for info in openvino.devices()
     )
     monkeypatch.setattr(openvino, "devices", lambda: slow)
-
-
-@pytest.fixture(scope="session")
-def small_cards(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], ModelCard]:
-    """Small networks by name, exported once."""
-    folder = tmp_path_factory.mktemp("cards")
-    made: dict[str, ModelCard] = {}
-
-    def small_card(name: str) -> ModelCard:
-        if name not in made:
-            made[name] = export_small(name, folder)
-        return made[name]
-
-    return small_card

@@ -21,7 +21,7 @@ from upreel.networks.fast import FoldedFastNetwork
 from upreel.zoo import ModelCard, card_names, load_card
 from upreel.zoo.configs.common import CHANNELS
 
-HEIGHT, WIDTH, MARGIN = 20, 28, 4  # positions
+HEIGHT, WIDTH, MARGIN = 32, 48, 4  # positions
 ENGINES = [("cpu", "f32"), ("cpu", "bf16"), ("ort-cpu", "f32")]
 
 

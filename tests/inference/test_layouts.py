@@ -86,6 +86,25 @@ def test_tiles_give_the_same_samples(name: str, depth: str, small_cards: SmallCa
         np.testing.assert_array_equal(plane, same)
 
 
+@pytest.mark.parametrize("name", ["tan-flow", "tan-rectified"])
+def test_tiles_that_see_less_than_the_whole_give_the_same_samples(
+    name: str, small_cards: SmallCards
+) -> None:
+    """Motion is found from far around; f32 tells places in a wider frame less exactly."""
+    card = small_cards(name)
+    width, height = 704, 48
+    frames = [draw_planes(n, width=width, height=height) for n in range(1 + sum(card.window))]
+    whole, cut = (upscaler(card, width=width, height=height, tile=t) for t in (None, 64))
+
+    expected, luma = whole(frames)[0].astype(int), cut(frames)[0].astype(int)
+
+    assert cut.tile == (48, 64)
+    assert cut.tile[1] + 2 * card.radius < width
+    difference = np.abs(luma - expected)
+    assert difference.max() <= 1
+    assert (difference > 0).mean() < 1e-3
+
+
 @pytest.mark.parametrize("location", [1, 2, 3, 5])
 @pytest.mark.parametrize("name", ["yuv420p", "yuv422p10le", "yuv444p", "yuva420p"])
 def test_chroma_and_alpha_of_a_luma_network_are_resized(
@@ -125,7 +144,7 @@ def clip(lengths: Sequence[int]) -> list[Frame]:
 
 
 @pytest.mark.parametrize("lengths", [(1,), (2,), (5,), (2, 3), (1, 1, 4)])
-@pytest.mark.parametrize("name", ["fast-two", "espcn-relu", "espcn-tanh", "blend"])
+@pytest.mark.parametrize("name", ["fast-two", "espcn-relu", "espcn-tanh", "blend", "tan-flow"])
 def test_windows_end_where_clips_and_scenes_do(
     name: str, lengths: tuple[int, ...], small_cards: SmallCards
 ) -> None:

@@ -29,6 +29,8 @@ CONFIGS = [
     TemporalAdaptiveConfig(branch=ESPCN, modulation="mean", branches=1, alignment="rectified"),
     TemporalAdaptiveConfig(branch=PACKED, modulation="mean", branches=2, alignment="rectified"),
     TemporalAdaptiveConfig(branch=PACKED, modulation_channels=SMALL, alignment="spatial"),
+    TemporalAdaptiveConfig(branch=LUMA, modulation_channels=SMALL, alignment="flow", fusion=(6, 2)),
+    TemporalAdaptiveConfig(branch=ESPCN, modulation="mean", branches=2, fusion=(5, 2)),
 ]
 
 
@@ -43,7 +45,8 @@ def network_of(config: TemporalAdaptiveConfig) -> TemporalAdaptiveNetwork:
 def test_every_parameter_gets_a_gradient(
     config: TemporalAdaptiveConfig, size: tuple[int, int]
 ) -> None:
-    height, width = (8 * side if config.layout == "luma" else 4 * side for side in size)
+    unit = max(config.multiple, 8 if config.layout == "luma" else 4)
+    height, width = (unit * side for side in size)
     network, given = network_of(config), checks.frames(config, height, width)
 
     checks.check_gradients(network, given)
@@ -82,8 +85,16 @@ def test_counts_are_those_of_the_module(config: TemporalAdaptiveConfig) -> None:
         network.alignment = "none"
     counted = checks.count_macs(network, given) / side**2
     if isinstance(config.branch, FastConfig):  # heads and tails are computed, not called
-        counted += sum(m.weight.numel() for b in network.branches for m in (b.head, b.tail))  # type: ignore[union-attr]
-        counted += config.branches * network.interpolation.numel()
+        for k, branch in enumerate(network.branches):
+            times = config.frames if config.fusion and k == 0 else 1
+            counted += times * sum(m.weight.numel() for m in (branch.head, branch.tail))  # type: ignore[union-attr]
+        counted += (config.frames if config.fusion else config.branches) * (
+            network.interpolation.numel()
+        )
+    elif config.fusion:
+        counted += sum(
+            m.weight.numel() for m in (network.branches[1].head, network.branches[1].tail)
+        )  # type: ignore[union-attr]
     if localised is not None:
         layers = [
             (m.weight.numel(), m) for m in localised.modules() if isinstance(m, torch.nn.Conv2d)
@@ -136,15 +147,41 @@ def test_the_answer_is_the_weighted_sum_of_the_branches(config: TemporalAdaptive
     torch.testing.assert_close(network(given), expected, rtol=1e-5, atol=1e-5)
 
 
-@pytest.mark.parametrize("config", [CONFIGS[0], CONFIGS[1], CONFIGS[5]])
+@pytest.mark.parametrize("config", [CONFIGS[7], CONFIGS[8]])
+def test_what_fuses_answers_is_weighed_beside_the_first_one(config: TemporalAdaptiveConfig) -> None:
+    network = network_of(config)
+    given = checks.frames(config, 32, 32)
+    answers = network.aligned(given)
+    each = config.scale**2
+    first = network.branches[0](given[:, :1])
+    details = [
+        branch.detail(answers[:, : each * (2 * i + 3)])
+        for i, branch in enumerate(list(network.branches)[1:])
+    ]  # type: ignore[operator]
+    weights = network.weights(answers)
+    if weights is None:
+        expected = first + sum(details) / config.branches
+    else:
+        assert weights.shape == (2, config.branches, each, 32, 32)
+        expected = first + sum(weights[:, i + 1] * d for i, d in enumerate(details))
+
+    torch.testing.assert_close(network(given), expected, rtol=1e-5, atol=1e-5)
+    assert (network(given) - first).abs().max() > 1e-3
+    fresh = build_network(asdict(config))
+    assert isinstance(fresh, TemporalAdaptiveNetwork)
+    torch.testing.assert_close(fresh(given), fresh.branches[0](given[:, :1]), rtol=0, atol=1e-6)
+
+
+@pytest.mark.parametrize("config", [CONFIGS[0], CONFIGS[1], CONFIGS[5], CONFIGS[7]])
 def test_flat_pictures_stay_flat_whatever_the_weights(config: TemporalAdaptiveConfig) -> None:
     network = network_of(config).double()
-    side = 2 * config.multiple * (2 * config.radius // config.multiple)
+    margin = 2 * config.margin
+    side = -(-3 * margin // config.multiple) * config.multiple
     level = torch.full((1, checks.EACH[config.layout] * config.frames, side, side), 0.7).double()
 
-    answer = network(level)[..., config.radius : -config.radius, config.radius : -config.radius]
+    answer = network(level)[..., margin:-margin, margin:-margin]
 
-    torch.testing.assert_close(answer, torch.full_like(answer, 0.7), rtol=0, atol=1e-7)
+    torch.testing.assert_close(answer, torch.full_like(answer, 0.7), rtol=0, atol=1e-6)
 
 
 def test_packed_frames_are_moved_plane_by_plane() -> None:
@@ -201,7 +238,7 @@ def test_spatial_alignment_learns_from_the_rectified_one() -> None:
 def test_only_spatial_alignment_has_an_auxiliary_loss() -> None:
     for config in (CONFIGS[0], CONFIGS[1]):
         network = network_of(config).train()
-        network(checks.frames(config, 8, 8))
+        network(checks.frames(config, 16, 16))
         assert network.auxiliary_loss() is None
 
 
@@ -209,7 +246,10 @@ def test_only_spatial_alignment_has_an_auxiliary_loss() -> None:
 def test_engines_answer_what_the_network_answers(config: TemporalAdaptiveConfig) -> None:
     network = network_of(config)
     folded, model = checks.exported(network, config)
-    given = checks.frames(config, 5 * max(config.multiple, 4), 7 * max(config.multiple, 4))
+    given = checks.frames(
+        config,
+        *(max(config.multiple, 4) * -(-side // max(config.multiple, 4)) for side in (40, 56)),
+    )
 
     expected = folded(given).detach()
 
@@ -217,5 +257,5 @@ def test_engines_answer_what_the_network_answers(config: TemporalAdaptiveConfig)
     assert expected.std() > 0.01
     for name, answer in checks.run_onnx(model, given).items():
         torch.testing.assert_close(
-            torch.from_numpy(answer), expected, rtol=0, atol=2e-5, msg=lambda m, n=name: f"{n}: {m}"
+            torch.from_numpy(answer), expected, rtol=0, atol=1e-4, msg=lambda m, n=name: f"{n}: {m}"
         )

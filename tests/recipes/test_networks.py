@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from upreel.training.config import TrainConfig
-from upreel.zoo import EspcnConfig, TemporalAdaptiveConfig
+from upreel.zoo import EspcnConfig, FusionConfig, TemporalAdaptiveConfig
 
 FOLDER = Path(__file__).parents[2] / "recipes"
 
@@ -68,6 +68,12 @@ def test_baselines_differ_in_their_network_alone() -> None:
 @pytest.mark.parametrize("name", [name for name, config in RUNS.items() if config.parts])
 def test_parts_are_the_runs_of_the_branches(name: str) -> None:
     config = RUNS[name]
+    assert set(config.frozen) <= {part for part, _ in config.parts}
+    if isinstance(config.network, FusionConfig):
+        assert [(part, RUNS[run].network) for part, run in config.parts] == [
+            ("first", config.network.first)
+        ]
+        return
     assert isinstance(config.network, TemporalAdaptiveConfig)
 
     assert [part for part, _ in config.parts] == ["branches.0", "branches.1", "branches.2"]

@@ -14,6 +14,7 @@ from upreel.cli.benchmark import benchmark
 from upreel.cli.devices import devices
 from upreel.cli.evaluate import evaluate
 from upreel.cli.export import export
+from upreel.cli.inspect import inspect
 from upreel.cli.models import models
 from upreel.cli.probe import probe
 from upreel.cli.train import train
@@ -63,6 +64,7 @@ for _command in (
     export,
     evaluate,
     benchmark,
+    inspect,
 ):
     app.command()(_command)
 

@@ -6,14 +6,18 @@ neutral chroma. Luma: the network sees and answers luma alone. What it does not 
 alpha, is resized by Lanczos with its own siting. RGB becomes BT.709 Y'CbCr 4:4:4 in floating point
 (luma in 16 bits) and comes back.
 
+Margins: the border samples of a frame are repeated outwards as far as the card says.
+
 Tiles: a frame too large for the memory limit is cut into tiles of one size with the card's radius
-of real samples around each, so their seams cannot be seen: the same samples come out. A tile that
+of samples around each, as far as there are any, so their seams cannot be seen: the same samples
+come out. A tile that
 does not fit after all is halved and the same frame tried again. Sizes, corners and margins are
 whole multiples of `card.network.multiple`, so that a network which pools or works in blocks meets
 each sample at the same place of a block, in a tile and in the whole; what a picture lacks for that
 at the bottom and right repeats its last sample and is cut off again.
 """
 
+import math
 import os
 from collections import deque
 from collections.abc import Callable, Sequence
@@ -81,6 +85,29 @@ class _Layout:
     tile_height: int
     tile_width: int
     margin: int
+    radius: int
+
+    @property
+    def padded(self) -> tuple[int, int]:
+        """Rows and columns of the grid with its margins."""
+        return self.height + 2 * self.margin, self.width + 2 * self.margin
+
+    @property
+    def window(self) -> tuple[int, int]:
+        """Rows and columns that the network sees of it at once."""
+        if (self.tile_height, self.tile_width) == (self.height, self.width):
+            return self.padded
+        rows, columns = self.padded
+        return (
+            min(self.tile_height + 2 * self.radius, rows),
+            min(self.tile_width + 2 * self.radius, columns),
+        )
+
+    def place(self, y: int, x: int) -> tuple[int, int]:
+        """Top left of the window of a tile's corner, in the padded grid."""
+        spare = [whole - part for whole, part in zip(self.padded, self.window, strict=True)]
+        rows, columns = (side + self.margin - self.radius for side in (y, x))
+        return min(max(rows, 0), spare[0]), min(max(columns, 0), spare[1])
 
     @property
     def corners(self) -> list[tuple[int, int]]:
@@ -244,6 +271,7 @@ class PlaneUpscaler:
             tile_height=tile_height,
             tile_width=tile_width,
             margin=margin,
+            radius=_up(self.card.network.radius, multiple),
         )
         while self._needed(layout) > limit:
             smaller = self._halved(layout)
@@ -258,9 +286,7 @@ class PlaneUpscaler:
     def _needed(self, layout: _Layout) -> int:
         """Rough bytes of a session: three f32 feature maps, input and answer in flight."""
         network = self.card.network
-        positions = (layout.tile_height + 2 * layout.margin) * (
-            layout.tile_width + 2 * layout.margin
-        )
+        positions = math.prod(layout.window)
         answer = CHANNELS[network.layout] * network.scale**2
         return positions * (3 * 4 * network.widest + 4 * 2 * answer + 8 * answer)
 
@@ -275,11 +301,9 @@ class PlaneUpscaler:
         return replace(layout, **{name: half}) if smallest <= half < side else None
 
     def _open_session(self) -> None:
-        layout = self._layout
         self._session = self._open(
             self.card,
-            layout.tile_height + 2 * layout.margin,
-            layout.tile_width + 2 * layout.margin,
+            *self._layout.window,
             bits=self._bits,
             **self._options,
         )
@@ -308,10 +332,9 @@ class PlaneUpscaler:
     def _packed(self, job: _Job) -> Batch:
         """The whole frame with its margins, (H + 2m, W + 2m, n T), frames as the card's offsets."""
         layout, offsets = self._layout, self.card.network.offsets
-        shape = (layout.height + 2 * layout.margin, layout.width + 2 * layout.margin)
         dtype = np.uint8 if self._bits == 8 else np.uint16
         channels = CHANNELS[self.card.layout] * len(offsets)
-        batch = cast("Batch", np.empty((*shape, channels), dtype))
+        batch = cast("Batch", np.empty((*layout.padded, channels), dtype))
         past = self.card.window[0]
         for slot, offset in enumerate(offsets):
             luma, chroma = self._network_planes(job.window[past + offset])
@@ -344,8 +367,10 @@ class PlaneUpscaler:
         else:
             batch = self._packed(job)
             tile_height, tile_width = layout.tile_height, layout.tile_width
+            rows_seen, columns_seen = layout.window
             for y, x in layout.corners:
-                part = batch[y : y + tile_height + 2 * m, x : x + tile_width + 2 * m]
+                top, left = layout.place(y, x)
+                part = batch[top : top + rows_seen, left : left + columns_seen]
                 tile = cast("Batch", np.ascontiguousarray(part)[None])
                 answer, _ = self._active.run(tile)
                 luma_part = luma[block * y : block * (y + tile_height)]
@@ -355,7 +380,8 @@ class PlaneUpscaler:
                     rows = slice(scale * y, scale * (y + tile_height))
                     columns = slice(scale * x, scale * (x + tile_width))
                     chroma_part = (chroma[0][rows, columns], chroma[1][rows, columns])
-                interior = answer[0, m : m + tile_height, m : m + tile_width]
+                interior = answer[0, y + m - top :, x + m - left :]
+                interior = interior[:tile_height, :tile_width]
                 unpack_answer(interior, scale, luma_part, chroma_part, kind)
         return (luma,) if chroma is None else (luma, *chroma)
 
@@ -462,7 +488,7 @@ def grid_size(card: ModelCard, height: int, width: int) -> tuple[int, int, int]:
     """
     multiple = card.network.multiple
     rows, columns = (_up(-(-side // card.block), multiple) for side in (height, width))
-    return rows, columns, _up(card.network.radius, multiple)
+    return rows, columns, _up(card.network.margin, multiple)
 
 
 def enlarged_plane(

@@ -8,6 +8,7 @@ from torch import nn
 from upreel.networks.baselines import Espcn, Srcnn
 from upreel.networks.encoder_decoder import EncoderDecoder
 from upreel.networks.fast import FastNetwork
+from upreel.networks.fusion import FusionNetwork
 from upreel.networks.temporal_adaptive import TemporalAdaptiveNetwork
 from upreel.networks.vespcn import Vespcn
 
@@ -23,6 +24,7 @@ def build_network(config: Mapping[str, Any]) -> nn.Module:
         "srcnn": Srcnn,
         "encoder_decoder": EncoderDecoder,
         "vespcn": Vespcn,
+        "fusion": FusionNetwork,
         "temporal_adaptive": TemporalAdaptiveNetwork,
     }
     kind = values.pop("kind")

@@ -26,7 +26,30 @@ from torch import Tensor, nn
 
 from upreel.networks.planes import CHANNELS, interpolation_kernel, to_grid
 
-__all__ = ["FastNetwork", "FoldedFastNetwork"]
+__all__ = ["FastNetwork", "FoldedFastNetwork", "flat_answer", "residual_body"]
+
+
+def residual_body(features: Float[Tensor, "B C H W"], body: nn.ModuleList) -> Tensor:
+    """Convolutions in residual pairs."""
+    for first, second in _pairs(body):
+        features = features + second(F.relu(first(features)))
+    return features
+
+
+def flat_answer(bias: Float[Tensor, " C"], body: nn.ModuleList, tail: nn.Conv2d) -> Tensor:
+    """What features of a flat picture, the first biases alone, become behind body and tail."""
+    level = F.relu(bias)
+    for first, second in _pairs(body):
+        assert first.bias is not None and second.bias is not None  # noqa: PT018
+        inner = F.relu(first.weight.sum(dim=(2, 3)) @ level + first.bias)
+        level = level + second.weight.sum(dim=(2, 3)) @ inner + second.bias
+    return tail.weight.sum(dim=(2, 3)) @ level
+
+
+def _pairs(body: nn.ModuleList) -> list[tuple[nn.Conv2d, nn.Conv2d]]:
+    """The residual pairs of a body."""
+    layers = cast("list[nn.Conv2d]", list(body))
+    return list(zip(layers[::2], layers[1::2], strict=True))
 
 
 class FastNetwork(nn.Module):
@@ -52,7 +75,7 @@ class FastNetwork(nn.Module):
         self.interpolation: Tensor
         kernel = interpolation_kernel(scale, layout)
         self.register_buffer("interpolation", kernel, persistent=False)
-        for _, second in self._pairs():
+        for _, second in _pairs(self.body):
             nn.init.zeros_(second.weight)  # a pair begins as the identity
         nn.init.zeros_(self.tail.weight)  # and the network as bicubic interpolation
 
@@ -70,8 +93,7 @@ class FastNetwork(nn.Module):
     def detail(self, packed: Float[Tensor, "B F H W"]) -> Float[Tensor, "B C H W"]:
         """The answer less the interpolation."""
         features = F.relu(F.conv2d(packed, self.head_weight(), self.head.bias, padding=1))
-        for first, second in self._pairs():
-            features = features + second(F.relu(first(features)))
+        features = residual_body(features, self.body)
         return F.conv2d(features, self.tail.weight, self.tail_bias(), padding=1)
 
     def interpolated(self, packed: Float[Tensor, "B F H W"]) -> Float[Tensor, "B C H W"]:
@@ -92,17 +114,7 @@ class FastNetwork(nn.Module):
     def tail_bias(self) -> Float[Tensor, " C"]:
         """Minus what the network would answer to a constant picture."""
         assert self.head.bias is not None
-        level = F.relu(self.head.bias)
-        for first, second in self._pairs():
-            assert first.bias is not None and second.bias is not None  # noqa: PT018
-            inner = F.relu(first.weight.sum(dim=(2, 3)) @ level + first.bias)
-            level = level + second.weight.sum(dim=(2, 3)) @ inner + second.bias
-        return -(self.tail.weight.sum(dim=(2, 3)) @ level)
-
-    def _pairs(self) -> list[tuple[nn.Conv2d, nn.Conv2d]]:
-        """The residual pairs of the body."""
-        body = cast("list[nn.Conv2d]", list(self.body))
-        return list(zip(body[::2], body[1::2], strict=True))
+        return -flat_answer(self.head.bias, self.body, self.tail)
 
     def folded(self) -> "FoldedFastNetwork":
         """The same function as plain convolutions, ready for export.

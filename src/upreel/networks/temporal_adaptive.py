@@ -8,6 +8,10 @@ gives each branch a weight for every sample of the answer, and the answer is the
 Two things differ from the paper, both so that a flat picture stays flat whatever the weights are:
 what is weighed is the branches' detail beside bicubic interpolation where they are residual; and
 weights may be normalised ("softmax"), while "free" ones are the paper's.
+
+The branches of more frames see those frames, as in the paper, or with ``fusion`` the first branch's
+answers to each of them, aligned at the answer's size (`upreel.networks.fusion`); what is weighed
+then is their detail beside the first branch's answer, and the modulation branch looks at the same.
 """
 
 # pyright: reportUnknownMemberType=false, reportUnknownVariableType=false
@@ -26,13 +30,14 @@ from upreel.networks.alignment import (
     CELL,
     Localisation,
     patch_means,
-    rectified_displacement,
     shift,
     spread,
     warp,
 )
 from upreel.networks.baselines import Espcn
 from upreel.networks.fast import FastNetwork, FoldedFastNetwork
+from upreel.networks.fusion import AnswerFusion, aligned_answers, make_branch
+from upreel.networks.motion import rectified_displacement
 from upreel.networks.planes import CHANNELS, interpolation_kernel
 
 __all__ = ["Modulation", "TemporalAdaptiveNetwork"]
@@ -84,8 +89,9 @@ class TemporalAdaptiveNetwork(nn.Module):
         branches: N.
         modulation: "softmax", "free" or "mean".
         modulation_channels: features of the modulation branch.
-        alignment: "none", "rectified" or "spatial".
+        alignment: "none", "rectified" or "spatial"; "none" or "flow" with `fusion`.
         spatial_weight: lambda of the spatial alignment's auxiliary loss.
+        fusion: features and depth of the branches that fuse answers; none: they see frames.
     """
 
     def __init__(
@@ -93,36 +99,43 @@ class TemporalAdaptiveNetwork(nn.Module):
         *,
         branch: Mapping[str, Any],
         branches: int,
+        fusion: Sequence[int],
         modulation: str,
         modulation_channels: Sequence[int],
         alignment: str,
         spatial_weight: float,
     ) -> None:
         super().__init__()
-        kinds: dict[str, type[FastNetwork | Espcn]] = {"fast": FastNetwork, "espcn": Espcn}
-        values = {k: v for k, v in branch.items() if k not in ("kind", "frames")}
-        make = kinds[branch["kind"]]
-        scale: int = branch["scale"]
+        self.scale: int = branch["scale"]
         layout: str = branch.get("layout", "luma")
         self.each = CHANNELS[layout]
         self.alignment = alignment
         self.spatial_weight = spatial_weight
-        self.branches = nn.ModuleList(make(frames=2 * i + 1, **values) for i in range(branches))
+        self.fuses_answers = bool(fusion)
+        answer = self.each * self.scale**2
+        self.seen = answer if fusion else self.each  # channels that branches see of a frame
+        self.branches = nn.ModuleList([make_branch(branch)])
+        for frames in range(3, 2 * branches, 2):
+            self.branches.append(
+                AnswerFusion(scale=self.scale, frames=frames, channels=fusion[0], depth=fusion[1])
+                if fusion
+                else make_branch(branch, frames)
+            )
         self.is_residual = bool(branch.get("residual", True))
         self.modulation = (
             None
             if modulation == "mean"
             else Modulation(
-                self.each * (2 * branches - 1),
+                self.seen * (2 * branches - 1),
                 modulation_channels,
-                self.each * scale * scale,
+                answer,
                 branches,
                 normalised=modulation == "softmax",
             )
         )
         self.localisation = Localisation() if alignment == "spatial" else None
         self.interpolation: Tensor
-        kernel = interpolation_kernel(scale, layout)
+        kernel = interpolation_kernel(self.scale, layout)
         self.register_buffer("interpolation", kernel, persistent=False)
         self._auxiliary: Tensor | None = None
 
@@ -132,6 +145,8 @@ class TemporalAdaptiveNetwork(nn.Module):
         details = torch.stack(self.details(frames), dim=1)  # (B, N, C, H, W)
         weights = self.weights(frames)
         weighed = details.mean(dim=1) if weights is None else (weights * details).sum(dim=1)
+        if self.fuses_answers:
+            return frames[:, : self.seen] + weighed
         if not self.is_residual:
             return weighed
         current = packed[:, : self.each]
@@ -139,11 +154,17 @@ class TemporalAdaptiveNetwork(nn.Module):
         return F.conv2d(current, self.interpolation, padding=size // 2) + weighed
 
     def details(self, frames: Float[Tensor, "B F H W"]) -> list[Float[Tensor, "B C H W"]]:
-        """What each branch answers to aligned frames, less the interpolation if residual."""
-        return [
-            cast("FastNetwork | Espcn", branch).detail(frames[:, : self.each * (2 * i + 1)])
-            for i, branch in enumerate(self.branches)
+        """What each branch adds to the base, from what `aligned` gives.
+
+        The base is the first branch's answer where answers are fused, so that it adds nothing;
+        else the interpolation, or black where branches are not residual.
+        """
+        seen = [frames[:, : self.seen * (2 * i + 1)] for i in range(len(self.branches))]
+        details = [
+            cast("FastNetwork | Espcn | AnswerFusion", branch).detail(part)
+            for branch, part in list(zip(self.branches, seen, strict=True))[self.fuses_answers :]
         ]
+        return [torch.zeros_like(seen[0]), *details] if self.fuses_answers else details
 
     def weights(self, frames: Float[Tensor, "B F H W"]) -> Float[Tensor, "B N C H W"] | None:
         """Of the branches, from aligned frames; None where they are averaged."""
@@ -153,14 +174,18 @@ class TemporalAdaptiveNetwork(nn.Module):
         """Of the last forward pass in training: how far translations are from rectified ones."""
         return self._auxiliary
 
-    def aligned(self, packed: Float[Tensor, "B F H W"]) -> Float[Tensor, "B F H W"]:
-        """The same frames, neighbours brought onto the current one."""
+    def aligned(self, packed: Float[Tensor, "B F H W"]) -> Float[Tensor, "B G H W"]:
+        """The same frames, or the first branch's answers, neighbours' on the current one's grid."""
         self._auxiliary = None
+        if self.fuses_answers:
+            moves = self.alignment == "flow"
+            return aligned_answers(self.branches[0], packed, self.scale, moves=moves)
         if self.alignment == "none" or packed.shape[1] == self.each:
             return packed
         if self.each == 1:
             moved, _ = self._moved(packed)
-            return torch.cat((packed[:, :1], moved), dim=1)
+            frames = torch.cat((packed[:, :1], moved), dim=1)
+            return frames.contiguous(memory_format=torch.channels_last)  # for training's speed
         planes = packed.unflatten(1, (-1, 6))  # each frame's planes are moved at their own size
         moved, flow = self._moved(F.pixel_shuffle(planes[:, :, :4].flatten(1, 2), 2))
         chroma = planes[:, 1:, 4:]
@@ -201,10 +226,13 @@ class TemporalAdaptiveNetwork(nn.Module):
     def folded(self) -> "TemporalAdaptiveNetwork":
         """The same function with the branches' derived weights worked out, ready for export."""
         network = copy.deepcopy(self).eval()
-        network.branches = nn.ModuleList(
-            _FoldedBranch(branch.folded()) if isinstance(branch, FastNetwork) else branch
-            for branch in network.branches
-        )
+        branches = list(network.branches)
+        for k, branch in enumerate(branches):
+            if isinstance(branch, FastNetwork):
+                branches[k] = (
+                    branch.folded() if self.fuses_answers else _FoldedBranch(branch.folded())
+                )
+        network.branches = nn.ModuleList(branches)
         return network
 
 

@@ -150,6 +150,7 @@ def _config(values: dict[str, Any]) -> TrainConfig:
         ),
         "losses": tuple(Loss(**loss) for loss in values["losses"]),
         "validation": tuple(values["validation"]),
+        "frozen": tuple(values.get("frozen", ())),
         "parts": tuple((part, run) for part, run in values.get("parts", ())),
     }
     return TrainConfig(**parsed)

@@ -50,6 +50,7 @@ class TrainConfig:
         start: name of the run whose result this one starts from, "" for none; said in the card.
         parts: runs whose results fill parts of the network, after `start`: the part, such as
             "branches.0", and the run's name.
+        frozen: parts of the network that stay as they begin, such as "branches.0".
         inflate: what first filters that saw fewer frames begin with: "zeros" for the others, or
             the "mean", divided over time (Liu et al., ICCV 2017, section 3.4), with which a still
             clip gives just what one frame gave.
@@ -76,6 +77,7 @@ class TrainConfig:
     validate_every: int = 1000
     start: str = ""
     parts: tuple[tuple[str, str], ...] = ()
+    frozen: tuple[str, ...] = ()
     inflate: Literal["zeros", "mean"] = "zeros"
     auxiliary: float = 1.0
 

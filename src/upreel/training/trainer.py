@@ -70,6 +70,8 @@ class Trainer:
         self.step = 0
         self.network: nn.Module = build_network(asdict(config.network)).to(self.device)
         self.network.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
+        for part in config.frozen:
+            _submodule(self.network, config.name, part).requires_grad_(requires_grad=False)
         self.ema: dict[str, Tensor] = {
             k: v.detach().clone() for k, v in self.network.state_dict().items()
         }
@@ -266,10 +268,17 @@ class Trainer:
         prefixes += [f"{part}." for part, _ in config.parts]
         gathered: dict[str, Tensor] = {}
         for prefix, result in zip(prefixes, results, strict=True):
-            if not any(name.startswith(prefix) for name in self.ema):
-                raise OptionError(f"{config.name} has no part {prefix[:-1]!r}")
+            _submodule(self.network, config.name, prefix[:-1])
             gathered |= {f"{prefix}{name}": tensor for name, tensor in result.items()}
         return self.start_from(gathered)
+
+
+def _submodule(network: nn.Module, run: str, part: str) -> nn.Module:
+    """A part by its name, the whole network by none."""
+    try:
+        return network.get_submodule(part)
+    except AttributeError:
+        raise OptionError(f"{run} has no part {part!r}") from None
 
 
 def _widened(head: Tensor, channels: int, each: int, inflate: str) -> Tensor:

@@ -14,9 +14,10 @@ from typing import Any, cast
 from upreel.zoo.configs.common import Layout as Layout
 from upreel.zoo.configs.espcn import EspcnConfig as EspcnConfig
 from upreel.zoo.configs.fast import FastConfig as FastConfig
+from upreel.zoo.configs.fusion import BranchConfig as BranchConfig
+from upreel.zoo.configs.fusion import FusionConfig as FusionConfig
 from upreel.zoo.configs.srcnn import EncoderDecoderConfig as EncoderDecoderConfig
 from upreel.zoo.configs.srcnn import SrcnnConfig as SrcnnConfig
-from upreel.zoo.configs.temporal_adaptive import BranchConfig as BranchConfig
 from upreel.zoo.configs.temporal_adaptive import TemporalAdaptiveConfig as TemporalAdaptiveConfig
 from upreel.zoo.configs.vespcn import VespcnConfig as VespcnConfig
 
@@ -25,6 +26,7 @@ __all__ = [
     "EncoderDecoderConfig",
     "EspcnConfig",
     "FastConfig",
+    "FusionConfig",
     "Layout",
     "NetworkConfig",
     "SrcnnConfig",
@@ -39,6 +41,7 @@ NetworkConfig = (
     | SrcnnConfig
     | EncoderDecoderConfig
     | VespcnConfig
+    | FusionConfig
     | TemporalAdaptiveConfig
 )
 _KINDS: dict[str, type[NetworkConfig]] = {
@@ -47,6 +50,7 @@ _KINDS: dict[str, type[NetworkConfig]] = {
     "srcnn": SrcnnConfig,
     "encoder_decoder": EncoderDecoderConfig,
     "vespcn": VespcnConfig,
+    "fusion": FusionConfig,
     "temporal_adaptive": TemporalAdaptiveConfig,
 }
 
@@ -63,7 +67,8 @@ def network_config(values: Mapping[str, Any]) -> NetworkConfig:
     kind = values.get("kind", "fast")
     if kind not in _KINDS:
         raise ValueError(f"no network of kind {kind!r}; there are: {', '.join(_KINDS)}")
-    branch = values.get("branch")
-    if isinstance(branch, Mapping):
-        values = {**values, "branch": network_config(cast("Mapping[str, Any]", branch))}
+    for name in ("branch", "first"):
+        branch = values.get(name)
+        if isinstance(branch, Mapping):
+            values = {**values, name: network_config(cast("Mapping[str, Any]", branch))}
     return _KINDS[kind](**values)

@@ -5,6 +5,7 @@ from typing import Literal
 __all__ = [
     "CHANNELS",
     "NEAREST_FIRST",
+    "Architecture",
     "Layout",
     "check_choice",
     "check_frames",
@@ -20,6 +21,25 @@ CHANNELS: dict[str, int] = {"packed": 6, "luma": 1}
 """Channels of one frame."""
 NEAREST_FIRST = (0, -1, 1, -2, 2)
 """Offsets of frames in the order of the input channels."""
+
+
+class Architecture:
+    """What a network is asked for, where most of them answer the same."""
+
+    @property
+    def radius(self) -> int:
+        """Positions around a position that its answer depends on."""
+        raise NotImplementedError
+
+    @property
+    def margin(self) -> int:
+        """Positions that a frame's border samples are repeated outwards for."""
+        return self.radius
+
+    @property
+    def multiple(self) -> int:
+        """Any size will do."""
+        return 1
 
 
 def check_scale(scale: int) -> None:

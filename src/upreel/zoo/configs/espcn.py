@@ -5,6 +5,7 @@ from typing import Literal
 
 from upreel.zoo.configs.common import (
     NEAREST_FIRST,
+    Architecture,
     Layout,
     check_choice,
     check_frames,
@@ -18,7 +19,7 @@ __all__ = ["EspcnConfig"]
 
 
 @dataclass(frozen=True, kw_only=True)
-class EspcnConfig:
+class EspcnConfig(Architecture):
     """Architecture of `upreel.networks.baselines.Espcn` (Shi et al., CVPR 2016).
 
     Attributes:
@@ -58,11 +59,6 @@ class EspcnConfig:
     def radius(self) -> int:
         """Positions around a position that its answer depends on."""
         return 4
-
-    @property
-    def multiple(self) -> int:
-        """Any size will do."""
-        return 1
 
     @property
     def widest(self) -> int:

@@ -6,6 +6,7 @@ from typing import Literal
 from upreel.zoo.configs.common import (
     CHANNELS,
     NEAREST_FIRST,
+    Architecture,
     Layout,
     check_choice,
     check_frames,
@@ -19,7 +20,7 @@ __all__ = ["FastConfig"]
 
 
 @dataclass(frozen=True, kw_only=True)
-class FastConfig:
+class FastConfig(Architecture):
     """Architecture of `upreel.networks.fast.FastNetwork`.
 
     Attributes:
@@ -55,11 +56,6 @@ class FastConfig:
     def radius(self) -> int:
         """Positions around a position that its answer depends on."""
         return self.depth + 2
-
-    @property
-    def multiple(self) -> int:
-        """Any size will do."""
-        return 1
 
     @property
     def widest(self) -> int:

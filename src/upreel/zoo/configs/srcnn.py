@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from upreel.zoo.configs.common import (
+    Architecture,
     Layout,
     check_kind,
     check_positive,
@@ -17,7 +18,7 @@ __all__ = ["EncoderDecoderConfig", "SrcnnConfig"]
 
 
 @dataclass(frozen=True, kw_only=True)
-class SrcnnConfig:
+class SrcnnConfig(Architecture):
     """Architecture of `upreel.networks.baselines.Srcnn` (Dong et al., IEEE TPAMI 2016).
 
     Attributes:
@@ -62,11 +63,6 @@ class SrcnnConfig:
         return reach_after_upscaling(self.scale, sum(size // 2 for size in self.sizes))
 
     @property
-    def multiple(self) -> int:
-        """Any size will do."""
-        return 1
-
-    @property
     def widest(self) -> int:
         """Channels of the largest feature map, counted at the input's size."""
         return max(self.channels) * self.scale**2
@@ -90,7 +86,7 @@ class SrcnnConfig:
 
 
 @dataclass(frozen=True, kw_only=True)
-class EncoderDecoderConfig:
+class EncoderDecoderConfig(Architecture):
     """Architecture of `upreel.networks.encoder_decoder.EncoderDecoder`.
 
     Attributes:

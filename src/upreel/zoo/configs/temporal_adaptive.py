@@ -6,22 +6,26 @@ from typing import Literal
 from upreel.zoo.configs.common import (
     CHANNELS,
     NEAREST_FIRST,
+    Architecture,
     Layout,
     check_choice,
     check_kind,
     check_positive,
     convolution,
 )
-from upreel.zoo.configs.espcn import EspcnConfig
-from upreel.zoo.configs.fast import FastConfig
+from upreel.zoo.configs.fusion import (
+    FLOW_MULTIPLE,
+    FLOW_RADIUS,
+    BranchConfig,
+    FusionConfig,
+    check_branch,
+)
 
-__all__ = ["BranchConfig", "TemporalAdaptiveConfig"]
-
-BranchConfig = FastConfig | EspcnConfig
+__all__ = ["TemporalAdaptiveConfig"]
 
 
 @dataclass(frozen=True, kw_only=True)
-class TemporalAdaptiveConfig:
+class TemporalAdaptiveConfig(Architecture):
     """Architecture of `upreel.networks.temporal_adaptive.TemporalAdaptiveNetwork`.
 
     Liu et al., "Robust Video Super-Resolution with Learned Temporal Dynamics", ICCV 2017.
@@ -32,31 +36,37 @@ class TemporalAdaptiveConfig:
         modulation: how branches are weighed: "softmax", "free" (the paper's, any weights) or
             "mean" (the plain average, no modulation branch).
         modulation_channels: features of the modulation branch's 5x5 and 3x3 convolutions.
-        alignment: of neighbours to the current frame: "none", "rectified" (whole pixels, by
-            block matching) or "spatial" (a localisation network and a spatial transformer).
+        alignment: of neighbours to the current frame: "none", "rectified" (motion in whole
+            pixels) or "spatial" (a localisation network and a spatial transformer);
+            with `fusion` "none" or "flow" (sub-pixel motion, of answers).
         spatial_weight: of the spatial alignment's distance from the rectified one in its
             auxiliary loss, pixels squared.
+        fusion: features and depth of branches that fuse the first branch's answers to each frame;
+            empty: branches of more frames see the frames themselves, as in the paper.
     """
 
     branch: BranchConfig
     branches: int = 3
     modulation: Literal["softmax", "free", "mean"] = "softmax"
     modulation_channels: tuple[int, int] = (64, 32)
-    alignment: Literal["none", "rectified", "spatial"] = "none"
+    alignment: Literal["none", "rectified", "spatial", "flow"] = "none"
     spatial_weight: float = 1e-3
+    fusion: tuple[int, ...] = ()
     kind: Literal["temporal_adaptive"] = "temporal_adaptive"
 
     def __post_init__(self) -> None:
         check_kind(self.kind, "temporal_adaptive")
-        known = (FastConfig, EspcnConfig)
-        if not isinstance(self.branch, known):  # pyright: ignore[reportUnnecessaryIsInstance]
-            raise ValueError(f"branch must be of kind fast or espcn, got {self.branch!r}")
-        if self.branch.frames != 1:
-            raise ValueError(f"branch must be of one frame, got {self.branch.frames}")
+        check_branch(self.branch)
         if self.branches not in (1, 2, 3):
             raise ValueError(f"branches must be 1, 2 or 3, got {self.branches}")
         check_choice("modulation", self.modulation, ("softmax", "free", "mean"))
-        check_choice("alignment", self.alignment, ("none", "rectified", "spatial"))
+        object.__setattr__(self, "fusion", tuple(self.fusion))  # JSON has lists
+        if self.fusion:
+            check_positive("fusion", self.fusion, 2)
+            check_choice("alignment of answers", self.alignment, ("none", "flow"))
+            self._fusions()  # its own checks
+        else:
+            check_choice("alignment", self.alignment, ("none", "rectified", "spatial"))
         object.__setattr__(self, "modulation_channels", tuple(self.modulation_channels))
         check_positive("modulation_channels", self.modulation_channels, 2)
         if self.spatial_weight < 0:
@@ -83,47 +93,79 @@ class TemporalAdaptiveConfig:
         return NEAREST_FIRST[: self.frames]
 
     @property
-    def branch_configs(self) -> tuple[BranchConfig, ...]:
+    def branch_configs(self) -> tuple[BranchConfig | FusionConfig, ...]:
         """Of 1, 3, ... frames."""
+        if self.fusion:
+            return (self.branch, *self._fusions())
         return tuple(replace(self.branch, frames=2 * i + 1) for i in range(self.branches))
+
+    def _fusions(self) -> tuple[FusionConfig, ...]:
+        """Of 3, 5, ... frames."""
+        channels, depth = self.fusion
+        alignment = "flow" if self.alignment == "flow" else "none"
+        return tuple(
+            FusionConfig(
+                first=self.branch,
+                frames=2 * i + 1,
+                channels=channels,
+                depth=depth,
+                alignment=alignment,
+            )
+            for i in range(1, self.branches)
+        )
 
     @property
     def radius(self) -> int:
         """Positions around a position that its answer depends on, with the largest motion.
 
-        Rectified alignment finds a pixel's displacement from 19 pixels around it; the spatial
-        one a patch's from 65 around any pixel that interpolates it.
+        Spatial alignment interpolates translations of patches, found from 65 pixels around.
         """
         modulation = 4 if self.modulation != "mean" else 0
-        pixels = {"none": 0, "rectified": 19, "spatial": 65}[self.alignment]
+        if self.fusion:
+            behind = max(self.fusion[1] + 2, modulation) - (self.fusion[1] + 2)
+            return behind + max(config.radius for config in self.branch_configs)
+        pixels = {"rectified": FLOW_RADIUS, "spatial": 65}.get(self.alignment, 0)
         each = 2 if self.layout == "packed" else 1
         return max(self.branch.radius, modulation) + -(-pixels // each)
 
     @property
+    def margin(self) -> int:
+        """As many as the convolutions reach; motion goes by the frame alone."""
+        return max(4, *(config.margin for config in self.branch_configs))
+
+    @property
     def multiple(self) -> int:
-        """Displacements are found for blocks of 8x8 luma samples."""
+        """Luma samples that motion takes, in positions; spatial alignment learns from it."""
         if self.alignment == "none":
             return 1
-        return 4 if self.layout == "packed" else 8
+        return FLOW_MULTIPLE // 2 if self.layout == "packed" else FLOW_MULTIPLE
 
     @property
     def widest(self) -> int:
         """Channels of the largest feature map."""
         weights = CHANNELS[self.layout] * self.scale**2 * self.branches
         modulation = (*self.modulation_channels, weights) if self.modulation != "mean" else ()
-        return max(self.branch.widest, *modulation)
+        return max(*(config.widest for config in self.branch_configs), *modulation)
 
     @property
     def num_parameters(self) -> int:
         """Trained weights and biases."""
-        branches = sum(config.num_parameters for config in self.branch_configs)
+        branches = sum(
+            config.own_parameters if isinstance(config, FusionConfig) else config.num_parameters
+            for config in self.branch_configs
+        )
         modulation = sum(convolution(*layer) for layer in self._modulation())
         return branches + modulation + sum(convolution(*layer) for layer, _ in self._localisation())
 
     @property
     def macs_per_position(self) -> int:
-        """Multiply-accumulates of one position; comparing blocks is not counted."""
-        branches = sum(config.macs_per_position for config in self.branch_configs)
+        """Multiply-accumulates of one position; motion and warping are not counted."""
+        branches = sum(
+            config.own_macs if isinstance(config, FusionConfig) else config.macs_per_position
+            for config in self.branch_configs
+        )
+        if self.fusion:  # the first branch answers to each frame
+            branches += (self.frames - 1) * self.branch.macs_per_position
         modulation = sum(convolution(*layer, bias=False) for layer in self._modulation())
         each = 4 if self.layout == "packed" else 1  # luma samples of a position
         localisation = sum(
@@ -136,9 +178,9 @@ class TemporalAdaptiveConfig:
         if self.modulation == "mean":
             return ()
         first, second = self.modulation_channels
-        each = CHANNELS[self.layout]
-        weights = self.branches * each * self.scale**2
-        return ((5, each * self.frames, first), (3, first, second), (3, second, weights))
+        answer = CHANNELS[self.layout] * self.scale**2
+        seen, weights = answer if self.fusion else CHANNELS[self.layout], self.branches * answer
+        return ((5, seen * self.frames, first), (3, first, second), (3, second, weights))
 
     def _localisation(self) -> tuple[tuple[tuple[int, int, int], int], ...]:
         """The same of the localisation network, and the samples that one answer stands for."""

@@ -6,6 +6,7 @@ from typing import Literal
 
 from upreel.zoo.configs.common import (
     NEAREST_FIRST,
+    Architecture,
     Layout,
     check_frames,
     check_kind,
@@ -20,7 +21,7 @@ _MOTION = 24  # features of the motion network
 
 
 @dataclass(frozen=True, kw_only=True)
-class VespcnConfig:
+class VespcnConfig(Architecture):
     """Architecture of `upreel.networks.vespcn.Vespcn` (Caballero et al., CVPR 2017).
 
     Attributes:

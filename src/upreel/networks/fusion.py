@@ -1,0 +1,127 @@
+"""Fusion of answers: each frame is super-resolved alone, then the answers are put together.
+
+What one frame lost to aliasing differs from frame to frame with the motion's sub-pixel phase, and
+so do the errors of its answers. Brought onto the current frame at the answer's size they cancel:
+already their plain average is better than any of them, where frames that are stacked at the
+network's input leave it to find both the motion and its phase (docs/experiments.md has figures).
+Warping at the answer's size and folding it back into channels is after FRVSR (Sajjadi et al., CVPR
+2018, section 3), here over a window of frames and without recurrence.
+
+Luma alone: (B, T, H, W) in [0, 1], the current frame first, to (B, s^2, H, W).
+"""
+
+# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false
+# pyright: reportUnknownArgumentType=false
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from upreel.networks.alignment import CELL, warp
+from upreel.networks.baselines import Espcn
+from upreel.networks.fast import FastNetwork, flat_answer, residual_body
+from upreel.networks.motion import cell_motion, enlarged_motion
+
+__all__ = ["AnswerFusion", "FusionNetwork", "aligned_answers", "make_branch"]
+
+
+def make_branch(branch: Mapping[str, Any], frames: int = 1) -> FastNetwork | Espcn:
+    """A network that can be a branch, from the values of its config, for so many frames."""
+    kinds: dict[str, type[FastNetwork | Espcn]] = {"fast": FastNetwork, "espcn": Espcn}
+    values = {k: v for k, v in branch.items() if k not in ("kind", "frames")}
+    return kinds[branch["kind"]](frames=frames, **values)
+
+
+def aligned_answers(
+    first: nn.Module, frames: Float[Tensor, "B T H W"], scale: int, *, moves: bool
+) -> Float[Tensor, "B T*{scale}*{scale} H W"]:
+    """Answers to each frame alone, the neighbours' moved onto the current one.
+
+    Args:
+        first: the network of one frame.
+        frames: luma, the current frame first; H and W divisible by 16 if `moves`.
+        scale: s.
+        moves: whether motion is made up for, or answers stay where they are.
+    """
+    num_frames = frames.shape[1]
+    answers = first(frames.flatten(0, 1)[:, None]).to(frames.dtype).unflatten(0, (-1, num_frames))
+    if not moves or num_frames == 1:
+        return _channels_last(answers.flatten(1, 2))
+    motion = cell_motion(frames[:, :1], frames[:, 1:]).flatten(0, 1)
+    flow = scale * enlarged_motion(motion, scale * CELL)
+    others = warp(F.pixel_shuffle(answers[:, 1:].flatten(0, 1), scale), flow)
+    others = F.pixel_unshuffle(others, scale).unflatten(0, (-1, num_frames - 1))
+    return _channels_last(torch.cat((answers[:, 0], others.flatten(1, 2)), dim=1))
+
+
+def _channels_last(values: Tensor) -> Tensor:
+    """Convolutions in training want it; what is exported stays as it is."""
+    return values.contiguous(memory_format=torch.channels_last)
+
+
+class AnswerFusion(nn.Module):
+    """Aligned answers to the detail that the current one lacks.
+
+    It begins with none. Neighbours are seen as differences from the current answer, and first
+    weights sum to zero over that, so that a flat picture stays flat.
+
+    Args:
+        scale: s.
+        frames: answers that it fuses.
+        channels: features C.
+        depth: convolutions from C to C, an even number.
+    """
+
+    def __init__(self, *, scale: int, frames: int, channels: int, depth: int) -> None:
+        super().__init__()
+        self.each = scale * scale
+        self.head = nn.Conv2d(self.each * frames, channels, 3, padding=1)
+        self.body = nn.ModuleList(nn.Conv2d(channels, channels, 3, padding=1) for _ in range(depth))
+        self.tail = nn.Conv2d(channels, self.each, 3, padding=1, bias=False)
+        for second in list(self.body)[1::2]:
+            assert isinstance(second, nn.Conv2d)
+            nn.init.zeros_(second.weight)  # a pair begins as the identity
+        nn.init.zeros_(self.tail.weight)
+
+    def detail(self, answers: Float[Tensor, "B F H W"]) -> Float[Tensor, "B C H W"]:
+        """What is added to the current answer."""
+        current, others = answers[:, : self.each], answers[:, self.each :]
+        others = others.unflatten(1, (-1, self.each)) - current[:, None]
+        seen = _channels_last(torch.cat((current, others.flatten(1, 2)), dim=1))
+        weight, bias = self.head.weight, self.head.bias
+        assert bias is not None
+        own = weight[:, : self.each]
+        own = own - own.mean(dim=(1, 2, 3), keepdim=True)
+        weight = torch.cat((own, weight[:, self.each :]), dim=1)
+        features = residual_body(F.relu(F.conv2d(seen, weight, bias, padding=1)), self.body)
+        flat = flat_answer(bias, self.body, self.tail)
+        return F.conv2d(features, self.tail.weight, -flat, padding=1)
+
+
+class FusionNetwork(AnswerFusion):
+    """A network of one frame, and the fusion of its answers to several.
+
+    Args:
+        first: values of the single-frame network's config.
+        frames: 3 or 5, the current one first.
+        channels: features of the fusion.
+        depth: its convolutions between the first and the last.
+        alignment: "flow" or "none".
+    """
+
+    def __init__(
+        self, *, first: Mapping[str, Any], frames: int, channels: int, depth: int, alignment: str
+    ) -> None:
+        super().__init__(scale=first["scale"], frames=frames, channels=channels, depth=depth)
+        self.scale: int = first["scale"]
+        self.first = make_branch(first)
+        self.moves = alignment == "flow"
+
+    def forward(self, packed: Float[Tensor, "B T H W"]) -> Float[Tensor, "B C H W"]:
+        """Super-resolve the current frame: about [0, 1], not clipped."""
+        answers = aligned_answers(self.first, packed, self.scale, moves=self.moves)
+        return answers[:, : self.each] + self.detail(answers)

@@ -1,0 +1,141 @@
+"""The architecture that fuses a network's answers to several frames."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from upreel.zoo.configs.common import (
+    NEAREST_FIRST,
+    Architecture,
+    Layout,
+    check_choice,
+    check_frames,
+    check_kind,
+    check_positive,
+    convolution,
+)
+from upreel.zoo.configs.espcn import EspcnConfig
+from upreel.zoo.configs.fast import FastConfig
+
+__all__ = [
+    "FLOW_MULTIPLE",
+    "FLOW_RADIUS",
+    "FLOW_REACH",
+    "BranchConfig",
+    "FusionConfig",
+    "check_branch",
+]
+
+BranchConfig = FastConfig | EspcnConfig
+"""A network of one frame that others are made of."""
+
+FLOW_MULTIPLE = 16
+"""Rows and columns that `upreel.networks.motion.cell_motion` takes are multiples of it."""
+FLOW_REACH = 13
+"""Pixels that a displacement of it reaches: a pixel of a level each round."""
+FLOW_RADIUS = 176
+"""Pixels around a pixel that its displacement depends on, from above."""
+
+
+def check_branch(branch: BranchConfig) -> None:
+    """Refuse what cannot be a branch of one frame."""
+    known = (FastConfig, EspcnConfig)
+    if not isinstance(branch, known):  # pyright: ignore[reportUnnecessaryIsInstance]
+        raise ValueError(f"branch must be of kind fast or espcn, got {branch!r}")
+    if branch.frames != 1:
+        raise ValueError(f"branch must be of one frame, got {branch.frames}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class FusionConfig(Architecture):
+    """Architecture of `upreel.networks.fusion.FusionNetwork`.
+
+    Attributes:
+        first: the network of one frame, on luma.
+        frames: 3 or 5 (centred) whose answers are fused.
+        channels: features of the fusion.
+        depth: its convolutions between the first and the last, an even number.
+        alignment: of the answers: "flow" (sub-pixel motion) or "none".
+    """
+
+    first: BranchConfig
+    frames: int = 5
+    channels: int = 32
+    depth: int = 8
+    alignment: Literal["flow", "none"] = "flow"
+    kind: Literal["fusion"] = "fusion"
+
+    def __post_init__(self) -> None:
+        check_kind(self.kind, "fusion")
+        check_branch(self.first)
+        if self.first.layout != "luma":
+            raise ValueError(f"first must be of layout luma, got {self.first.layout!r}")
+        check_frames(self.frames, (3, 5))
+        check_positive("channels", (self.channels,))
+        if self.depth < 0 or self.depth % 2:
+            raise ValueError(f"depth must be an even number from 0 on, got {self.depth}")
+        check_choice("alignment", self.alignment, ("flow", "none"))
+
+    @property
+    def scale(self) -> int:
+        """Output size over input size."""
+        return self.first.scale
+
+    @property
+    def layout(self) -> Layout:
+        """Luma at full size."""
+        return "luma"
+
+    @property
+    def offsets(self) -> tuple[int, ...]:
+        """Frames in the order of the input channels; 0 is the current one."""
+        return NEAREST_FIRST[: self.frames]
+
+    @property
+    def radius(self) -> int:
+        """Positions around a position that its answer depends on, with the largest motion."""
+        answers = self.first.radius
+        if self.alignment == "flow":
+            answers = max(FLOW_RADIUS, FLOW_REACH + 1 + answers)
+        return self.depth + 2 + answers
+
+    @property
+    def margin(self) -> int:
+        """As many as its convolutions reach; motion goes by the frame alone."""
+        return max(self.first.radius, self.depth + 2)
+
+    @property
+    def multiple(self) -> int:
+        """Motion is found on a pyramid of cells."""
+        return FLOW_MULTIPLE if self.alignment == "flow" else 1
+
+    @property
+    def widest(self) -> int:
+        """Channels of the largest feature map."""
+        answers = self.frames * self.scale**2
+        return max(self.frames * self.first.widest, self.channels, answers)
+
+    @property
+    def num_parameters(self) -> int:
+        """Trained weights and biases."""
+        return self.first.num_parameters + self.own_parameters
+
+    @property
+    def own_parameters(self) -> int:
+        """The same of the fusion alone."""
+        c, answer = self.channels, self.scale**2
+        return (
+            convolution(3, answer * self.frames, c)
+            + self.depth * convolution(3, c, c)
+            + convolution(3, c, answer, bias=False)
+        )
+
+    @property
+    def macs_per_position(self) -> int:
+        """Multiply-accumulates of one position; motion and warping are not counted."""
+        return self.frames * self.first.macs_per_position + self.own_macs
+
+    @property
+    def own_macs(self) -> int:
+        """The same of the fusion alone."""
+        c, answer = self.channels, self.scale**2
+        return 9 * answer * self.frames * c + self.depth * 9 * c * c + 9 * c * answer

@@ -1,0 +1,112 @@
+"""What `upreel inspect` shows: the weights of the answer that the product gives.
+
+Mutations tried: neighbours in time's order, margins not cut, the second largest weight, a winner's
+colour of another branch.
+"""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from clips import write_clip
+
+from upreel.errors import OptionError, UnknownModelError
+from upreel.evaluation.inspection import (
+    COLOURS,
+    Inspection,
+    choose_card,
+    inspect_frames,
+    sheet,
+)
+from upreel.inference import PlaneUpscaler
+from upreel.pipeline.enhance import windows
+from upreel.video.probe import probe
+from upreel.video.read import read_frames
+from upreel.video.scan import scan
+from upreel.zoo import ModelCard
+
+
+@pytest.fixture(scope="module")
+def card(small_cards: Callable[[str], ModelCard]) -> ModelCard:
+    return small_cards("tan-flow")
+
+
+@pytest.fixture(scope="module")
+def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("clips") / "clip.mp4"
+    write_clip(path, count=7, width=52, height=38)
+    return path
+
+
+def inspected(card: ModelCard, clip: Path, *indices: int) -> list[Inspection]:
+    info = probe(str(clip))
+    return list(inspect_frames(card, info, scan(info), indices))
+
+
+@pytest.mark.parametrize("index", [0, 3, 6])
+def test_it_shows_the_answer_that_the_product_gives(
+    card: ModelCard, clip: Path, index: int
+) -> None:
+    info = probe(str(clip))
+    made = PlaneUpscaler(
+        card, pixel_format=info.format, colour=info.colour, width=52, height=38, device="cpu",
+        precision="f32", threads=1,
+    )  # fmt: skip
+    past, future = card.window
+    shown = [w for w in windows(read_frames(info), past, future) if w.frame.index == index]
+
+    found = inspected(card, clip, index)[0]
+
+    assert found.index == index
+    luma = made(shown[0].planes)[0].astype(float)
+    error = np.abs(found.answer * 255 - luma)
+    assert found.answer.shape == luma.shape == (76, 104)
+    assert error.max() < 1.01
+    assert luma.std() > 5
+
+
+def test_weights_are_positive_and_sum_to_one(card: ModelCard, clip: Path) -> None:
+    found = inspected(card, clip, 2, 4)
+
+    for one in found:
+        assert one.weights.shape == (3, 76, 104)
+        np.testing.assert_allclose(one.weights.sum(axis=0), 1, atol=1e-5)
+        facts = one.facts()
+        assert sum(branch["won"] for branch in facts) == pytest.approx(1)
+        assert sum(branch["mean_weight"] for branch in facts) == pytest.approx(1, abs=1e-5)
+        assert one.weights.std(axis=(1, 2)).min() > 1e-4
+    assert not np.array_equal(found[0].weights, found[1].weights)
+
+
+def test_a_sheet_has_the_winners_colours_and_every_branchs_weights() -> None:
+    weights = np.zeros((3, 40, 60), np.float32)
+    weights[0, :, :20] = 0.6
+    weights[1, :, 20:40] = 0.7
+    weights[2, :, 40:] = 0.8
+    found = Inspection(index=12, answer=np.ones((40, 60), np.float32), weights=weights)
+
+    picture = np.asarray(sheet(found))
+
+    assert picture.shape == (2 * (40 + 28), 3 * 60, 3)
+    answer, winners = picture[28:68, :60], picture[28:68, 60:120]
+    assert (answer == 255).all()
+    for k, colour in enumerate(COLOURS):
+        assert (winners[5:-5, 20 * k + 5 : 20 * k + 15] == colour).all()
+        panel = picture[96:136, 60 * k : 60 * k + 60]
+        assert panel[20, 20 * k + 10].tolist() == [round(255 * (0.6 + 0.1 * k))] * 3
+        assert panel[20, (20 * k + 30) % 60].max() == 0
+    assert found.facts()[1] == pytest.approx({"won": 1 / 3, "mean_weight": 0.7 / 3})
+
+
+def test_frames_and_models_that_cannot_be_inspected(card: ModelCard, clip: Path) -> None:
+    with pytest.raises(OptionError, match="frame must be 0 to 6, got 7"):
+        inspected(card, clip, 7)
+    with pytest.raises(OptionError, match="fast-x2 weighs no branches; models that do: "):
+        choose_card("fast-x2")
+    with pytest.raises(UnknownModelError, match="no model 'bogus'"):
+        choose_card("bogus")
+    path = str(card.folder / "tan-flow.json")
+    assert choose_card(path).network == card.network
+    with pytest.raises(OptionError, match="tan-flow is for x2, not x4"):
+        choose_card(path, 4)

@@ -11,9 +11,10 @@ from safetensors.torch import save_file
 from upreel.degradation.degrade import Coding, Degradation
 from upreel.errors import WeightsError
 from upreel.networks.build import build_network
+from upreel.networks.planes import CHANNELS
 from upreel.training.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from upreel.training.config import Loss, TrainConfig
-from upreel.zoo import FastConfig
+from upreel.zoo import FastConfig, FusionConfig
 
 CODED = Degradation(
     kernels=("area", "gaussian"), codings=(Coding(codec="x265", crf=(20, 30)),), uncoded=0.5
@@ -32,6 +33,15 @@ CONFIGS = [
         validation=(),
         losses=(Loss(kind="mse", weight=2.0), Loss(kind="ssim")),
         start="one",
+    ),
+    TrainConfig(
+        name="three",
+        network=FusionConfig(
+            first=FastConfig(scale=2, channels=4, depth=0, layout="luma"), alignment="none"
+        ),
+        degradation=Degradation(kernels=("bicubic",)),
+        parts=(("first", "one"),),
+        frozen=("first",),
     ),
 ]
 
@@ -70,7 +80,8 @@ def test_everything_comes_back(config: TrainConfig, tmp_path: Path) -> None:
     networks = [build_network(asdict(c.config.network)) for c in (saved, read)]
     for network, source in zip(networks, (saved, read), strict=True):
         network.load_state_dict(dict(source.ema))
-    frames = torch.rand(1, 6 * config.network.frames, 8, 8)
+    channels = CHANNELS[config.network.layout] * config.network.frames
+    frames = torch.rand(1, channels, 8, 8)
     assert torch.equal(networks[0](frames), networks[1](frames))
 
 

@@ -14,6 +14,7 @@ from upreel.zoo import (
     EncoderDecoderConfig,
     EspcnConfig,
     FastConfig,
+    FusionConfig,
     NetworkConfig,
     SrcnnConfig,
     TemporalAdaptiveConfig,
@@ -31,6 +32,8 @@ CONFIGS: list[NetworkConfig] = [
     VespcnConfig(scale=4, frames=5, channels=8, depth=3),
     TemporalAdaptiveConfig(branch=FAST, modulation="free", alignment="rectified"),
     TemporalAdaptiveConfig(branch=EspcnConfig(scale=2), branches=2, modulation_channels=(8, 4)),
+    TemporalAdaptiveConfig(branch=FAST, alignment="flow", fusion=(8, 4)),
+    FusionConfig(first=FAST, frames=3, channels=8, depth=4, alignment="none"),
 ]
 
 
@@ -61,6 +64,10 @@ def test_windows_are_centred_and_the_current_frame_is_first(config: NetworkConfi
         ("vespcn", {"scale": 2, "frames": 1}, r"frames must be one of \(3, 5\), got 1"),
         ("vespcn", {"scale": 2, "depth": 1}, "depth must be at least 2, got 1"),
         ("vespcn", {"scale": 2, "coarse": 0}, "coarse must be at least 1, got 0"),
+        ("fusion", {"first": asdict(FastConfig(scale=2, channels=4, depth=0))}, "got 'packed'"),
+        ("fusion", {"first": asdict(FAST), "frames": 1}, r"frames must be one of \(3, 5\), got 1"),
+        ("fusion", {"first": asdict(FAST), "depth": 3}, "depth must be an even .* got 3"),
+        ("fusion", {"first": asdict(FAST), "alignment": "rectified"}, "flow or none, got 'rect"),
         ("fast", {"scale": 2, "channels": 0, "depth": 2}, "channels must be at least 1, got 0"),
         ("fast", {"scale": 2, "channels": 8, "depth": 2, "layout": "rgb"}, "got 'rgb'"),
     ],
@@ -80,6 +87,9 @@ def test_impossible_networks_are_refused(kind: str, values: dict[str, Any], mess
         ({"branch": 3}, "branch must be of kind fast or espcn, got 3"),
         ({"modulation": "max"}, "modulation must be softmax, free or mean, got 'max'"),
         ({"alignment": "flow"}, "alignment must be none, rectified or spatial, got 'flow'"),
+        ({"fusion": [8]}, r"fusion must be 2 numbers from 1 on, got \(8,\)"),
+        ({"fusion": [8, 3]}, "depth must be an even number from 0 on, got 3"),
+        ({"fusion": [8, 2], "alignment": "spatial"}, "alignment of answers .* got 'spatial'"),
         ({"spatial_weight": -1.0}, "spatial_weight must be at least 0, got -1.0"),
     ],
 )

@@ -40,6 +40,7 @@ STAGES = {
     "t": ("B1,2,3 + T, softmax", "mean"),
     "rectified": ("B1,2,3 + T + rectified alignment", "t"),
     "spatial": ("B1,2,3 + T + spatial alignment", "t"),
+    "flow": ("B1, fusions of its answers + T", "t"),
 }
 """Rows of the table: what each is, and the stage that its gain is over."""
 

@@ -1,18 +1,17 @@
-"""The temporal adaptive network's runs, in the three stages of Liu et al. (ICCV 2017).
+"""The temporal adaptive network's runs, in the stages of Liu et al. (ICCV 2017).
 
-Stage 1: each branch alone; those of more frames begin with the first one's filters, divided over
-time. Stage 2: all branches with the modulation branch, begun with stage 1. Stage 3: the same with
-alignment, begun with stage 2.
+Stage 1: a single-frame network, then on its answers, which stay as they are, the fusion of three
+and of five frames' answers along their motion (docs/decisions.md tells why answers). Stage 2: all
+of them with the modulation branch, begun with stage 1.
 
     upreel train recipes/temporal_adaptive.py:tan_x4_b2 --start fast-x4-clean-single.ckpt --data DIR
     upreel train recipes/temporal_adaptive.py:tan_x4_b3 --start fast-x4-clean-single.ckpt --data DIR
-    upreel train recipes/temporal_adaptive.py:tan_x4_joint --start fast-x4-clean-single.ckpt \
+    upreel train recipes/temporal_adaptive.py:tan_x4 --start fast-x4-clean-single.ckpt \
         --start tan-x4-b2.ckpt --start tan-x4-b3.ckpt --data DIR
-    upreel train recipes/temporal_adaptive.py:tan_x4 --start tan-x4-joint.ckpt --data DIR
 
 The first branch of `tan_x4` is the run `fast_x4_clean_single` of recipes/fast.py. The runs that
-begin with ``ablation`` are for the paper's table: small ESPCN branches, all of the same steps,
-a few seeds each (``--seed N``); benchmarks/temporal_adaptive_ablation.py prints it.
+begin with ``ablation`` are for the paper's table: small ESPCN branches that see the frames, all of
+the same steps, a few seeds each (``--seed N``); benchmarks/temporal_adaptive_ablation.py prints it.
 """
 
 from dataclasses import replace
@@ -119,6 +118,13 @@ def ablation_rectified(seed: int = 1) -> TrainConfig:
 def ablation_spatial(seed: int = 1) -> TrainConfig:
     """Stage 3: spatial alignment."""
     return _joint("spatial", TemporalAdaptiveConfig(branch=SMALL, alignment="spatial"), seed)
+
+
+def ablation_flow(seed: int = 1) -> TrainConfig:
+    """Beyond the paper: the first branch's answers to each frame, fused along their motion."""
+    network = TemporalAdaptiveConfig(branch=SMALL, alignment="flow", fusion=(32, 2))
+    joint = _joint("flow", network, seed)
+    return replace(joint, parts=joint.parts[:1])
 
 
 def _branch(number: int, seed: int) -> TrainConfig:

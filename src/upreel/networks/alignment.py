@@ -106,8 +106,9 @@ def sample(
     """`warp` with the grid already made, for more than one flow."""
     height, width = source.shape[-2:]
     # In f32: positions of bf16 would be off by pixels.
-    unit = torch.tensor([2 / width, 2 / height], device=flow.device)[:, None, None]
-    grid = (places + unit * flow.float()).movedim(1, -1)
+    flow = flow.float()
+    x, y = places[0] + 2 / width * flow[:, 0], places[1] + 2 / height * flow[:, 1]
+    grid = torch.stack((x, y), dim=-1)
     return F.grid_sample(
         source.float(), grid, mode="bilinear", padding_mode="border", align_corners=False
     )

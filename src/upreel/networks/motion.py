@@ -106,9 +106,10 @@ def _refined(
 
 def _gradients(frame: Float[Tensor, "N 1 H W"]) -> Float[Tensor, "N 2 H W"]:
     """Central differences along rows and along columns."""
-    kernel = frame.new_zeros(2, 1, 3, 3)
-    kernel[0, 0, 1, 0], kernel[0, 0, 1, 2] = -0.5, 0.5
-    kernel[1, 0, 0, 1], kernel[1, 0, 2, 1] = -0.5, 0.5
+    line = frame.new_tensor([[-0.5, 0.0, 0.5]])
+    none = torch.zeros_like(line)
+    across = torch.cat((none, line, none))
+    kernel = torch.stack((across, across.T))[:, None]
     return F.conv2d(F.pad(frame, (1, 1, 1, 1), mode="replicate"), kernel)
 
 

@@ -1,4 +1,4 @@
-"""recipes/baselines.py and recipes/temporal_adaptive.py: runs that are comparable and begin right.
+"""Runs that are comparable and begin right; the bundled cards are what the recipes make.
 
 Mutations tried: another batch for one baseline, a part that names the wrong branch.
 """
@@ -12,7 +12,13 @@ from pathlib import Path
 import pytest
 
 from upreel.training.config import TrainConfig
-from upreel.zoo import EspcnConfig, FusionConfig, TemporalAdaptiveConfig
+from upreel.zoo import (
+    EspcnConfig,
+    FusionConfig,
+    TemporalAdaptiveConfig,
+    card_names,
+    load_card,
+)
 
 FOLDER = Path(__file__).parents[2] / "recipes"
 
@@ -108,3 +114,13 @@ def test_the_ablation_trains_every_stage_alike(seed: int) -> None:
         assert all(run.endswith(f"-seed{seed}") for run in config.starts)
         same = {"name": first.name, "network": first.network, "start": "", "parts": ()}
         assert replace(config, **same) == first  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("name", card_names())
+def test_bundled_cards_are_what_the_recipes_make(name: str) -> None:
+    card, config = load_card(name), RUNS[name]
+
+    assert card.network == config.network
+    assert card.degradation == config.degradation.describe()
+    names = {entry.split(":")[0].split()[-1] for entry in card.training_data}
+    assert not names & set(config.validation)

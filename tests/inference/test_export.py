@@ -57,7 +57,9 @@ def test_stored_weights_are_the_networks_own(name: str, small_cards: SmallCards)
         if key in own:
             np.testing.assert_array_equal(values.astype(np.float32), own[key].numpy())
             compared += 1
-    assert compared >= len(halves)
+    fixed = [key for key in halves if key not in own]  # numbers in the code, such as kernels
+    assert all(stored[key][1].size <= 27 for key in fixed)
+    assert compared >= len(halves) - len(fixed) > 0
     for node in model.graph.node:
         if node.op_type == "Conv" and node.name in ("head", "interpolation"):
             assert node.input[1].rpartition(".")[0] == node.name

@@ -1,5 +1,6 @@
 """What the configs share: layouts, checks, and how far a picture's samples reach."""
 
+from abc import ABC, abstractmethod
 from typing import Literal
 
 __all__ = [
@@ -23,13 +24,13 @@ NEAREST_FIRST = (0, -1, 1, -2, 2)
 """Offsets of frames in the order of the input channels."""
 
 
-class Architecture:
+class Architecture(ABC):
     """What a network is asked for, where most of them answer the same."""
 
     @property
+    @abstractmethod
     def radius(self) -> int:
         """Positions around a position that its answer depends on."""
-        raise NotImplementedError
 
     @property
     def margin(self) -> int:

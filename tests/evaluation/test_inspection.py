@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from clips import write_clip
+from PIL import Image
 
 from upreel.errors import OptionError, UnknownModelError
 from upreel.evaluation.inspection import (
@@ -110,3 +111,42 @@ def test_frames_and_models_that_cannot_be_inspected(card: ModelCard, clip: Path)
     assert choose_card(path).network == card.network
     with pytest.raises(OptionError, match="tan-flow is for x2, not x4"):
         choose_card(path, 4)
+
+
+def half_moving(folder: Path) -> Path:
+    """Nine pictures of soft noise: the left half stands still, the right one is never the same."""
+    random = np.random.default_rng(3)
+    soft = [
+        np.asarray(
+            Image.fromarray(random.integers(0, 256, (24, 20), np.uint8)).resize(
+                (80, 96), Image.Resampling.BICUBIC
+            )
+        )
+        for _ in range(10)
+    ]
+    folder.mkdir()
+    for n in range(9):
+        picture = np.concatenate((soft[9], soft[n]), axis=1)
+        Image.fromarray(np.repeat(picture[..., None], 3, axis=2)).save(folder / f"{n:03d}.png")
+    return folder
+
+
+def test_where_nothing_can_be_followed_the_single_frame_weighs_more(tmp_path: Path) -> None:
+    clip = half_moving(tmp_path / "half")
+
+    found = inspected(choose_card("tan"), clip, 4)[0]
+
+    middle = found.weights.shape[2] // 2
+    still, moving = (
+        found.weights[:, 24:-24, 24 : middle - 24],
+        found.weights[:, 24:-24, middle + 24 : -24],
+    )
+    assert moving[0].mean() > still[0].mean() + 0.1  # the branch on one frame
+    assert moving[2].mean() < still[2].mean() - 0.1  # the branch on five
+    one = np.asarray(sheet(found).convert("L"), float)  # and the picture shows it
+    rows, columns = one.shape
+    panel = one[rows // 2 + 28 :, : columns // 3]
+    assert (
+        panel[:, panel.shape[1] // 2 + 20 :].mean()
+        > panel[:, : panel.shape[1] // 2 - 20].mean() + 20
+    )

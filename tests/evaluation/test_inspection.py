@@ -5,12 +5,15 @@ colour of another branch.
 """
 
 from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
 import pytest
+import torch  # noqa: TID253
 from clips import write_clip
 from PIL import Image
+from small_cards import BRANCH
 
 from upreel.errors import OptionError, UnknownModelError
 from upreel.evaluation.inspection import (
@@ -21,11 +24,13 @@ from upreel.evaluation.inspection import (
     sheet,
 )
 from upreel.inference import PlaneUpscaler
+from upreel.inference.export import export_card
+from upreel.networks.build import build_network
 from upreel.pipeline.enhance import windows
 from upreel.video.probe import probe
 from upreel.video.read import read_frames
 from upreel.video.scan import scan
-from upreel.zoo import ModelCard
+from upreel.zoo import ModelCard, TemporalAdaptiveConfig
 
 
 @pytest.fixture(scope="module")
@@ -114,11 +119,13 @@ def test_frames_and_models_that_cannot_be_inspected(card: ModelCard, clip: Path)
 
 
 def half_moving(folder: Path) -> Path:
-    """Nine pictures of soft noise: the left half stands still, the right one is never the same."""
+    """Soft noise, nine times: the left half stands still, the right is always another.
+
+    It is faint enough to be no scene cut."""
     random = np.random.default_rng(3)
     soft = [
         np.asarray(
-            Image.fromarray(random.integers(0, 256, (24, 20), np.uint8)).resize(
+            Image.fromarray(random.integers(96, 160, (48, 40), np.uint8)).resize(
                 (80, 96), Image.Resampling.BICUBIC
             )
         )
@@ -131,22 +138,55 @@ def half_moving(folder: Path) -> Path:
     return folder
 
 
-def test_where_nothing_can_be_followed_the_single_frame_weighs_more(tmp_path: Path) -> None:
-    clip = half_moving(tmp_path / "half")
+@pytest.fixture
+def wary(tmp_path: Path) -> ModelCard:
+    """Its modulation branch is set by hand: what differs between frames is left to one frame."""
+    config = TemporalAdaptiveConfig(branch=BRANCH, modulation_channels=(2, 2))
+    torch.manual_seed(4)
+    weights = build_network(asdict(config)).state_dict()
+    for name in ("head", "body", "tail"):
+        weights[f"modulation.{name}.weight"].zero_()
+        weights[f"modulation.{name}.bias"].zero_()
+    for k, sign in enumerate((1, -1)):  # features: either sign of current less previous frame
+        weights["modulation.head.weight"][k, 0, 2, 2] = 4 * sign
+        weights["modulation.head.weight"][k, 1, 2, 2] = -4 * sign
+        weights["modulation.body.weight"][k, k, 1, 1] = 4
+    weights["modulation.tail.weight"][:4, :, 1, 1] = 4  # of the branch on one frame
+    weights["modulation.tail.bias"][8:] = 1  # without motion the one on five frames wins
+    return export_card(
+        name="wary", summary="", config=config, weights=weights, training_data=(),
+        degradation="none", steps=0, commit="", folder=tmp_path / "cards",
+    )  # fmt: skip
 
-    found = inspected(choose_card("tan"), clip, 4)[0]
 
+def test_a_still_and_a_moving_half_are_told_apart(wary: ModelCard, tmp_path: Path) -> None:
+    found = inspected(wary, half_moving(tmp_path / "half"), 4)[0]
+
+    winners, middle = found.winners, found.weights.shape[2] // 2
+    assert (winners[:, : middle - 24] == 2).all()
+    assert (winners[:, middle + 24 :] == 0).mean() > 0.8
+    picture = np.asarray(sheet(found), int)
+    rows, columns = picture.shape[0] // 2, picture.shape[1] // 3
+    panel = picture[28:rows, columns : 2 * columns]  # the winners: blue is one frame's
+    still, moving = panel[:, : columns // 2 - 24], panel[:, columns // 2 + 24 :]
+    assert (still[..., 1] > still[..., 2]).mean() > 0.95  # five frames' green
+    assert (moving[..., 2] > moving[..., 1]).mean() > 0.7
+    one = picture[rows + 28 :, :columns, 0]
+    assert one[:, columns // 2 + 24 :].mean() > one[:, : columns // 2 - 24].mean() + 100
+
+
+def test_the_bundled_network_is_inspected_by_its_familys_name(tmp_path: Path) -> None:
+    card = choose_card("tan")
+    assert card.name == "tan-x4"
+    assert choose_card("tan", 4) == card
+    with pytest.raises(OptionError, match="no tan for x3; there are: tan-x4"):
+        choose_card("tan", 3)
+
+    found = inspected(card, half_moving(tmp_path / "half"), 4)[0]
+
+    assert found.weights.shape == (3, 384, 640)
+    np.testing.assert_allclose(found.weights.sum(axis=0), 1, atol=1e-5)
     middle = found.weights.shape[2] // 2
-    still, moving = (
-        found.weights[:, 24:-24, 24 : middle - 24],
-        found.weights[:, 24:-24, middle + 24 : -24],
-    )
-    assert moving[0].mean() > still[0].mean() + 0.1  # the branch on one frame
-    assert moving[2].mean() < still[2].mean() - 0.1  # the branch on five
-    one = np.asarray(sheet(found).convert("L"), float)  # and the picture shows it
-    rows, columns = one.shape
-    panel = one[rows // 2 + 28 :, : columns // 3]
-    assert (
-        panel[:, panel.shape[1] // 2 + 20 :].mean()
-        > panel[:, : panel.shape[1] // 2 - 20].mean() + 20
-    )
+    still, moving = found.weights[..., 24 : middle - 24], found.weights[..., middle + 24 : -24]
+    assert moving[0].mean() > still[0].mean() + 0.02  # what cannot be followed: one frame counts
+    assert moving[2].mean() < still[2].mean() - 0.01  # more, and five count less

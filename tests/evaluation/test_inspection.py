@@ -121,7 +121,8 @@ def test_frames_and_models_that_cannot_be_inspected(card: ModelCard, clip: Path)
 def half_moving(folder: Path) -> Path:
     """Soft noise, nine times: the left half stands still, the right is always another.
 
-    It is faint enough to be no scene cut."""
+    It is faint enough to be no scene cut.
+    """
     random = np.random.default_rng(3)
     soft = [
         np.asarray(

@@ -41,7 +41,8 @@ def models(*, as_json: Json = False) -> None:
                 f"  x{card.scale}, sees {_SEEN[card.layout]}{frames} "
                 f"frame{'s' * (frames > 1)}, "
                 f"{card.num_parameters / 1000:.0f}k parameters, "
-                f"{card.macs_per_pixel / 1000:.1f}k multiply-adds a source pixel, "
+                f"{card.macs_per_pixel / 1000:.{1 if card.macs_per_pixel < 1e5 else 0}f}k "
+                f"multiply-adds a source pixel, "
                 f"weights {card.licence}"
             )
             for what, value in card.scores.items():

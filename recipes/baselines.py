@@ -19,13 +19,13 @@ def espcn_x4() -> TrainConfig:
         name="espcn-x4",
         network=EspcnConfig(scale=4),
         degradation=Degradation(kernels=("bicubic",)),
-        steps=12_000,
+        steps=10_000,
         batch=8,
-        patch=48,
+        patch=24,
         border=4,
         optimizer="muon",
         learning_rate=1.5e-3,
-        validate_every=3000,
+        validate_every=2500,
     )
 
 

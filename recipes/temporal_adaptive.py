@@ -9,9 +9,11 @@ of them with the modulation branch, begun with stage 1.
     upreel train recipes/temporal_adaptive.py:tan_x4 --start fast-x4-clean-single.ckpt \
         --start tan-x4-b2.ckpt --start tan-x4-b3.ckpt --data DIR
 
-The first branch of `tan_x4` is the run `fast_x4_clean_single` of recipes/fast.py. The runs that
-begin with ``ablation`` are for the paper's table: small ESPCN branches that see the frames, all of
-the same steps, a few seeds each (``--seed N``); benchmarks/temporal_adaptive_ablation.py prints it.
+The first branch of `tan_x4` is the run `fast_x4_clean_single` of recipes/fast.py; `tan_x2` is made
+in the same way from `tan_x2_b1`, `tan_x2_b2` and `tan_x2_b3`. The runs that begin with
+``ablation`` are for the paper's table: small ESPCN branches that see the frames, those of a stage
+of the same steps, a few seeds each (``--seed N``); benchmarks/temporal_adaptive_ablation.py
+prints it.
 """
 
 from dataclasses import replace
@@ -22,7 +24,8 @@ from upreel.zoo import EspcnConfig, FastConfig, FusionConfig, TemporalAdaptiveCo
 
 BRANCH = FastConfig(scale=4, channels=32, depth=8, layout="luma")
 SMALL = EspcnConfig(scale=4, activation="relu", residual=True)
-SINGLE = "fast-x4-clean-single"
+FIRST = {4: "fast-x4-clean-single", 2: "tan-x2-b1"}
+"""The run of a scale's first branch."""
 
 
 def _run(name: str) -> TrainConfig:
@@ -43,38 +46,74 @@ def _run(name: str) -> TrainConfig:
 
 
 def tan_x4_b2() -> TrainConfig:
-    """Stage 1: the fusion of three frames' answers."""
-    return replace(_fusion("tan-x4-b2"), network=FusionConfig(first=BRANCH, frames=3))
+    """x4, stage 1: the fusion of three frames' answers."""
+    return _fusion(4, 2, steps=10_000)
 
 
 def tan_x4_b3() -> TrainConfig:
-    """Stage 1: the fusion of five frames' answers."""
-    return replace(_fusion("tan-x4-b3"), network=FusionConfig(first=BRANCH, frames=5))
+    """x4, stage 1: the fusion of five frames' answers."""
+    return _fusion(4, 3, steps=10_000)
 
 
 def tan_x4() -> TrainConfig:
-    """Stage 2: all branches, weighed by the modulation branch."""
+    """x4, stage 2: all branches, weighed by the modulation branch."""
+    return _weighed(4)
+
+
+def tan_x2_b1() -> TrainConfig:
+    """x2, stage 1: one frame."""
+    return replace(_run("tan-x2-b1"), network=replace(BRANCH, scale=2))
+
+
+def tan_x2_b2() -> TrainConfig:
+    """x2, stage 1: the fusion of three frames' answers."""
+    return _fusion(2, 2, steps=6000)
+
+
+def tan_x2_b3() -> TrainConfig:
+    """x2, stage 1: the fusion of five frames' answers."""
+    return _fusion(2, 3, steps=6000)
+
+
+def tan_x2() -> TrainConfig:
+    """x2, stage 2: all branches, weighed by the modulation branch."""
+    return _weighed(2)
+
+
+def _fusion(scale: int, number: int, *, steps: int) -> TrainConfig:
+    """A branch of more frames' answers; the first branch stays as it is."""
+    name = f"tan-x{scale}-b{number}"
+    first = replace(BRANCH, scale=scale)
     return replace(
-        _run("tan-x4"),
+        _run(name),
+        network=FusionConfig(first=first, frames=2 * number - 1),
+        parts=(("first", FIRST[scale]),),
+        frozen=("first",),
+        steps=steps,
+    )
+
+
+def _weighed(scale: int) -> TrainConfig:
+    """All branches together; the first one stays as it is."""
+    name = f"tan-x{scale}"
+    return replace(
+        _run(name),
         network=TemporalAdaptiveConfig(
-            branch=BRANCH, modulation_channels=(16, 16), alignment="flow", fusion=(32, 8)
+            branch=replace(BRANCH, scale=scale),
+            modulation_channels=(16, 16),
+            alignment="flow",
+            fusion=(32, 8),
         ),
-        parts=(("branches.0", SINGLE), ("branches.1", "tan-x4-b2"), ("branches.2", "tan-x4-b3")),
+        parts=(
+            ("branches.0", FIRST[scale]),
+            ("branches.1", f"{name}-b2"),
+            ("branches.2", f"{name}-b3"),
+        ),
         frozen=("branches.0",),
         losses=(Loss(kind="mse"),),
         steps=3000,
         learning_rate=5e-4,
         seed=2,
-    )
-
-
-def _fusion(name: str) -> TrainConfig:
-    """What both fusions share: the first branch stays as it is."""
-    return replace(
-        _run(name),
-        parts=(("first", SINGLE),),
-        frozen=("first",),
-        steps=10000,
     )
 
 
@@ -148,5 +187,7 @@ def _joint(stage: str, network: TemporalAdaptiveConfig, seed: int) -> TrainConfi
         ablation_b1(seed),
         name=f"ablation-{stage}-seed{seed}",
         network=network,
+        steps=3000,
+        validate_every=1500,
         parts=tuple((f"branches.{k}", f"ablation-b{k + 1}-seed{seed}") for k in range(3)),
     )

@@ -106,6 +106,32 @@ def count_macs(network: nn.Module, given: Tensor) -> int:
     return counted
 
 
+def check_engines(
+    network: nn.Module, config: NetworkConfig, given: Tensor, *, rounding: float, atol: float
+) -> None:
+    """What is exported answers as the network does in all engines.
+
+    Args:
+        network: in full precision.
+        config: its own.
+        given: the input.
+        rounding: what weights of f16 may change in an answer.
+        atol: what an engine may.
+    """
+    folded, model = exported(network, config)
+    expected = folded(given).detach()
+    torch.testing.assert_close(expected, network.eval()(given), rtol=0, atol=rounding)
+    assert expected.std() > 0.01
+    for name, answer in run_onnx(model, given).items():
+        torch.testing.assert_close(
+            torch.from_numpy(answer),
+            expected,
+            rtol=0,
+            atol=atol,
+            msg=lambda m, n=name: f"{n}: {m}",
+        )
+
+
 def exported(network: nn.Module, config: NetworkConfig) -> tuple[nn.Module, bytes]:
     """What is exported, its weights rounded to f16, and the ONNX file."""
     network = copy.deepcopy(network).eval()

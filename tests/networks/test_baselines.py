@@ -128,14 +128,6 @@ def test_batch_norm_is_worked_into_the_convolutions(scale: int) -> None:
 @pytest.mark.parametrize("config", [CONFIGS[k] for k in (0, 1, 2, 6)])
 def test_engines_answer_what_the_network_answers(config: NetworkConfig) -> None:
     network = checks.trained_like(config)
-    folded, model = checks.exported(network, config)
     given = checks.frames(config, 5 * config.multiple, 7 * config.multiple, batch=1)
 
-    expected = folded(given).detach()
-
-    torch.testing.assert_close(expected, network.eval()(given), rtol=0, atol=0.02)
-    assert expected.std() > 0.01
-    for name, answer in checks.run_onnx(model, given).items():
-        torch.testing.assert_close(
-            torch.from_numpy(answer), expected, rtol=0, atol=2e-5, msg=lambda m, n=name: f"{n}: {m}"
-        )
+    checks.check_engines(network, config, given, rounding=0.02, atol=2e-5)

@@ -150,15 +150,5 @@ def test_flat_pictures_stay_flat(config: FusionConfig) -> None:
 def test_engines_answer_what_the_network_answers() -> None:
     """With motion: tests/inference, in the temporal adaptive network."""
     config = CONFIGS[2]
-    network = network_of(config)
-    folded, model = checks.exported(network, config)
-    given = clip_of(config, 32)
 
-    expected = folded(given).detach()
-
-    torch.testing.assert_close(expected, network.eval()(given), rtol=0, atol=0.05)
-    assert expected.std() > 0.01
-    for name, answer in checks.run_onnx(model, given).items():
-        torch.testing.assert_close(
-            torch.from_numpy(answer), expected, rtol=0, atol=1e-4, msg=lambda m, n=name: f"{n}: {m}"
-        )
+    checks.check_engines(network_of(config), config, clip_of(config, 32), rounding=0.05, atol=1e-4)

@@ -244,18 +244,9 @@ def test_only_spatial_alignment_has_an_auxiliary_loss() -> None:
 
 @pytest.mark.parametrize("config", [CONFIGS[k] for k in (0, 2, 3, 5)])
 def test_engines_answer_what_the_network_answers(config: TemporalAdaptiveConfig) -> None:
-    network = network_of(config)
-    folded, model = checks.exported(network, config)
     given = checks.frames(
         config,
         *(max(config.multiple, 4) * -(-side // max(config.multiple, 4)) for side in (40, 56)),
     )
 
-    expected = folded(given).detach()
-
-    torch.testing.assert_close(expected, network.eval()(given), rtol=0, atol=0.05)
-    assert expected.std() > 0.01
-    for name, answer in checks.run_onnx(model, given).items():
-        torch.testing.assert_close(
-            torch.from_numpy(answer), expected, rtol=0, atol=1e-4, msg=lambda m, n=name: f"{n}: {m}"
-        )
+    checks.check_engines(network_of(config), config, given, rounding=0.05, atol=1e-4)

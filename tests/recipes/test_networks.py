@@ -60,7 +60,7 @@ def test_a_recipe_is_a_run_of_its_own_name(function: str) -> None:
         "-seed1" if "seed" in inspect.signature((BASELINES | TEMPORAL)[function]).parameters else ""
     )
     assert config.name == function.replace("_", "-") + seed
-    assert config.network.scale == 4
+    assert f"x{config.network.scale}" in config.name or function in ABLATION
     assert not config.degradation.codings
 
 
@@ -106,10 +106,12 @@ def test_stages_begin_with_the_one_before(name: str) -> None:
 
 @pytest.mark.parametrize("seed", [1, 2])
 def test_the_ablation_trains_every_stage_alike(seed: int) -> None:
-    first = ABLATION["ablation_b1"](seed=seed)
-    assert isinstance(first.network, EspcnConfig)
+    alone, together = (ABLATION[f"ablation_{stage}"](seed=seed) for stage in ("b1", "mean"))
+    assert isinstance(alone.network, EspcnConfig)
     for function in ABLATION.values():
         config = function(seed=seed)
+        joint = isinstance(config.network, TemporalAdaptiveConfig)
+        first = replace(together if joint else alone, start="", parts=())
         assert config.name.endswith(f"-seed{seed}")
         assert all(run.endswith(f"-seed{seed}") for run in config.starts)
         same = {"name": first.name, "network": first.network, "start": "", "parts": ()}

@@ -26,7 +26,15 @@ from torch import Tensor, nn
 
 from upreel.networks.planes import CHANNELS, interpolation_kernel, to_grid
 
-__all__ = ["FastNetwork", "FoldedFastNetwork", "flat_answer", "residual_body"]
+__all__ = ["FastNetwork", "FoldedFastNetwork", "flat_answer", "residual_body", "residual_pairs"]
+
+
+def residual_pairs(channels: int, depth: int) -> nn.ModuleList:
+    """The convolutions that `residual_body` goes through; a pair begins as the identity."""
+    body = nn.ModuleList(nn.Conv2d(channels, channels, 3, padding=1) for _ in range(depth))
+    for _, second in _pairs(body):
+        nn.init.zeros_(second.weight)
+    return body
 
 
 def residual_body(features: Float[Tensor, "B C H W"], body: nn.ModuleList) -> Tensor:
@@ -70,14 +78,12 @@ class FastNetwork(nn.Module):
         self.radius = depth + 2
         self.each = CHANNELS[layout]
         self.head = nn.Conv2d(self.each * frames, channels, 3, padding=1)
-        self.body = nn.ModuleList(nn.Conv2d(channels, channels, 3, padding=1) for _ in range(depth))
+        self.body = residual_pairs(channels, depth)
         self.tail = nn.Conv2d(channels, self.each * scale * scale, 3, padding=1, bias=False)
         self.interpolation: Tensor
         kernel = interpolation_kernel(scale, layout)
         self.register_buffer("interpolation", kernel, persistent=False)
-        for _, second in _pairs(self.body):
-            nn.init.zeros_(second.weight)  # a pair begins as the identity
-        nn.init.zeros_(self.tail.weight)  # and the network as bicubic interpolation
+        nn.init.zeros_(self.tail.weight)  # it begins as bicubic interpolation
 
     def forward(self, packed: Float[Tensor, "B F H W"]) -> Float[Tensor, "B C H W"]:
         """Super-resolve the current frame.

@@ -23,8 +23,9 @@ from torch import Tensor, nn
 
 from upreel.networks.alignment import CELL, warp
 from upreel.networks.baselines import Espcn
-from upreel.networks.fast import FastNetwork, flat_answer, residual_body
+from upreel.networks.fast import FastNetwork, flat_answer, residual_body, residual_pairs
 from upreel.networks.motion import cell_motion, enlarged_motion
+from upreel.networks.planes import channels_last
 
 __all__ = ["AnswerFusion", "FusionNetwork", "aligned_answers", "make_branch"]
 
@@ -50,17 +51,12 @@ def aligned_answers(
     num_frames = frames.shape[1]
     answers = first(frames.flatten(0, 1)[:, None]).to(frames.dtype).unflatten(0, (-1, num_frames))
     if not moves or num_frames == 1:
-        return _channels_last(answers.flatten(1, 2))
+        return channels_last(answers.flatten(1, 2))
     motion = cell_motion(frames[:, :1], frames[:, 1:]).flatten(0, 1)
     flow = scale * enlarged_motion(motion, scale * CELL)
     others = warp(F.pixel_shuffle(answers[:, 1:].flatten(0, 1), scale), flow)
     others = F.pixel_unshuffle(others, scale).unflatten(0, (-1, num_frames - 1))
-    return _channels_last(torch.cat((answers[:, 0], others.flatten(1, 2)), dim=1))
-
-
-def _channels_last(values: Tensor) -> Tensor:
-    """Convolutions in training want it; what is exported stays as it is."""
-    return values.contiguous(memory_format=torch.channels_last)
+    return channels_last(torch.cat((answers[:, 0], others.flatten(1, 2)), dim=1))
 
 
 class AnswerFusion(nn.Module):
@@ -80,18 +76,15 @@ class AnswerFusion(nn.Module):
         super().__init__()
         self.each = scale * scale
         self.head = nn.Conv2d(self.each * frames, channels, 3, padding=1)
-        self.body = nn.ModuleList(nn.Conv2d(channels, channels, 3, padding=1) for _ in range(depth))
+        self.body = residual_pairs(channels, depth)
         self.tail = nn.Conv2d(channels, self.each, 3, padding=1, bias=False)
-        for second in list(self.body)[1::2]:
-            assert isinstance(second, nn.Conv2d)
-            nn.init.zeros_(second.weight)  # a pair begins as the identity
         nn.init.zeros_(self.tail.weight)
 
     def detail(self, answers: Float[Tensor, "B F H W"]) -> Float[Tensor, "B C H W"]:
         """What is added to the current answer."""
         current, others = answers[:, : self.each], answers[:, self.each :]
         others = others.unflatten(1, (-1, self.each)) - current[:, None]
-        seen = _channels_last(torch.cat((current, others.flatten(1, 2)), dim=1))
+        seen = channels_last(torch.cat((current, others.flatten(1, 2)), dim=1))
         weight, bias = self.head.weight, self.head.bias
         assert bias is not None
         own = weight[:, : self.each]

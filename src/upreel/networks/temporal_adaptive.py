@@ -38,7 +38,7 @@ from upreel.networks.baselines import Espcn
 from upreel.networks.fast import FastNetwork, FoldedFastNetwork
 from upreel.networks.fusion import AnswerFusion, aligned_answers, make_branch
 from upreel.networks.motion import rectified_displacement
-from upreel.networks.planes import CHANNELS, interpolation_kernel
+from upreel.networks.planes import CHANNELS, channels_last, interpolation_kernel
 
 __all__ = ["Modulation", "TemporalAdaptiveNetwork"]
 
@@ -184,8 +184,7 @@ class TemporalAdaptiveNetwork(nn.Module):
             return packed
         if self.each == 1:
             moved, _ = self._moved(packed)
-            frames = torch.cat((packed[:, :1], moved), dim=1)
-            return frames.contiguous(memory_format=torch.channels_last)  # for training's speed
+            return channels_last(torch.cat((packed[:, :1], moved), dim=1))
         planes = packed.unflatten(1, (-1, 6))  # each frame's planes are moved at their own size
         moved, flow = self._moved(F.pixel_shuffle(planes[:, :, :4].flatten(1, 2), 2))
         chroma = planes[:, 1:, 4:]

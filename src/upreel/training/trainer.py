@@ -20,7 +20,13 @@ from upreel.datasets.clips import Clip
 from upreel.datasets.patches import Batch, Pair, draw_batch, make_pairs
 from upreel.errors import BackendUnavailableError, InputError, OptionError
 from upreel.networks.build import build_network
-from upreel.networks.planes import CHANNELS, interpolation_kernel, luma_of, pack
+from upreel.networks.planes import (
+    CHANNELS,
+    channels_last,
+    interpolation_kernel,
+    luma_of,
+    pack,
+)
 from upreel.training.checkpoint import Checkpoint, load_checkpoint, load_result, save_checkpoint
 from upreel.training.config import TrainConfig
 from upreel.training.losses import total_loss
@@ -153,14 +159,14 @@ class Trainer:
             return torch.from_numpy(array).to(self.device).float().div_(255)
 
         if self.config.network.layout == "luma":
-            inputs = values(batch.low_luma).contiguous(memory_format=torch.channels_last)
+            inputs = channels_last(values(batch.low_luma))
             luma = F.pixel_unshuffle(values(batch.high_luma[:, None]), scale)
             return inputs, luma, torch.ones(*luma.shape[:2], 1, 1, device=self.device)
         low = [
             pack(values(batch.low_luma[:, k : k + 1]), values(batch.low_chroma[:, k]))
             for k in range(batch.low_luma.shape[1])
         ]
-        inputs = torch.cat(low, dim=1).contiguous(memory_format=torch.channels_last)
+        inputs = channels_last(torch.cat(low, dim=1))
         luma = F.pixel_unshuffle(values(batch.high_luma[:, None]), 2 * scale)
         chroma = F.pixel_unshuffle(values(batch.high_chroma), scale)
         chroma_weight = torch.from_numpy(batch.chroma_weight).to(self.device) * self.config.chroma

@@ -8,7 +8,10 @@ __all__ = [
     "NEAREST_FIRST",
     "Architecture",
     "Layout",
+    "LumaWindowed",
+    "Windowed",
     "check_choice",
+    "check_depth",
     "check_frames",
     "check_kind",
     "check_positive",
@@ -41,6 +44,32 @@ class Architecture(ABC):
     def multiple(self) -> int:
         """Any size will do."""
         return 1
+
+
+class Windowed(Architecture):
+    """One that takes a window of as many frames as its field of that name says."""
+
+    frames: int
+
+    @property
+    def offsets(self) -> tuple[int, ...]:
+        """Frames in the order of the input channels; 0 is the current one."""
+        return NEAREST_FIRST[: self.frames]
+
+
+class LumaWindowed(Windowed):
+    """The same, of luma alone."""
+
+    @property
+    def layout(self) -> Layout:
+        """Luma at full size."""
+        return "luma"
+
+
+def check_depth(depth: int) -> None:
+    """Refuse an odd number of convolutions between the first and the last."""
+    if depth < 0 or depth % 2:
+        raise ValueError(f"depth must be an even number from 0 on, got {depth}")
 
 
 def check_scale(scale: int) -> None:

@@ -4,9 +4,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from upreel.zoo.configs.common import (
-    NEAREST_FIRST,
-    Architecture,
-    Layout,
+    LumaWindowed,
     check_choice,
     check_frames,
     check_kind,
@@ -19,7 +17,7 @@ __all__ = ["EspcnConfig"]
 
 
 @dataclass(frozen=True, kw_only=True)
-class EspcnConfig(Architecture):
+class EspcnConfig(LumaWindowed):
     """Architecture of `upreel.networks.baselines.Espcn` (Shi et al., CVPR 2016).
 
     Attributes:
@@ -44,16 +42,6 @@ class EspcnConfig(Architecture):
         object.__setattr__(self, "channels", tuple(self.channels))  # JSON has lists
         check_positive("channels", self.channels, 2)
         check_choice("activation", self.activation, ("tanh", "relu"))
-
-    @property
-    def layout(self) -> Layout:
-        """Luma at full size."""
-        return "luma"
-
-    @property
-    def offsets(self) -> tuple[int, ...]:
-        """Frames in the order of the input channels; 0 is the current one."""
-        return NEAREST_FIRST[: self.frames]
 
     @property
     def radius(self) -> int:

@@ -5,10 +5,10 @@ from typing import Literal
 
 from upreel.zoo.configs.common import (
     CHANNELS,
-    NEAREST_FIRST,
-    Architecture,
     Layout,
+    Windowed,
     check_choice,
+    check_depth,
     check_frames,
     check_kind,
     check_positive,
@@ -20,7 +20,7 @@ __all__ = ["FastConfig"]
 
 
 @dataclass(frozen=True, kw_only=True)
-class FastConfig(Architecture):
+class FastConfig(Windowed):
     """Architecture of `upreel.networks.fast.FastNetwork`.
 
     Attributes:
@@ -44,13 +44,7 @@ class FastConfig(Architecture):
         check_frames(self.frames, (1, 2, 3, 5))
         check_choice("layout", self.layout, ("packed", "luma"))
         check_positive("channels", (self.channels,))
-        if self.depth < 0 or self.depth % 2:
-            raise ValueError(f"depth must be an even number from 0 on, got {self.depth}")
-
-    @property
-    def offsets(self) -> tuple[int, ...]:
-        """Frames in the order of the input channels; 0 is the current one."""
-        return NEAREST_FIRST[: self.frames]
+        check_depth(self.depth)
 
     @property
     def radius(self) -> int:

@@ -4,10 +4,9 @@ from dataclasses import dataclass
 from typing import Literal
 
 from upreel.zoo.configs.common import (
-    NEAREST_FIRST,
-    Architecture,
-    Layout,
+    LumaWindowed,
     check_choice,
+    check_depth,
     check_frames,
     check_kind,
     check_positive,
@@ -46,7 +45,7 @@ def check_branch(branch: BranchConfig) -> None:
 
 
 @dataclass(frozen=True, kw_only=True)
-class FusionConfig(Architecture):
+class FusionConfig(LumaWindowed):
     """Architecture of `upreel.networks.fusion.FusionNetwork`.
 
     Attributes:
@@ -71,24 +70,13 @@ class FusionConfig(Architecture):
             raise ValueError(f"first must be of layout luma, got {self.first.layout!r}")
         check_frames(self.frames, (3, 5))
         check_positive("channels", (self.channels,))
-        if self.depth < 0 or self.depth % 2:
-            raise ValueError(f"depth must be an even number from 0 on, got {self.depth}")
+        check_depth(self.depth)
         check_choice("alignment", self.alignment, ("flow", "none"))
 
     @property
     def scale(self) -> int:
         """Output size over input size."""
         return self.first.scale
-
-    @property
-    def layout(self) -> Layout:
-        """Luma at full size."""
-        return "luma"
-
-    @property
-    def offsets(self) -> tuple[int, ...]:
-        """Frames in the order of the input channels; 0 is the current one."""
-        return NEAREST_FIRST[: self.frames]
 
     @property
     def radius(self) -> int:

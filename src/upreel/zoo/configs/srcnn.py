@@ -17,8 +17,27 @@ from upreel.zoo.configs.common import (
 __all__ = ["EncoderDecoderConfig", "SrcnnConfig"]
 
 
+class _LumaFrame(Architecture):
+    """One that takes the current frame's luma."""
+
+    @property
+    def layout(self) -> Layout:
+        """Luma at full size."""
+        return "luma"
+
+    @property
+    def frames(self) -> int:
+        """The current one."""
+        return 1
+
+    @property
+    def offsets(self) -> tuple[int, ...]:
+        """Frames in the order of the input channels; 0 is the current one."""
+        return (0,)
+
+
 @dataclass(frozen=True, kw_only=True)
-class SrcnnConfig(Architecture):
+class SrcnnConfig(_LumaFrame):
     """Architecture of `upreel.networks.baselines.Srcnn` (Dong et al., IEEE TPAMI 2016).
 
     Attributes:
@@ -41,21 +60,6 @@ class SrcnnConfig(Architecture):
         check_positive("sizes", self.sizes, 3)
         if any(size % 2 == 0 for size in self.sizes):
             raise ValueError(f"sizes must be odd, got {self.sizes}")
-
-    @property
-    def layout(self) -> Layout:
-        """Luma at full size."""
-        return "luma"
-
-    @property
-    def frames(self) -> int:
-        """The current one."""
-        return 1
-
-    @property
-    def offsets(self) -> tuple[int, ...]:
-        """Frames in the order of the input channels; 0 is the current one."""
-        return (0,)
 
     @property
     def radius(self) -> int:
@@ -86,7 +90,7 @@ class SrcnnConfig(Architecture):
 
 
 @dataclass(frozen=True, kw_only=True)
-class EncoderDecoderConfig(Architecture):
+class EncoderDecoderConfig(_LumaFrame):
     """Architecture of `upreel.networks.encoder_decoder.EncoderDecoder`.
 
     Attributes:
@@ -103,21 +107,6 @@ class EncoderDecoderConfig(Architecture):
         check_scale(self.scale)
         object.__setattr__(self, "channels", tuple(self.channels))  # JSON has lists
         check_positive("channels", self.channels, 2)
-
-    @property
-    def layout(self) -> Layout:
-        """Luma at full size."""
-        return "luma"
-
-    @property
-    def frames(self) -> int:
-        """The current one."""
-        return 1
-
-    @property
-    def offsets(self) -> tuple[int, ...]:
-        """Frames in the order of the input channels; 0 is the current one."""
-        return (0,)
 
     @property
     def radius(self) -> int:

@@ -5,9 +5,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from upreel.zoo.configs.common import (
-    NEAREST_FIRST,
-    Architecture,
-    Layout,
+    LumaWindowed,
     check_frames,
     check_kind,
     check_positive,
@@ -21,7 +19,7 @@ _MOTION = 24  # features of the motion network
 
 
 @dataclass(frozen=True, kw_only=True)
-class VespcnConfig(Architecture):
+class VespcnConfig(LumaWindowed):
     """Architecture of `upreel.networks.vespcn.Vespcn` (Caballero et al., CVPR 2017).
 
     Attributes:
@@ -51,16 +49,6 @@ class VespcnConfig(Architecture):
             check_positive(name, (getattr(self, name),))
         if self.depth < 2:
             raise ValueError(f"depth must be at least 2, got {self.depth}")
-
-    @property
-    def layout(self) -> Layout:
-        """Luma at full size."""
-        return "luma"
-
-    @property
-    def offsets(self) -> tuple[int, ...]:
-        """Frames in the order of the input channels; 0 is the current one."""
-        return NEAREST_FIRST[: self.frames]
 
     @property
     def radius(self) -> int:

@@ -94,8 +94,8 @@ def _upscaled(
         frames.append(pack(planes[0], torch.cat(planes[1:], dim=1)) if packed else planes[0])
     window = torch.cat(frames, dim=1)
     rows, columns = window.shape[2:]
-    before = -(-config.margin // config.multiple) * config.multiple
-    after = [before + -side % config.multiple for side in (columns, rows)]
+    before = -(-config.margin // config.period) * config.period
+    after = [before + -side % config.period for side in (columns, rows)]
     padded = F.pad(window, (before, after[0], before, after[1]), mode="replicate")
     answer = network(padded)[..., before : before + rows, before : before + columns]
     luma = luma_of(answer, config.scale, config.layout)[0, 0] * 255

@@ -30,7 +30,7 @@ def main() -> None:
             scores = {
                 f"{test}, {word}": round(model["mean"][key], 4)
                 for key, word in METRICS.items()
-                if key in model["mean"]
+                if model["mean"].get(key) is not None
             }
             write_card(replace(card, scores={**card.scores, **scores}))
             print(f"{card.name}: {scores}")

@@ -40,6 +40,9 @@ CONFIGS: dict[str, NetworkConfig] = {
     "tan-rectified": TemporalAdaptiveConfig(
         branch=BRANCH, branches=2, modulation_channels=(6, 4), alignment="rectified"
     ),
+    "tan-spatial": TemporalAdaptiveConfig(
+        branch=BRANCH, branches=2, modulation_channels=(6, 4), alignment="spatial"
+    ),
     "tan-flow": TemporalAdaptiveConfig(
         branch=BRANCH, modulation_channels=(6, 4), alignment="flow", fusion=(6, 2)
     ),
@@ -132,10 +135,10 @@ def luma_by_torch(card: ModelCard, frames: Sequence[Plane], bits: int = 8) -> np
 
     The slow twin of `PlaneUpscaler`: the whole picture, bordered by its own samples.
     """
-    multiple = card.network.multiple
-    margin = -(-card.network.margin // multiple) * multiple
+    period = card.network.period
+    margin = -(-card.network.margin // period) * period
     past, (height, width) = card.window[0], frames[0].shape
-    borders = [(margin, margin + -side % multiple) for side in (height, width)]
+    borders = [(margin, margin + -side % period) for side in (height, width)]
     limit = np.float32((1 << bits) - 1)
     stack = np.stack(
         [

@@ -19,7 +19,7 @@ OPTIONS = {
     "probe": {"--json"},
     "verify": {"--json"},
     "models": {"--json"},
-    "inspect": {"-o", "--out", "--frame", "-s", "--scale", "--json"},
+    "inspect": {"-o", "--out", "--frame", "-s", "--scale", "--overwrite", "--json"},
     "devices": {"--json"},
     "train": {
         "--data", "--resume", "--minutes", "--out", "--device", "-d", "--start", "--steps",

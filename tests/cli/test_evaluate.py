@@ -13,7 +13,7 @@ from upreel.cli.evaluate import evaluate
 from upreel.evaluation import run as evaluation
 from upreel.evaluation.scores import Evaluation, ProtocolCheck
 
-app = typer.Typer()
+app = typer.Typer(add_completion=False)
 app.command()(evaluate)
 
 
@@ -91,7 +91,7 @@ def test_a_protocol_that_is_off_ends_with_1(folder: Path, monkeypatch: pytest.Mo
         (("--models", "bicubic"), "--set and --scale are needed, or --from with --report"),
         (("--scale", "2"), "no model given; --models takes a list"),
         (("--scale", "2", "--frames", "x"), "--frames takes NAME=DIR, got 'x'"),
-        (("--from", "x.json"), "--from takes a report.json and --report DIR, and nothing else"),
+        (("--from", "x.json"), "--from takes --report DIR and nothing else; leave --set away"),
         (("--models", "bicubic", "--scale", "2", "--degradation", "XX"), "allowed: BI, BD, codec:"),
     ],
 )
@@ -108,10 +108,10 @@ def test_options_are_these() -> None:
     command = typer.main.get_command(app)
 
     names = {option for parameter in command.params for option in parameter.opts}
-    assert names >= {
+    assert names == {
         "--set", "--data", "--models", "--scale", "--degradation", "--only", "--limit",
         "--vmaf", "--motion", "--frames", "--from", "--weights", "--device", "--precision",
-        "--threads", "--json", "--report",
+        "--threads", "--json", "--report", "-s", "-d",
     }  # fmt: skip
 
 
@@ -136,3 +136,48 @@ def test_files_make_a_set(folder: Path) -> None:
     values = json.loads(result.stdout)
     assert list(values["models"][0]["sources"]) == ["walk", "bees"]
     assert "pictures" not in values
+
+
+def test_a_report_that_cannot_be_written_is_said_before_the_work(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(evaluation, "evaluate", lambda *_: pytest.fail("work began"))
+    (tmp_path / "file").write_text("a file")
+
+    result = run(
+        "--set", folder, "--models", "bicubic", "--scale", "2", "--report", tmp_path / "file"
+    )
+
+    assert result.exit_code == 1
+    assert result.stderr == f"upreel: {tmp_path / 'file'} is a file, not a folder\n"
+
+
+@pytest.mark.parametrize("form", ["--json", "--no-motion"])
+def test_a_report_that_fails_afterwards_does_not_lose_the_figures(
+    folder: Path, tmp_path: Path, form: str
+) -> None:
+    report = tmp_path / "report"
+    (report / "report.html").mkdir(parents=True)
+
+    result = run(
+        "--set", folder, "--models", "bicubic", "--scale", "2", "--no-vmaf", form,
+        "--report", report,
+    )  # fmt: skip
+
+    assert result.exit_code == 1
+    assert result.stderr == f"upreel: cannot write the report to {report}: Is a directory\n"
+    if form == "--json":
+        assert json.loads(result.stdout)["models"][0]["mean"]["psnr_y"] > 10
+    else:
+        assert "Y-PSNR dB" in result.stdout
+
+
+def test_from_names_the_options_that_do_not_go_with_it(tmp_path: Path) -> None:
+    result = run("--from", "x.json", "--report", tmp_path, "--json", "--limit", "3", "--no-vmaf")
+
+    assert result.exit_code == 1
+    assert result.stderr == (
+        "upreel: --from takes --report DIR and nothing else; leave --limit, --vmaf, --json away\n"
+    )
+    alone = run("--from", "x.json")
+    assert alone.stderr == "upreel: --from needs --report DIR, the folder for the page\n"

@@ -38,8 +38,8 @@ def test_low_and_high_resolution_are_cut_and_turned_alike(scale: int) -> None:
 
     assert batch.low_luma.shape == (200, 2, 8, 8)
     assert batch.low_chroma.shape == (200, 2, 2, 4, 4)
-    np.testing.assert_array_equal(batch.high_luma, larger(batch.low_luma[:, 0], scale))
-    np.testing.assert_array_equal(batch.high_chroma, larger(batch.low_chroma[:, 0], scale))
+    np.testing.assert_array_equal(batch.high_luma[:, 0], larger(batch.low_luma[:, 0], scale))
+    np.testing.assert_array_equal(batch.high_chroma[:, 0], larger(batch.low_chroma[:, 0], scale))
     for frame in range(2):
         np.testing.assert_array_equal(
             batch.low_luma[:, frame], larger(batch.low_chroma[:, frame, 0], 2)

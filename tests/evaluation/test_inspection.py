@@ -77,6 +77,7 @@ def test_weights_are_positive_and_sum_to_one(card: ModelCard, clip: Path) -> Non
 
     for one in found:
         assert one.weights.shape == (3, 76, 104)
+        assert one.weights.min() > 0
         np.testing.assert_allclose(one.weights.sum(axis=0), 1, atol=1e-5)
         facts = one.facts()
         assert sum(branch["won"] for branch in facts) == pytest.approx(1)

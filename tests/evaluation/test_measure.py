@@ -1,8 +1,10 @@
 """Ruler: which figures there are, of which planes and frames, and what is left out."""
 
+import math
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 
 from upreel.evaluation.clips import YUV420P, Clip
@@ -121,12 +123,55 @@ def test_vmaf_leaves_out_the_model_that_is_too_large(tmp_path: Path) -> None:
     assert len(found["vmaf_neg"]) == 2
 
 
-def test_the_first_plane_of_rgb_is_all_that_is_compared() -> None:
-    fmt = PixelFormat(name="gbrp", model="rgb", bits=8)
-    planes = tuple(np.full((16, 16), value, np.uint8) for value in (10, 20, 30))
-    truth = Clip(name="x", planes=(planes,), format=fmt)
+RGB = PixelFormat(name="gbrp", model="rgb", bits=8)
 
-    assert set(Ruler(truth=truth).frames([planes])) == {"psnr_y", "ssim_y", "mse_y"}
+
+def coloured(*values: int) -> tuple[npt.NDArray[np.uint8], ...]:
+    return tuple(np.full((32, 32), value, np.uint8) for value in values)
+
+
+def test_the_luma_of_rgb_is_compared() -> None:
+    truth = Clip(name="x", planes=(coloured(10, 20, 30),) * 2, format=RGB)
+
+    found = Ruler(truth=truth).frames([coloured(10, 20, 30), coloured(10, 22, 30)])
+
+    assert set(found) == {
+        "psnr_y", "ssim_y", "mse_y", "warping_error", "motion_difference", "temporal_difference",
+    }  # fmt: skip
+    assert found["mse_y"] == pytest.approx((0, (2 * 0.7152) ** 2), rel=1e-4)
+    assert found["psnr_y"][0] == math.inf
+    assert found["temporal_difference"] == pytest.approx((2 * 0.7152,), rel=1e-4)
+
+
+def test_chroma_has_its_own_squared_error() -> None:
+    truth = moving(1)
+    (planes,) = truth.planes
+
+    found = Ruler(truth=truth).frames([(planes[0], planes[1] + np.uint8(2), planes[2])])
+
+    assert (found["mse_y"], found["mse_cb"], found["mse_cr"]) == ((0,), (4,), (0,))
+
+
+@pytest.mark.parametrize("name", ["gbrp", "yuv440p", "yuv420p12le"])
+def test_a_format_that_vmaf_does_not_take_is_left_out(name: str, tmp_path: Path) -> None:
+    fmt = PixelFormat(name=name, model="rgb", bits=8)
+    truth = Clip(name="x", planes=(coloured(10, 20, 30),), format=fmt)
+    ruler = Ruler(truth=truth, vmaf=VmafFolder(path=tmp_path, threads=1))
+
+    assert not {name for name in ruler.frames(truth.planes) if name.startswith("vmaf")}
+    reason = f"x is {name}; VMAF takes gray, yuv420p, yuv420p10le, yuv422p, "
+    found = {metric for metric, text in ruler.absent.items() if text.startswith(reason)}
+    assert found == {"vmaf", "vmaf_neg", "vmaf_v1"}
+
+
+def test_where_nothing_is_seen_twice_the_truth_has_no_error(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(
+        "upreel.evaluation.measure.visible", lambda forth, _: np.zeros(forth.shape[:2], bool)
+    )
+
+    assert Ruler(truth=moving(3)).facts() == {"seen": 0}
 
 
 def test_the_peak_of_ten_bits_is_1023() -> None:

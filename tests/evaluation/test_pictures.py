@@ -10,7 +10,7 @@ from PIL import Image
 
 from upreel.evaluation.clips import YUV420P, Clip
 from upreel.evaluation.pictures import LINE, PATCH, Album, busiest_patch, to_rgb
-from upreel.video.frame import Colour
+from upreel.video.frame import Colour, PixelFormat
 
 
 def opened(uri: str) -> Image.Image:
@@ -99,3 +99,13 @@ def test_ten_bits_and_floats_are_shown_in_eight() -> None:
 
     assert np.asarray(opened(shown["slices"]["ground truth"])).tolist() == [[255] * 32]
     assert np.asarray(opened(shown["slices"]["beyond"])).tolist() == [[255] * 32]
+
+
+def test_a_slice_of_rgb_is_its_luma() -> None:
+    planes = tuple(np.full((32, 32), value, np.uint8) for value in (200, 100, 50))
+    fmt = PixelFormat(name="gbrp", model="rgb", bits=8)
+
+    shown = Album(Clip(name="x", planes=(planes,), format=fmt)).to_json()
+
+    slices = np.asarray(opened(shown["slices"]["ground truth"]))
+    assert set(slices.flat) == {round(0.2126 * 200 + 0.7152 * 100 + 0.0722 * 50)}

@@ -1,5 +1,6 @@
 """What is printed and the page that is written."""
 
+import copy
 import json
 from dataclasses import replace
 from html.parser import HTMLParser
@@ -11,6 +12,7 @@ from clips import write_clip
 from stand_in import StandIn
 
 from upreel.errors import InputError, OutputError
+from upreel.evaluation.outputs import make_folder
 from upreel.evaluation.report import page, read_report, write_report
 from upreel.evaluation.run import EvaluationJob, evaluate
 from upreel.evaluation.scores import ClipScore, Evaluation
@@ -230,7 +232,7 @@ def test_names_cannot_break_the_page(tmp_path: Path) -> None:
 def test_an_unwritable_place_is_one_line(values: dict[str, Any], tmp_path: Path) -> None:
     (tmp_path / "report").write_text("a file")
 
-    with pytest.raises(OutputError, match="cannot write the report to"):
+    with pytest.raises(OutputError, match="report is a file, not a folder"):
         write_report(values, tmp_path / "report")
 
 
@@ -238,8 +240,8 @@ def test_an_unwritable_place_is_one_line(values: dict[str, Any], tmp_path: Path)
     ("text", "message"),
     [
         ("{", "cannot read"),
-        ("[]", "is no evaluation of version 2, got None"),
-        ('{"version": 1, "models": []}', "is no evaluation of version 2, got 1"),
+        ("[]", "is no evaluation of version 3, got None"),
+        ('{"version": 1, "models": []}', "is no evaluation of version 3, got 1"),
     ],
 )
 def test_what_is_no_report_is_refused(tmp_path: Path, text: str, message: str) -> None:
@@ -289,8 +291,55 @@ def test_the_keys_of_the_json_are_these(values: dict[str, Any]) -> None:
         "fps", "mean", "sources", "clips",
     }  # fmt: skip
     assert set(values["models"][0]["clips"][0]) == {
-        "name", "source", "num_frames", "seconds", "fps", "mean", "frames",
+        "name", "source", "num_frames", "seconds", "fps", "mean", "frames", "limited",
     }  # fmt: skip
     assert set(values["truth"]["bees_1"]) == {
         "num_frames", "width", "height", "rate", "warping_error", "seen",
     }  # fmt: skip
+
+
+def test_the_page_tells_how_many_frames_are_limited(values: dict[str, Any]) -> None:
+    assert "is limited in the means" not in page(values)
+    values["models"][1]["clips"][0]["limited"] = {"psnr_y": 2}
+    assert "is limited in the means: repeat-x2 2." in page(values)
+
+
+def test_no_figure_is_the_best_beside_an_equal_one(values: dict[str, Any]) -> None:
+    best = max(model["mean"]["psnr_y"] for model in values["models"])
+    third = copy.deepcopy(values["models"][0])
+    third["name"] = "third"
+    third["mean"]["psnr_y"] = best - 1
+    values["models"].append(third)
+    assert f"<b>{best:.3f}</b>" in page(values)
+    third["mean"]["psnr_y"] = None
+
+    assert f"<b>{best:.3f}</b>" not in page(values).split("Each clip")[0]
+
+
+def test_a_report_that_lacks_something_is_one_line(values: dict[str, Any], tmp_path: Path) -> None:
+    path = tmp_path / "report.json"
+    for part, message in (("machine", "lacks 'machine'"), ("truth", "lacks 'truth'")):
+        changed = {key: value for key, value in values.items() if key != part}
+        path.write_text(json.dumps(changed), encoding="utf-8")
+        with pytest.raises(InputError, match=f"report.json is no whole report: it {message}"):
+            read_report(path)
+    del values["models"][0]["clips"]
+    path.write_text(json.dumps(values), encoding="utf-8")
+    with pytest.raises(InputError, match="is no whole report: it lacks 'clips'"):
+        read_report(path)
+    path.write_text(json.dumps({**values, "models": [1]}), encoding="utf-8")
+    with pytest.raises(InputError, match="is no whole report"):
+        read_report(path)
+
+
+def test_a_folder_is_seen_to_be_writable(tmp_path: Path) -> None:
+    folder = tmp_path / "a" / "b"
+    make_folder(folder)
+    make_folder(folder)
+    assert list(folder.iterdir()) == []
+
+    (tmp_path / "file").write_text("a file")
+    with pytest.raises(OutputError, match="file is a file, not a folder"):
+        make_folder(tmp_path / "file")
+    with pytest.raises(OutputError, match=r"cannot write to .*file/below: Not a directory"):
+        make_folder(tmp_path / "file" / "below")

@@ -18,7 +18,7 @@ from upreel.errors import (
     UnknownModelError,
     UpreelError,
 )
-from upreel.evaluation import run
+from upreel.evaluation import run, survey
 from upreel.evaluation.clips import read_clip
 from upreel.evaluation.contestants import EngineOptions
 from upreel.evaluation.degrade import Degradation, degrade, resample_frames
@@ -165,6 +165,7 @@ def test_progress_counts_every_contestant_on_every_clip(folder: Path) -> None:
         ({"set": ()}, "no set given; --set takes vid4"),
         ({"set": ("vid4", "x")}, "vid4 is a set of its own"),
         ({"frames": (("bicubic", Path()),)}, "'bicubic' is named twice"),
+        ({"frames": (("ground truth", Path()),)}, "'ground truth' is what all are compared with"),
     ],
 )
 def test_impossible_jobs_are_refused(values: dict[str, object], message: str) -> None:
@@ -187,6 +188,55 @@ def test_what_does_not_fit_is_said_before_the_work(folder: Path, vid4: Path) -> 
     assert "vid4 is always all four clips" in message(job, OptionError)
     job = EvaluationJob(set=here, models=("opencv:FSRCNN",), scale=2)
     assert message(job, OptionError) == "opencv:FSRCNN needs --weights DIR with its .pb files"
+
+
+def test_two_contestants_of_one_name_are_refused(folder: Path, vid4: Path, tmp_path: Path) -> None:
+    (tmp_path / "frames" / "walk_1").mkdir(parents=True)
+    job = EvaluationJob(
+        set=str(folder), models=("my/card.json",), frames=(("repeat-x2", tmp_path / "frames"),),
+        scale=2, only=("walk",),
+    )  # fmt: skip
+
+    class Renaming(StandIn):
+        def load_card(self, name: str) -> object:
+            return super().load_card({"my/card.json": "repeat-x2"}[name])
+
+    with pytest.raises(OptionError, match="'repeat-x2' is named twice"):
+        evaluate(job, lambda *_: pytest.fail("work began"), backend=Renaming())
+    job = EvaluationJob(set="vid4", data=vid4, scale=4, frames=(("bicubic", tmp_path),))
+    with pytest.raises(OptionError, match="'bicubic' is named twice"):
+        evaluate(job, lambda *_: pytest.fail("work began"))
+
+
+def test_vmaf_that_a_format_does_not_allow(tmp_path: Path) -> None:
+    write_clip(tmp_path / "a.mkv", codec="ffv1", count=1, pix_fmt="bgr0")
+    job = EvaluationJob(set=str(tmp_path), models=("bicubic",), scale=2, with_vmaf=None)
+
+    assert "a is gbrp; VMAF takes gray" in evaluate(job).absent["vmaf"]
+    with pytest.raises(OptionError, match=r"a\.mkv is gbrp; VMAF takes gray, .*--no-vmaf does"):
+        evaluate(replace(job, with_vmaf=True), lambda *_: pytest.fail("work began"))
+
+
+def test_published_figures_without_a_check_are_not_denied(vid4: Path) -> None:
+    job = EvaluationJob(set="vid4", data=vid4, models=("lanczos",), scale=4, degradation="BD")
+
+    assert evaluate(job).check.message == (
+        "nothing to check the protocol against: no published bicubic for this input"
+    )
+    at_two = evaluate(replace(job, scale=2)).check.message
+    assert at_two == "no published figure for this set and input"
+
+
+def test_too_long_a_clip_is_refused_before_the_work(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(survey, "memory_available", lambda: 3_000_000)
+    job = EvaluationJob(set=str(folder), models=("bicubic",), scale=2, only=("bees_2",))
+    evaluate(job)
+    monkeypatch.setattr(survey, "memory_available", lambda: 600_000)
+
+    with pytest.raises(OptionError, match=r"bees_2\.mkv: 3 frames of 64x48 need about .* MiB "):
+        evaluate(job, lambda *_: pytest.fail("work began"))
 
 
 def test_a_model_of_another_scale_is_refused(folder: Path) -> None:
@@ -248,6 +298,8 @@ def test_motion_is_measured_where_it_is_asked_for(folder: Path) -> None:
         "warping_error": 1,
         "motion_difference": 1,
         "temporal_difference": 1,
+        "mse_cb": 2,
+        "mse_cr": 2,
         "psnr_cb": 2,
         "psnr_cr": 2,
         "ssim_cb": 2,

@@ -53,7 +53,7 @@ def test_formats_that_y4m_does_not_hold_are_refused(tmp_path: Path) -> None:
     fmt = PixelFormat(name="gbrp", model="rgb", bits=8)
     plane = np.zeros((4, 4), np.uint8)
 
-    with pytest.raises(OptionError, match="VMAF is not measured on gbrp; allowed: gray"):
+    with pytest.raises(OptionError, match="VMAF is not measured on gbrp; VMAF takes gray"):
         write_y4m(tmp_path / "a.y4m", [(plane, plane, plane)], fmt, RATE)
 
 

@@ -4,6 +4,7 @@ Mutation tried: bf16 promised to all kinds.
 """
 
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import onnx
@@ -12,7 +13,9 @@ from onnx import TensorProto, numpy_helper
 from safetensors.torch import load_file
 from small_cards import CONFIGS, torch_network
 
-from upreel.zoo import ModelCard, load_card
+from upreel.errors import OptionError
+from upreel.inference.export import export_card
+from upreel.zoo import FastConfig, ModelCard, RecurrentConfig, load_card
 
 SmallCards = Callable[[str], ModelCard]
 
@@ -75,3 +78,22 @@ def test_running_means_are_kept_as_they_are(small_cards: SmallCards) -> None:
     assert kinds == {"torch.float32"}
     assert {str(v.dtype) for k, v in stored.items() if "num_batches" in k} == {"torch.int64"}
     assert {str(v.dtype) for k, v in stored.items() if k.endswith("weight")} == {"torch.float16"}
+
+
+def test_recurrent_networks_are_refused(tmp_path: Path) -> None:
+    config = RecurrentConfig(first=FastConfig(scale=2, channels=4, depth=2, layout="luma"))
+
+    with pytest.raises(OptionError, match="wave is recurrent: such networks can be trained, not"):
+        export_card(
+            name="wave",
+            summary="",
+            config=config,
+            weights={},
+            training_data=(),
+            degradation="none",
+            steps=0,
+            commit="",
+            folder=tmp_path,
+        )
+
+    assert not list(tmp_path.iterdir())

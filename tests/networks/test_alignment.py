@@ -1,6 +1,7 @@
 """Rectified and spatial alignment: known shifts, borders, flat and noisy areas, patches.
 
-Mutations tried: the sign of dx, rows for columns, no rounding, patches padded by two cells less.
+Mutations tried: the sign of dx, rows for columns, no rounding, patches padded by two cells less,
+translations without an end.
 """
 
 import numpy as np
@@ -11,6 +12,7 @@ from torch import Tensor
 
 from upreel.networks.alignment import (
     CELL,
+    FARTHEST,
     Localisation,
     patch_means,
     shift,
@@ -139,3 +141,16 @@ def test_values_of_patches_are_spread_between_their_centres() -> None:
     assert values.shape == (1, 1, 40, 48)
     x, y = torch.arange(48).clamp(max=32) / 32, torch.arange(40).clamp(max=32) / 32
     torch.testing.assert_close(values[0, 0], x + 2 * y[:, None])
+
+
+def test_translations_have_an_end() -> None:
+    network = Localisation()
+    assert network.tail.bias is not None
+    network.tail.bias.data.copy_(torch.tensor([1000.0, -1.0]))
+    frame = torch.rand(1, 1, 32, 64)
+
+    found = network(frame, frame)
+
+    assert found[:, 0].max() <= FARTHEST
+    assert found[:, 0].min() > 0.99 * FARTHEST
+    torch.testing.assert_close(found[:, 1], torch.full_like(found[:, 1], -1.0), rtol=0, atol=2e-3)

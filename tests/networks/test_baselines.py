@@ -79,6 +79,26 @@ def test_residual_networks_begin_as_bicubic_interpolation(config: NetworkConfig)
     torch.testing.assert_close(network(given), F.conv2d(given[:, :1], kernel, padding=2))
 
 
+@pytest.mark.parametrize(
+    ("config", "levels"),
+    [
+        (EspcnConfig(scale=4), 2),
+        (EspcnConfig(scale=4, activation="relu"), 1e-3),
+        *[(SrcnnConfig(scale=scale), 1e-3) for scale in (2, 3, 4)],
+    ],
+)
+def test_the_others_begin_close_to_it(config: NetworkConfig, levels: float) -> None:
+    """Between 0.25 and 0.75, where it does not undershoot black, which ReLU would cut."""
+    network = build_network(asdict(config))
+    given = 0.25 + 0.5 * checks.frames(config, 24, 32)
+
+    kernel = interpolation_kernel(config.scale, "luma")
+    expected = F.conv2d(given[:, :1], kernel, padding=2)
+    inner = (..., slice(6, -6), slice(6, -6))
+    difference = 255 * (network(given) - expected)[inner].abs()
+    assert difference.max() <= levels
+
+
 def test_the_activation_is_what_the_config_says() -> None:
     config = EspcnConfig(scale=2, channels=(4, 4))
     given = checks.frames(config, 6, 6)

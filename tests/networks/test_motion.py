@@ -1,7 +1,7 @@
 """Sub-pixel motion: known shifts, the reference in `metrics`, flat pictures, clips side by side.
 
 Mutations tried: the sign of dx, dy for dx, one round at the quarter size, windows of one cell,
-coarse motion not doubled.
+coarse motion not doubled, in bf16 where the caller is.
 """
 
 import numpy as np
@@ -75,3 +75,17 @@ def test_it_reaches_no_further_than_its_rounds_and_learns_nothing() -> None:
 
     assert found.abs().max() <= reach
     assert not found.requires_grad
+
+
+def test_mixed_precision_changes_nothing() -> None:
+    """Along an edge that is straight and diagonal the equations are close to having no solution."""
+    y, x = torch.meshgrid(torch.arange(64.0), torch.arange(96.0), indexing="ij")
+    here, there = (torch.sigmoid(x + y - 80 - t)[None, None] for t in (0, 1))
+    expected = cell_motion(here, there)
+
+    with torch.autocast("cpu", torch.bfloat16):
+        found = cell_motion(here, there)
+
+    assert torch.equal(found, expected)
+    assert expected.isfinite().all()
+    assert expected.abs().max() > 0.3

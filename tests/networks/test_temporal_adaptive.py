@@ -15,7 +15,7 @@ from torch import Tensor
 from upreel.networks.build import build_network
 from upreel.networks.planes import interpolation_kernel, pack
 from upreel.networks.temporal_adaptive import TemporalAdaptiveNetwork
-from upreel.zoo import EspcnConfig, FastConfig, TemporalAdaptiveConfig
+from upreel.zoo import EncoderDecoderConfig, EspcnConfig, FastConfig, TemporalAdaptiveConfig
 
 LUMA = FastConfig(scale=4, channels=6, depth=2, layout="luma")
 PACKED = FastConfig(scale=2, channels=6, depth=2)
@@ -31,6 +31,12 @@ CONFIGS = [
     TemporalAdaptiveConfig(branch=PACKED, modulation_channels=SMALL, alignment="spatial"),
     TemporalAdaptiveConfig(branch=LUMA, modulation_channels=SMALL, alignment="flow", fusion=(6, 2)),
     TemporalAdaptiveConfig(branch=ESPCN, modulation="mean", branches=2, fusion=(5, 2)),
+    TemporalAdaptiveConfig(
+        branch=EncoderDecoderConfig(scale=2, channels=(4, 3)),
+        modulation_channels=SMALL,
+        branches=2,
+        fusion=(5, 2),
+    ),
 ]
 
 

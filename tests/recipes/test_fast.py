@@ -1,31 +1,13 @@
 """recipes/fast.py: every function returns a run that begins with one that there is."""
 
-import importlib.util
-from collections.abc import Callable
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
+from recipe_runs import recipes
 
 from upreel.training.config import TrainConfig
 
-FILE = Path(__file__).parents[2] / "recipes" / "fast.py"
-
-
-def recipes() -> dict[str, Callable[[], TrainConfig]]:
-    spec = importlib.util.spec_from_file_location("fast_recipes", FILE)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return {
-        name: value
-        for name, value in vars(module).items()
-        if callable(value) and value.__module__ == "fast_recipes" and not name.startswith("_")
-    }
-
-
-RECIPES = recipes()
+RECIPES = recipes("fast")
 
 
 @pytest.mark.parametrize("function", RECIPES)

@@ -3,13 +3,11 @@
 Mutations tried: another batch for one baseline, a part that names the wrong branch.
 """
 
-import importlib.util
 import inspect
-from collections.abc import Callable
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
+from recipe_runs import recipes
 
 from upreel.training.config import TrainConfig
 from upreel.zoo import (
@@ -19,22 +17,6 @@ from upreel.zoo import (
     card_names,
     load_card,
 )
-
-FOLDER = Path(__file__).parents[2] / "recipes"
-
-
-def recipes(file: str) -> dict[str, Callable[..., TrainConfig]]:
-    spec = importlib.util.spec_from_file_location(f"{file}_recipes", FOLDER / f"{file}.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return {
-        name: value
-        for name, value in vars(module).items()
-        if callable(value) and value.__module__ == spec.name and not name.startswith("_")
-    }
-
 
 BASELINES = recipes("baselines")
 TEMPORAL = recipes("temporal_adaptive")
@@ -91,17 +73,16 @@ def test_parts_are_the_runs_of_the_branches(name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", [name for name, config in RUNS.items() if config.start and config.name[:3] in "tan abl"]
+    "name", [name for name, config in RUNS.items() if config.start.startswith("ablation")]
 )
-def test_stages_begin_with_the_one_before(name: str) -> None:
+def test_branches_begin_with_the_first_one(name: str) -> None:
     config = RUNS[name]
     before = RUNS[config.start]
-    if isinstance(config.network, TemporalAdaptiveConfig):
-        assert before.network == replace(config.network, alignment="none")
-    else:
-        assert before.network.frames == 1
-        assert before.network == replace(config.network, frames=1)  # type: ignore[arg-type]
-        assert config.inflate == "mean"
+
+    assert isinstance(before.network, EspcnConfig)
+    assert before.network.frames == 1
+    assert before.network == replace(config.network, frames=1)  # type: ignore[arg-type]
+    assert config.inflate == "mean"
 
 
 @pytest.mark.parametrize("seed", [1, 2])

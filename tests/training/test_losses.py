@@ -117,3 +117,8 @@ def test_impossible_runs_are_refused(
 
     with pytest.raises(ValueError, match=message):
         replace(config, **values)  # type: ignore[arg-type]
+
+
+def test_another_loss_is_refused() -> None:
+    with pytest.raises(ValueError, match="a loss is charbonnier, mse, psnr or ssim, got 'l1'"):
+        Loss(kind="l1")  # type: ignore[arg-type]

@@ -25,6 +25,7 @@ from upreel.zoo import (
     FastConfig,
     FusionConfig,
     NetworkConfig,
+    RecurrentConfig,
     SrcnnConfig,
     TemporalAdaptiveConfig,
     VespcnConfig,
@@ -44,13 +45,15 @@ NETWORKS: dict[str, NetworkConfig] = {
     "tan spatial": replace(TAN, alignment="spatial"),
     "fusion": FusionConfig(first=FAST, frames=3, channels=6, depth=2),
     "tan flow": replace(TAN, branch=FAST, alignment="flow", fusion=(6, 2)),
+    "recurrent": RecurrentConfig(first=FAST, channels=6, depth=2),
 }
 
 
 def with_network(config: TrainConfig, name: str) -> TrainConfig:
     """With patches of a size that it takes."""
     network = NETWORKS[name]
-    return replace(config, network=network, patch=-(-24 // network.multiple) * network.multiple)
+    patch = -(-24 // network.multiple) * network.multiple
+    return replace(config, network=network, patch=patch, sequence=3 * network.recurrent)
 
 
 @pytest.fixture
@@ -124,8 +127,10 @@ def test_a_network_begins_with_its_parts(
 
     assert made.config == joint
     for prefix, path in (("branches.0", first), ("branches.1", second)):
-        for name, weight in load_result(path).items():
+        for name, weight in load_result(path).weights.items():
             torch.testing.assert_close(made.ema[f"{prefix}.{name}"], weight, rtol=0, atol=1e-9)
+    with pytest.raises(OptionError, match="next starts from the result of b1, got that of b2"):
+        train(replace(joint, name="next"), clips, tmp_path, start=[second, first])
     with pytest.raises(OptionError, match=r"next starts from 2 results \(b1, b2\), got 1"):
         train(replace(joint, name="next"), clips, tmp_path, start=first)
     with pytest.raises(OptionError, match="result of b1, b2: --start names"):
@@ -135,6 +140,67 @@ def test_a_network_begins_with_its_parts(
     wrong = replace(joint, name="next", parts=(("branches.7", "b1"),))
     with pytest.raises(OptionError, match=r"next has no part 'branches\.7'"):
         train(wrong, clips, tmp_path, start=first)
+
+
+@pytest.mark.parametrize("alignment", ["none", "rectified", "spatial"])
+def test_a_joint_network_begins_as_its_single_branch_on_a_still_clip(
+    alignment: str, config: TrainConfig, pairs: list[Pair]
+) -> None:
+    first = Trainer(replace(config, network=ESPCN, learning_rate=5e-3), pairs)
+    for _ in range(3):
+        first.train_step()
+    first.network.load_state_dict(first.ema)
+    network = replace(TAN, alignment=alignment)  # type: ignore[arg-type]
+    joint = Trainer(replace(config, network=network, patch=32, inflate="mean", seed=4), [])
+    branches = {f"branches.{k}.{name}": w for k in (0, 1) for name, w in first.ema.items()}
+
+    left = joint.start_from(branches)
+
+    one = torch.rand(1, 1, 32, 32)
+    torch.testing.assert_close(
+        joint.network.eval()(one.expand(-1, 3, -1, -1)), first.network(one), rtol=0, atol=1e-6
+    )
+    assert all(name.startswith(("modulation", "localisation")) for name in left)
+
+
+def test_results_that_do_not_fit_are_refused(
+    config: TrainConfig, clips: list[Clip], tmp_path: Path
+) -> None:
+    said: list[str] = []
+    espcn = replace(config, name="b1", network=ESPCN, steps=1)
+    first = train(espcn, clips, tmp_path)
+    broad = replace(ESPCN, channels=(6, 5))
+    joint = replace(espcn, name="joint", network=replace(TAN, branch=broad, branches=1))
+
+    with pytest.raises(OptionError, match=r"does not fit its part branches\.0: branches\.0\.body"):
+        train(replace(joint, parts=(("branches.0", "b1"),)), clips, tmp_path, start=first)
+    with pytest.raises(OptionError, match="nothing of b1 fits its network"):
+        train(
+            replace(config, name="other", network=NETWORKS["encoder-decoder"]),
+            clips,
+            tmp_path,
+            start=first,
+        )
+    train(
+        replace(espcn, name="broad", network=broad),
+        clips,
+        tmp_path,
+        start=first,
+        on_notice=said.append,
+    )
+
+    assert said == ["begin afresh, no result has them: body.weight, body.bias, tail.weight"]
+    with pytest.raises(OptionError, match="--start and --resume exclude"):
+        train(espcn, clips, tmp_path, start=first, resume=True)
+
+
+def test_heads_of_answers_are_not_widened(config: TrainConfig) -> None:
+    """Their channels are samples of an answer, not frames."""
+    three = replace(config, network=NETWORKS["fusion"], inflate="mean", patch=32)
+    five = replace(three, network=replace(three.network, frames=5))
+    first = Trainer(three, [])
+
+    assert Trainer(five, []).start_from(first.ema) == ["head.weight"]
 
 
 def test_the_auxiliary_loss_is_weighed(config: TrainConfig, pairs: list[Pair]) -> None:
@@ -149,7 +215,7 @@ def test_the_auxiliary_loss_is_weighed(config: TrainConfig, pairs: list[Pair]) -
     assert losses[2] - losses[0] == pytest.approx(3 * (losses[1] - losses[0]), rel=1e-3)
 
 
-@pytest.mark.parametrize("name", ["encoder-decoder", "tan spatial", "tan flow"])
+@pytest.mark.parametrize("name", ["encoder-decoder", "tan spatial", "tan flow", "recurrent"])
 def test_an_interrupted_run_goes_on_exactly(
     name: str, config: TrainConfig, clips: list[Clip], tmp_path: Path
 ) -> None:
@@ -192,7 +258,7 @@ def test_frozen_parts_stay_as_they_begin(
     frozen = train(replace(fusion, frozen=("first",)), clips, tmp_path, start=first)
     free = train(replace(fusion, name="free"), clips, tmp_path, start=first)
 
-    before = load_result(first)
+    before = load_result(first).weights
     kept, learned = load_checkpoint(frozen), load_checkpoint(free)
     assert kept.config.frozen == ("first",)
     for name, weight in before.items():
@@ -247,6 +313,9 @@ def test_batch_norm_is_averaged_and_started_from(config: TrainConfig, pairs: lis
     [
         ({"inflate": "twice"}, "inflate must be zeros or mean, got 'twice'"),
         ({"auxiliary": -1.0}, "auxiliary must be at least 0, got -1.0"),
+        ({"batch": 0}, "batch must be at least 1, got 0"),
+        ({"sequence": 3}, "sequence is for recurrent networks, got 3"),
+        ({"network": NETWORKS["recurrent"], "patch": 32}, "sequence must be at least 2, got 0"),
         ({"patch": 26, "network": NETWORKS["vespcn"]}, "patch must be a multiple of 4, got 26"),
     ],
 )

@@ -120,7 +120,7 @@ def test_a_run_is_not_overwritten_nor_mixed(
 
     with pytest.raises(OptionError, match=r"tiny\.ckpt is there already: --resume goes on"):
         train(config, clips, tmp_path)
-    with pytest.raises(OptionError, match=r"tiny\.ckpt belongs to a run with another config"):
+    with pytest.raises(OptionError, match=r"tiny\.ckpt belongs to a run with another batch"):
         train(replace(config, batch=4), clips, tmp_path, resume=True)
     assert path.read_bytes() == before
     assert load_checkpoint(train(replace(config, steps=2), clips, tmp_path, resume=True)).step == 2

@@ -82,9 +82,12 @@ def test_impossible_networks_are_refused(kind: str, values: dict[str, Any], mess
     [
         ({"branches": 4}, "branches must be 1, 2 or 3, got 4"),
         ({"branch": asdict(EspcnConfig(scale=2, frames=3))}, "branch must be of one frame, got 3"),
-        ({"branch": asdict(SrcnnConfig(scale=2))}, "branch must be of kind fast or espcn"),
+        (
+            {"branch": asdict(SrcnnConfig(scale=2))},
+            "branch of frames must be of kind fast or espcn",
+        ),
         ({"branch": {"kind": "new"}}, "no network of kind 'new'"),
-        ({"branch": 3}, "branch must be of kind fast or espcn, got 3"),
+        ({"branch": 3}, "branch must be of kind fast, espcn, srcnn or encoder_decoder, got 3"),
         ({"modulation": "max"}, "modulation must be softmax, free or mean, got 'max'"),
         ({"alignment": "flow"}, "alignment must be none, rectified or spatial, got 'flow'"),
         ({"fusion": [8]}, r"fusion must be 2 numbers from 1 on, got \(8,\)"),

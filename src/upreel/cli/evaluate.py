@@ -53,6 +53,7 @@ From = Annotated[
 
 
 def evaluate(
+    context: typer.Context,
     sets: Set = None,
     models: Models = "",
     scale: Scale = None,
@@ -77,14 +78,18 @@ def evaluate(
 
     with exit_with_message():
         from upreel.evaluation.contestants import EngineOptions
+        from upreel.evaluation.outputs import make_folder
         from upreel.evaluation.report import read_report, write_report
         from upreel.evaluation.run import EvaluationJob
         from upreel.evaluation.run import evaluate as run
         from upreel.evaluation.summary import summary
 
         if from_json is not None:
-            if report is None or sets or models or frames:
-                raise OptionError("--from takes a report.json and --report DIR, and nothing else")
+            if others := _given(context, without=("from_json", "report")):
+                names = ", ".join(others)
+                raise OptionError(f"--from takes --report DIR and nothing else; leave {names} away")
+            if report is None:
+                raise OptionError("--from needs --report DIR, the folder for the page")
             typer.echo(f"report: {write_report(read_report(from_json), report)}")
             return
         if not sets or scale is None:
@@ -105,6 +110,8 @@ def evaluate(
                 device=device, precision=precision, threads=threads, weights=weights
             ),
         )
+        if report is not None:
+            make_folder(report)
         console = Console(stderr=True)
         hidden = as_json or not console.is_terminal
         with Progress(console=console, transient=True, disable=hidden) as progress:
@@ -115,16 +122,27 @@ def evaluate(
                     task, description=what, completed=done, total=total
                 ),
             )
-        page = write_report(result.to_json(pictures=True), report) if report else None
-    if as_json:
-        typer.echo(json.dumps(result.to_json(), allow_nan=False))
-    else:
-        typer.echo(summary(result))
-        if page:
-            typer.echo(f"report: {page}")
+        # What was measured is told first: nothing that fails from here on can lose it.
+        typer.echo(json.dumps(result.to_json(), allow_nan=False) if as_json else summary(result))
+        if report is not None:
+            page = write_report(result.to_json(pictures=True), report)
+            if not as_json:
+                typer.echo(f"report: {page}")
     if result.check.passed is False:
         typer.echo(f"upreel: {result.check.message}", err=True)
         raise typer.Exit(1)
+
+
+def _given(context: typer.Context, *, without: tuple[str, ...]) -> list[str]:
+    """Long names of the options on the command line, but for some."""
+    found: list[str] = []
+    for parameter in context.command.params:
+        if parameter.name in without:
+            continue
+        source = context.get_parameter_source(parameter.name)
+        if source is not None and source.name == "COMMANDLINE":
+            found.append(next(name for name in parameter.opts if name.startswith("--")))
+    return found
 
 
 def _names(text: str) -> tuple[str, ...]:

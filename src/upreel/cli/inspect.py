@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from upreel.cli.errors import exit_with_message
-from upreel.errors import BackendUnavailableError, InputError
+from upreel.errors import BackendUnavailableError, ExistsError, InputError, OutputError
 
 __all__ = ["inspect"]
 
@@ -18,7 +18,12 @@ Model = Annotated[
 Source = Annotated[str, typer.Argument(metavar="IN", help="Video, or folder of pictures.")]
 Out = Annotated[
     Path | None,
-    typer.Option("-o", "--out", help="Folder for the pictures. Default: IN-weights."),
+    typer.Option(
+        "-o",
+        "--out",
+        help="Folder for the pictures. Default: NAME-weights in the working directory, NAME being "
+        "IN's without its ending.",
+    ),
 ]
 FrameOption = Annotated[
     list[int] | None,
@@ -27,6 +32,9 @@ FrameOption = Annotated[
     ),
 ]
 Scale = Annotated[int | None, typer.Option("-s", "--scale", help="Of the family: 2 or 4.")]
+Overwrite = Annotated[
+    bool, typer.Option("--overwrite", help="Replace pictures that are there already.")
+]
 Json = Annotated[bool, typer.Option("--json", help="Print the result as one JSON object.")]
 
 
@@ -36,6 +44,7 @@ def inspect(
     out: Out = None,
     frame: FrameOption = None,
     scale: Scale = None,
+    overwrite: Overwrite = False,
     as_json: Json = False,
 ) -> None:
     """Write pictures of which branch of MODEL won where in IN, and of each branch's weights."""
@@ -43,6 +52,7 @@ def inspect(
         if importlib.util.find_spec("torch") is None:
             raise BackendUnavailableError("inspecting needs PyTorch: pip install 'upreel[train]'")
         from upreel.evaluation.inspection import choose_card, inspect_frames, sheet
+        from upreel.evaluation.outputs import make_folder
         from upreel.video.probe import probe
         from upreel.video.scan import scan
 
@@ -52,14 +62,21 @@ def inspect(
             raise InputError(f"{source}: a stream cannot be inspected, a file can")
         timeline = scan(info)
         count = len(timeline.pts)
-        folder = out or Path(f"{Path(source).stem}-weights")
+        indices = frame or sorted({count // 4, count // 2, 3 * count // 4})
+        folder = out or Path(f"{Path(source).resolve().stem}-weights")
+        paths = {index: folder / f"{index:06d}.png" for index in indices}
+        results = inspect_frames(card, info, timeline, indices)
+        there = [path for path in paths.values() if path.exists()]
+        if there and not overwrite:
+            raise ExistsError(f"{there[0]} exists; --overwrite replaces it")
+        make_folder(folder)
         found: list[dict[str, object]] = []
-        for result in inspect_frames(
-            card, info, timeline, frame or sorted({count // 4, count // 2, 3 * count // 4})
-        ):
-            folder.mkdir(parents=True, exist_ok=True)
-            path = folder / f"{result.index:06d}.png"
-            sheet(result).save(path)
+        for result in results:
+            path = paths[result.index]
+            try:
+                sheet(result).save(path)
+            except OSError as error:
+                raise OutputError(f"cannot write {path}: {error.strerror or error}") from error
             found.append({"frame": result.index, "picture": str(path), "branches": result.facts()})
             if not as_json:
                 won = ", ".join(

@@ -75,6 +75,7 @@ def train(
             minutes=minutes,
             device=device,
             on_progress=_print,
+            on_notice=lambda line: typer.echo(line, err=True),
         )
         typer.echo(f"{checkpoint}: upreel export {checkpoint} makes a card of it")
 

@@ -36,10 +36,10 @@ class Batch:
     """Patches, 8-bit code values.
 
     Attributes:
-        low_luma: (B, T, h, w), frames in the order of the network's offsets.
+        low_luma: (B, T, h, w), frames in the order of the offsets.
         low_chroma: (B, T, 2, h/2, w/2).
-        high_luma: (B, s h, s w), the current frame.
-        high_chroma: (B, 2, s h/2, s w/2).
+        high_luma: (B, K, s h, s w), frames that are to be answered.
+        high_chroma: (B, K, 2, s h/2, s w/2).
         chroma_weight: (B,), 0 where a mirrored patch has its chroma on the wrong side of luma.
     """
 
@@ -73,6 +73,7 @@ def draw_batch(
     patch: int,
     seed: int,
     step: int,
+    targets: tuple[int, ...] = (0,),
 ) -> Batch:
     """Cut the patches of one step.
 
@@ -84,18 +85,22 @@ def draw_batch(
             of one half, so that long clips do not drown single pictures.
         scale: high over low resolution.
         offsets: low-resolution frames, relative to the current one; a clip's ends are repeated.
+            Run backwards, a clip's last frame is its first.
         size: patches.
         patch: low-resolution luma rows and columns, even.
         seed: of the run.
         step: of the run.
+        targets: high-resolution frames, in the same way; they begin with 0 and lie inside the clip
+            where it is long enough.
     """
     random = np.random.default_rng([seed, step])
     weights = np.sqrt([float(pair.low.luma.size) for pair in pairs])
     chosen = random.choice(len(pairs), size=size, p=weights / weights.sum())
     low_luma = np.empty((size, len(offsets), patch, patch), np.uint8)
     low_chroma = np.empty((size, len(offsets), 2, patch // 2, patch // 2), np.uint8)
-    high_luma = np.empty((size, scale * patch, scale * patch), np.uint8)
-    high_chroma = np.empty((size, 2, scale * patch // 2, scale * patch // 2), np.uint8)
+    count, last = len(targets), max(targets)
+    high_luma = np.empty((size, count, scale * patch, scale * patch), np.uint8)
+    high_chroma = np.empty((size, count, 2, scale * patch // 2, scale * patch // 2), np.uint8)
     chroma_weight = np.empty(size, np.float32)
     for b in range(size):
         pair = pairs[int(chosen[b])]
@@ -104,10 +109,16 @@ def draw_batch(
             raise ValueError(
                 f"{pair.low.name} is {width}x{height}, smaller than a patch of {patch}"
             )
-        t = int(random.integers(num_frames))
+        first = int(random.integers(max(num_frames - last, 1)))
         backwards, mirror, flip, transpose = random.random(4) < 0.5
-        sign = -1 if backwards else 1
-        times = [min(max(t + sign * offset, 0), num_frames - 1) for offset in offsets]
+        start, sign = (first + last, -1) if backwards else (first, 1)
+
+        def time(
+            offset: int, *, start: int = start, sign: int = sign, count: int = num_frames
+        ) -> int:
+            """The clip's frame at that offset, its ends repeated."""
+            return min(max(start + sign * offset, 0), count - 1)
+
         y = 2 * int(random.integers((height - patch) // 2 + 1))
         x = 2 * int(random.integers((width - patch) // 2 + 1))
         chroma_weight[b] = not (mirror or transpose)
@@ -129,11 +140,12 @@ def draw_batch(
             part = part[..., ::-1, :] if flip else part
             return np.swapaxes(part, -1, -2) if transpose else part
 
-        for k, time in enumerate(times):
-            low_luma[b, k] = cut(pair.low.luma[time], 1)
-            low_chroma[b, k] = cut(pair.low.chroma[time], 0.5)
-        high_luma[b] = cut(pair.high.luma[t], scale)
-        high_chroma[b] = cut(pair.high.chroma[t], scale / 2)
+        for k, offset in enumerate(offsets):
+            low_luma[b, k] = cut(pair.low.luma[time(offset)], 1)
+            low_chroma[b, k] = cut(pair.low.chroma[time(offset)], 0.5)
+        for k, offset in enumerate(targets):
+            high_luma[b, k] = cut(pair.high.luma[time(offset)], scale)
+            high_chroma[b, k] = cut(pair.high.chroma[time(offset)], scale / 2)
     return Batch(
         low_luma=low_luma,
         low_chroma=low_chroma,

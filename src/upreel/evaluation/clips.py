@@ -3,18 +3,24 @@
 Planes   as in `upreel.video.frame`: code values in the video's own Y'CbCr.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from itertools import islice
 from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
 
 from upreel.errors import InputError
 from upreel.video.frame import Colour, Frame, PixelFormat, Plane, plane_size
 from upreel.video.probe import probe
 from upreel.video.read import read_frames
 
-__all__ = ["YUV420P", "Clip", "crop_to_multiple", "frames_of", "read_clip"]
+__all__ = ["YUV420P", "Clip", "crop_to_multiple", "frames_of", "luma_plane", "read_clip"]
+
+_RGB_LUMA = (0.2126, 0.7152, 0.0722)  # BT.709's, as the pipeline's
 
 YUV420P = PixelFormat(name="yuv420p", model="yuv", bits=8, log2_chroma=(1, 1))
 
@@ -55,6 +61,31 @@ class Clip:
     def height(self) -> int:
         """Rows of luma."""
         return self.planes[0][0].shape[0]
+
+
+def luma_plane(planes: Sequence[npt.NDArray[Any]], fmt: PixelFormat) -> npt.NDArray[Any]:
+    """A frame's luma: its first plane, or of R, G and B their weighted mean (BT.709), not rounded.
+
+    Args:
+        planes: of the frame, code values, or the same in floating point.
+        fmt: says what they mean.
+
+    Returns:
+        (rows, columns), in the same unit; float32 of RGB.
+
+    Example:
+        >>> fmt = PixelFormat(name="gbrp", model="rgb", bits=8)
+        >>> luma = luma_plane([np.full((1, 1), value) for value in (100, 200, 50)], fmt)
+        >>> round(float(luma[0, 0]), 2)
+        167.91
+    """
+    if fmt.model != "rgb":
+        return planes[0]
+    shares = [np.float32(share) for share in _RGB_LUMA]
+    red, green, blue = (
+        plane.astype(np.float32) * share for plane, share in zip(planes, shares, strict=False)
+    )
+    return red + green + blue
 
 
 def frames_of(clip: Clip) -> Iterator[Frame]:

@@ -32,6 +32,10 @@ def _number(path: Path) -> int | None:
     return int(digits[-1]) if digits else None
 
 
+def _png_files(folder: Path) -> list[Path]:
+    return sorted(p for p in folder.iterdir() if p.suffix.lower() == ".png")
+
+
 def list_frames(folder: Path, count: int, *, exact: bool = True) -> list[Path]:
     """The PNG files of one clip in the order of their numbers.
 
@@ -45,7 +49,7 @@ def list_frames(folder: Path, count: int, *, exact: bool = True) -> list[Path]:
             missing, or more of them than the clip has.
     """
     by_number: dict[int, Path] = {}
-    for path in sorted(p for p in folder.iterdir() if p.suffix.lower() == ".png"):
+    for path in _png_files(folder):
         number = _number(path)
         if number is None:
             raise InputError(f"{path}: the name has no number that says which frame it is")
@@ -137,7 +141,7 @@ class FrameFolder:
             InputError: a clip has no folder, and it is not the only one.
         """
         missing = [clip for clip in clips if not (self._folder / clip).is_dir()]
-        self._flat = bool(missing) and len(clips) == 1 and any(self._folder.glob("*.png"))
+        self._flat = bool(missing) and len(clips) == 1 and bool(_png_files(self._folder))
         if missing and not self._flat:
             raise InputError(
                 f"{self._folder} has no folder {missing[0]}; expected one with PNG files for "

@@ -8,20 +8,29 @@ et al. (ICCV 2017). Windows end at scene cuts and at the ends of the video, as i
 # pyright: reportUnknownMemberType=false, reportUnknownVariableType=false
 # pyright: reportUnknownArgumentType=false
 
-from collections.abc import Iterator, Sequence
+import json
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageDraw, ImageFont
 
-from upreel.errors import InputError, OptionError
+from upreel.errors import InputError, OptionError, WeightsError
+from upreel.evaluation.clips import luma_plane
 from upreel.pipeline.enhance import Window, windows
 from upreel.video.frame import PixelFormat, Plane
 from upreel.video.info import SourceInfo, Timeline
 from upreel.video.read import read_frames
-from upreel.zoo import ModelCard, TemporalAdaptiveConfig, card_names, load_card
+from upreel.zoo import (
+    ModelCard,
+    TemporalAdaptiveConfig,
+    card_names,
+    load_card,
+    network_config,
+)
 
 if TYPE_CHECKING:
     from upreel.networks.temporal_adaptive import TemporalAdaptiveNetwork
@@ -108,6 +117,8 @@ def inspect_frames(
 ) -> Iterator[Inspection]:
     """Run the network on some frames of a video.
 
+    Frames and weights are checked at once, the video is decoded as the answers are asked for.
+
     Args:
         card: from `choose_card`.
         info: of the video.
@@ -116,12 +127,24 @@ def inspect_frames(
 
     Raises:
         OptionError: the video has no such frame.
+        WeightsError: the weights are missing, damaged or not those of the card.
+        InputError: a frame cannot be decoded.
     """
     count = len(timeline.pts)
     for index in indices:
         if not 0 <= index < count:
             raise OptionError(f"frame must be 0 to {count - 1}, got {index}")
-    network = _load(card)
+    return _inspections(_load(card), card, info, timeline, indices)
+
+
+def _inspections(
+    network: "TemporalAdaptiveNetwork",
+    card: ModelCard,
+    info: SourceInfo,
+    timeline: Timeline,
+    indices: Sequence[int],
+) -> Iterator[Inspection]:
+    count = len(timeline.pts)
     past, future = card.window
     for index in indices:
         # One frame more before: it shows whether the first neighbour is of another scene.
@@ -137,16 +160,43 @@ def inspect_frames(
 
 def _load(card: ModelCard) -> "TemporalAdaptiveNetwork":
     """The PyTorch network of a card."""
-    from safetensors.torch import load_file
+    from safetensors import SafetensorError, safe_open
 
     from upreel.networks.build import build_network
 
+    path = card.folder / f"{card.name}.safetensors"
+    try:
+        path.open("rb").close()  # safetensors does not say why it cannot open a file
+        with safe_open(path, framework="pt") as file:
+            header = dict(file.metadata() or {})
+            stored = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    except OSError as error:
+        raise WeightsError(f"cannot read {path}: {error.strerror or error}") from error
+    except SafetensorError as error:
+        raise WeightsError(f"cannot read {path}: {error}") from error
+    _check_header(path, header, card)
     network = build_network(asdict(card.network)).eval()
-    stored = load_file(card.folder / f"{card.name}.safetensors")
-    network.load_state_dict(
-        {k: v.float() if v.is_floating_point() else v for k, v in stored.items()}
-    )
+    try:
+        network.load_state_dict(
+            {k: v.float() if v.is_floating_point() else v for k, v in stored.items()}
+        )
+    except RuntimeError as error:
+        raise WeightsError(f"{path}: its weights do not fit the network of its card") from error
     return cast("TemporalAdaptiveNetwork", network)
+
+
+def _check_header(path: Path, header: Mapping[str, str], card: ModelCard) -> None:
+    """Refuse weights that were not exported with this card."""
+    if not {"name", "network"} <= header.keys():
+        raise WeightsError(f"{path} says nothing of its network: no weights of a card")
+    if header["name"] != card.name:
+        raise WeightsError(f"{path} holds the weights of {header['name']}, not of {card.name}")
+    try:
+        network = network_config(json.loads(header["network"]))
+    except (TypeError, ValueError) as error:
+        raise WeightsError(f"{path} does not say what network it holds: {error}") from error
+    if network != card.network:
+        raise WeightsError(f"{path} holds another network than its card describes")
 
 
 def _inspected(network: "TemporalAdaptiveNetwork", card: ModelCard, window: Window) -> Inspection:
@@ -158,8 +208,8 @@ def _inspected(network: "TemporalAdaptiveNetwork", card: ModelCard, window: Wind
     frame = window.frame
     planes = [_luma(window.planes[past + k], frame.format) for k in config.offsets]
     rows, columns = planes[0].shape
-    before = -(-config.margin // config.multiple) * config.multiple
-    borders = [(before, before + -side % config.multiple) for side in (rows, columns)]
+    before = -(-config.margin // config.period) * config.period
+    borders = [(before, before + -side % config.period) for side in (rows, columns)]
     stack = np.stack([np.pad(plane, borders, mode="edge") for plane in planes])
     inner = (..., slice(before, before + rows), slice(before, before + columns))
     with torch.inference_mode():
@@ -175,12 +225,7 @@ def _inspected(network: "TemporalAdaptiveNetwork", card: ModelCard, window: Wind
 
 def _luma(planes: tuple[Plane, ...], fmt: PixelFormat) -> _Values:
     """In [0, 1]; BT.709's of R'G'B'."""
-    limit = np.float32(fmt.max_value)
-    if fmt.model != "rgb":
-        return planes[0].astype(np.float32) / limit
-    red, green, blue = (plane.astype(np.float32) / limit for plane in planes[:3])
-    shares = np.array((0.2126, 0.7152, 0.0722), np.float32)
-    return np.tensordot(shares, np.stack((red, green, blue)), axes=1).astype(np.float32)
+    return luma_plane(planes, fmt).astype(np.float32) / np.float32(fmt.max_value)
 
 
 def sheet(found: Inspection) -> Image.Image:

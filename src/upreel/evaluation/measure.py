@@ -1,9 +1,10 @@
 """Every figure of one contestant on one clip, frame by frame.
 
-Luma       PSNR, SSIM and the rest are of Y, all frames, no crop; ``_cb`` and ``_cr`` stand beside.
-           Of RGB sources, whose planes are R, G and B, "Y" is the first plane.
+Luma       PSNR, SSIM and the rest are of Y, all frames, no crop; ``_cb`` and ``_cr`` stand beside
+           where the source has them. Y of RGB sources is BT.709's luma, full range, not rounded.
 Pairs      what compares a frame with the one before it has one value less than there are frames.
-Absent     what a clip is too small or too short for is left out, with the reason.
+Absent     what a clip is too small, too short or of the wrong format for is left out, with the
+           reason.
 """
 
 from collections.abc import Mapping, Sequence
@@ -14,10 +15,10 @@ from typing import Any
 
 import numpy.typing as npt
 
-from upreel.evaluation.clips import Clip
+from upreel.evaluation.clips import Clip, luma_plane
 from upreel.evaluation.contestants import Picture
 from upreel.evaluation.degrade import to_levels
-from upreel.evaluation.vmaf import VMAF_MODELS, too_small, vmaf, write_y4m
+from upreel.evaluation.vmaf import VMAF_MODELS, refused_format, too_small, vmaf, write_y4m
 from upreel.metrics import (
     MOTION_SMALLEST,
     MS_SSIM_SMALLEST,
@@ -99,6 +100,8 @@ METRICS: dict[str, Metric] = {
         label="Y-MSE", decimals=2, better="lower",
         meaning="Mean squared error of luma, in squared code values.",
     ),
+    "mse_cb": Metric(label="Cb-MSE", decimals=2, better="lower", meaning="As Y-MSE, of Cb."),
+    "mse_cr": Metric(label="Cr-MSE", decimals=2, better="lower", meaning="As Y-MSE, of Cr."),
     "psnr_cb": Metric(
         label="Cb-PSNR dB", decimals=2, better="higher", meaning="As Y-PSNR, of Cb."
     ),
@@ -160,6 +163,8 @@ class Ruler:
         if self.vmaf is not None:
             limits = too_small(truth.width, truth.height)
             reasons |= {name: f"{size}; {limit}" for name, limit in limits.items()}
+            if reason := refused_format(truth.format):
+                reasons |= dict.fromkeys(VMAF_MODELS, f"{truth.name} is {reason}")
         return reasons
 
     @property
@@ -171,14 +176,18 @@ class Ruler:
         return self.with_motion and "motion_difference" not in self.absent
 
     @cached_property
+    def _luma(self) -> list[npt.NDArray[Any]]:
+        return [luma_plane(planes, self.truth.format) for planes in self.truth.planes]
+
+    @cached_property
     def _motions(self) -> list[npt.NDArray[Any]]:
         """From each frame but the first to the one before it."""
-        luma = [planes[0] for planes in self.truth.planes]
+        luma = self._luma
         return [motion(luma[t], luma[t - 1], max_value=self._peak) for t in range(1, len(luma))]
 
     @cached_property
     def _seen(self) -> list[npt.NDArray[Any]]:
-        luma = [planes[0] for planes in self.truth.planes]
+        luma = self._luma
         return [
             visible(forth, motion(luma[t], luma[t + 1], max_value=self._peak))
             for t, forth in enumerate(self._motions)
@@ -187,17 +196,19 @@ class Ruler:
     def facts(self) -> dict[str, float]:
         """What the ground truth itself reads: its warping error, and the share that is compared.
 
-        Empty where motion is not measured.
+        Empty where motion is not measured; no error where nothing is seen in two frames.
         """
         if not self._has_motion:
             return {}
-        luma = [planes[0] for planes in self.truth.planes]
+        luma = self._luma
         errors = [
             warping_error(luma[t + 1], luma[t], field, seen)
             for t, (field, seen) in enumerate(zip(self._motions, self._seen, strict=True))
+            if seen.any()
         ]
         share = sum(float(seen.mean()) for seen in self._seen) / len(self._seen)
-        return {"warping_error": sum(errors) / len(errors), "seen": share}
+        facts = {"seen": share}
+        return facts | ({"warping_error": sum(errors) / len(errors)} if errors else {})
 
     def frames(self, results: Sequence[Picture]) -> dict[str, tuple[float, ...]]:
         """Every metric of an output, frame by frame (pair by pair).
@@ -205,27 +216,30 @@ class Ruler:
         Args:
             results: planes of as many frames as the truth has, in its format.
         """
-        peak, absent = self._peak, self.absent
-        both = list(zip(self.truth.planes, results, strict=True))
-        found: dict[str, tuple[float, ...]] = {
-            "mse_y": tuple(mse(a[0], b[0]) for a, b in both),
-            "psnr_y": tuple(psnr(a[0], b[0], max_value=peak) for a, b in both),
+        truth, peak, absent = self.truth, self._peak, self.absent
+        luma = [luma_plane(planes, truth.format) for planes in results]
+        planes: dict[str, tuple[Sequence[npt.NDArray[Any]], Sequence[npt.NDArray[Any]]]] = {
+            "y": (self._luma, luma)
         }
-        planes = {"y": 0, "cb": 1, "cr": 2} if self.truth.format.model == "yuv" else {"y": 0}
-        for name, n in planes.items():
-            if n:
-                found[f"psnr_{name}"] = tuple(psnr(a[n], b[n], max_value=peak) for a, b in both)
+        if truth.format.model == "yuv":
+            for name, n in (("cb", 1), ("cr", 2)):
+                planes[name] = [p[n] for p in truth.planes], [p[n] for p in results]
+        found: dict[str, tuple[float, ...]] = {}
+        for name, (ours, theirs) in planes.items():
+            both = list(zip(ours, theirs, strict=True))
+            found[f"mse_{name}"] = tuple(mse(a, b) for a, b in both)
+            found[f"psnr_{name}"] = tuple(psnr(a, b, max_value=peak) for a, b in both)
             if f"ssim_{name}" not in absent:
-                found[f"ssim_{name}"] = tuple(ssim(a[n], b[n], max_value=peak) for a, b in both)
-        if "ms_ssim_y" not in absent:
-            found["ms_ssim_y"] = tuple(ms_ssim(a[0], b[0], max_value=peak) for a, b in both)
-        found |= self._over_time([planes[0] for planes in results])
+                found[f"ssim_{name}"] = tuple(ssim(a, b, max_value=peak) for a, b in both)
+            if name == "y" and "ms_ssim_y" not in absent:
+                found["ms_ssim_y"] = tuple(ms_ssim(a, b, max_value=peak) for a, b in both)
+        found |= self._over_time(luma)
         if self.vmaf is not None:
             found |= self._vmaf(results, self.vmaf)
         return {name: found[name] for name in METRICS if name in found}
 
     def _over_time(self, luma: Sequence[npt.NDArray[Any]]) -> dict[str, tuple[float, ...]]:
-        truth = [planes[0] for planes in self.truth.planes]
+        truth = self._luma
         found: dict[str, tuple[float, ...]] = {}
         pairs = range(1, len(truth))
         if "temporal_difference" not in self.absent:

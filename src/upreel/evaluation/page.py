@@ -45,9 +45,9 @@ def _figures(
         column = [mean.get(name, "absent") for mean in means]
         # An infinite PSNR (equal planes) is null in the JSON: no figure can be better.
         known = [v for v in column if isinstance(v, float | int)]
-        best = (max if metric["better"] == "higher" else min)(known) if known else None
-        if not metric["better"]:
-            best = None
+        best = None
+        if known and metric["better"] and None not in column:
+            best = (max if metric["better"] == "higher" else min)(known)
         cells: list[str] = []
         for value in column:
             if isinstance(value, float | int):
@@ -101,6 +101,16 @@ def means_table(values: Values) -> str:
         "<h3>Over time, and the other planes</h3>",
         table(["model", *_labels(values, second)], rows),
     ]
+    limited = [
+        f"{escape(m['name'])} {count}"
+        for m in values["models"]
+        if (count := sum(clip["limited"].get("psnr_y", 0) for clip in m["clips"]))
+    ]
+    if limited:
+        parts.append(
+            '<p class="small soft">Frames whose luma equals the ground truth\'s, or nearly, and '
+            f"whose Y-PSNR is limited in the means: {', '.join(limited)}.</p>"
+        )
     truths = [t["warping_error"] for t in values["truth"].values() if "warping_error" in t]
     if truths:
         parts.append(
@@ -339,7 +349,8 @@ def method(values: Values) -> str:
         f"{machine['system']}",
         "versions": ", ".join(f"{name} {version}" for name, version in versions.items()),
         "means": "over the frames of a clip, the clips of a source, the sources of the set; what "
-        "compares two frames has one value less than there are frames",
+        "compares two frames has one value less than there are frames; one frame's PSNR counts as "
+        'at most 60 dB (8 bits; 72 for 10), and "equal" says that all frames are',
     }
     for model in values["models"]:
         known = {

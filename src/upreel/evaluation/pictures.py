@@ -17,9 +17,8 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from upreel.evaluation.clips import Clip
+from upreel.evaluation.clips import Clip, luma_plane
 from upreel.evaluation.contestants import Picture
-from upreel.video.frame import Plane
 
 __all__ = ["PATCH", "TRUTH", "Album", "busiest_patch", "data_uri", "to_rgb"]
 
@@ -73,7 +72,7 @@ def to_rgb(planes: Picture, clip: Clip) -> npt.NDArray[np.uint8]:
     return np.clip(np.rint(np.stack((red, green, blue), -1) * 255), 0, 255).astype(np.uint8)
 
 
-def busiest_patch(luma: Plane, size: int = PATCH) -> tuple[int, int]:
+def busiest_patch(luma: npt.NDArray[Any], size: int = PATCH) -> tuple[int, int]:
     """Row and column of the patch with the largest variance, on a grid of half its size.
 
     The same patch whichever contestant is looked at, chosen from the ground truth alone.
@@ -111,7 +110,7 @@ class Album:
     def __init__(self, truth: Clip) -> None:
         self._truth = truth
         self._frame = truth.num_frames // 2
-        luma = truth.planes[self._frame][0]
+        luma = luma_plane(truth.planes[self._frame], truth.format)
         self._row, self._column = busiest_patch(luma)
         rows, columns = luma.shape
         self._patch = (min(PATCH, rows - self._row), min(PATCH, columns - self._column))
@@ -131,7 +130,11 @@ class Album:
         crop = picture[self._row : self._row + height, self._column : self._column + width]
         self._crops[name] = data_uri(np.ascontiguousarray(crop))
         row, left, length = self._line
-        lines = np.stack([f[0][row, left : left + length] for f in frames[:SLICE_FRAMES]])
+        columns, fmt = slice(left, left + length), self._truth.format
+        shown = frames[:SLICE_FRAMES]
+        lines = np.stack(
+            [luma_plane([p[row : row + 1, columns] for p in f], fmt)[0] for f in shown]
+        )
         levels = lines.astype(np.float64) * (255 / self._truth.format.max_value)
         self._slices[name] = data_uri(np.clip(np.rint(levels), 0, 255).astype(np.uint8))
 

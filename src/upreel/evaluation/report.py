@@ -12,6 +12,7 @@ from typing import Any, cast
 
 from upreel.errors import InputError, OutputError
 from upreel.evaluation.markup import escape
+from upreel.evaluation.outputs import make_folder
 from upreel.evaluation.page import (
     gallery,
     ladder_table,
@@ -78,8 +79,8 @@ def write_report(values: Values, folder: Path) -> Path:
         OutputError: the folder cannot be written.
     """
     path = folder / "report.html"
+    make_folder(folder)
     try:
-        folder.mkdir(parents=True, exist_ok=True)
         path.write_text(page(values), encoding="utf-8")
         text = json.dumps(values, indent=1, allow_nan=False)
         (folder / "report.json").write_text(text + "\n", encoding="utf-8")
@@ -92,7 +93,7 @@ def read_report(path: Path) -> dict[str, Any]:
     """Read a ``report.json``, or what ``--json`` printed (which has no pictures).
 
     Raises:
-        InputError: it cannot be read, is none, or of another version.
+        InputError: it cannot be read, is none, is of another version, or lacks what the page shows.
     """
     try:
         parsed: Any = json.loads(path.read_text(encoding="utf-8"))
@@ -103,4 +104,10 @@ def read_report(path: Path) -> dict[str, Any]:
         raise InputError(
             f"{path} is no evaluation of version {JSON_VERSION}, got {values.get('version')!r}"
         )
+    try:
+        page(values)
+    except KeyError as error:
+        raise InputError(f"{path} is no whole report: it lacks {error}") from error
+    except (AttributeError, IndexError, TypeError, ValueError) as error:
+        raise InputError(f"{path} is no whole report: {error}") from error
     return values

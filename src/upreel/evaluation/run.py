@@ -3,7 +3,7 @@
 import shlex
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import nullcontext
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
@@ -16,20 +16,23 @@ from upreel.evaluation.degrade import Degraded, parse_degradation
 from upreel.evaluation.frames import FrameFolder
 from upreel.evaluation.machine import describe_machine
 from upreel.evaluation.measure import Ruler, VmafFolder
-from upreel.evaluation.pictures import Album
+from upreel.evaluation.pictures import TRUTH, Album
+from upreel.evaluation.published import ladder
 from upreel.evaluation.scores import ClipScore, Evaluation, ProtocolCheck
 from upreel.evaluation.sets import (
     PUBLISHED_INPUT,
-    VID4,
     list_set,
     open_files,
     open_vid4,
     source_of,
     uses_published,
+    vid4_paths,
 )
+from upreel.evaluation.survey import check_formats, check_memory
 from upreel.evaluation.vmaf import VMAF_MODELS, find_ffmpeg
 from upreel.pipeline.backend import Backend, DefaultBackend
 from upreel.pipeline.resolve import cpu_count
+from upreel.video.probe import probe
 
 __all__ = ["EvaluationJob", "command_line", "evaluate"]
 
@@ -85,8 +88,7 @@ class EvaluationJob:
         if "vid4" in self.places and len(self.places) > 1:
             raise OptionError("vid4 is a set of its own; leave the other --set away")
         names = [*dict.fromkeys(self.models), *(name for name, _ in self.frames)]
-        if twice := sorted({name for name in names if names.count(name) > 1}):
-            raise OptionError(f"{twice[0]!r} is named twice; give --frames another name")
+        _check_names(names)
 
     @property
     def places(self) -> tuple[str, ...]:
@@ -97,6 +99,18 @@ class EvaluationJob:
     def title(self) -> str:
         """The set in one line."""
         return ", ".join(self.places)
+
+
+def _check_names(names: Sequence[str]) -> None:
+    """Refuse names that tables and pictures could not tell apart.
+
+    Raises:
+        OptionError: one is there twice, or is the ground truth's.
+    """
+    if TRUTH in names:
+        raise OptionError(f"{TRUTH!r} is what all are compared with; give --frames another name")
+    if twice := sorted({name for name in names if names.count(name) > 1}):
+        raise OptionError(f"{twice[0]!r} is named twice; give one of the two another name")
 
 
 def command_line(job: EvaluationJob) -> str:
@@ -145,7 +159,8 @@ def evaluate(
     with_vmaf, absent = _choose_vmaf(job)
     if not job.with_motion:
         absent |= dict.fromkeys(("warping_error", "motion_difference"), "not asked for")
-    clips, pairs = _open_set(job)
+    paths, pairs = _open_set(job)
+    clips = [path.stem for path in paths]
     published = job.places == ("vid4",) and uses_published(job.scale, degradation)
     anchored = published and job.limit is None
     models = dict.fromkeys(job.models)
@@ -156,18 +171,22 @@ def evaluate(
     contestants += [
         FrameFolder(name, folder, exact=job.limit is None) for name, folder in job.frames
     ]
+    _check_names([contestant.name for contestant in contestants])
     for contestant in contestants:
         contestant.check(clips)
+    infos = [probe(path) for path in paths]
+    check_memory(infos, job.scale, limit=job.limit, with_motion=job.with_motion)
+    if job.with_vmaf:
+        check_formats(infos)
     scores: list[ClipScore] = []
     truth: dict[str, dict[str, float]] = {}
-    albums: list[Album] = []
-    for n, pair in enumerate(pairs):
+    pictures: list[dict[str, Any]] = []
+    for pair in pairs:
         source = source_of(pair.truth.name)
         first = all(score.source != source for score in scores)
         album = None
-        if job.with_pictures and first and len(albums) < SHOWN_CLIPS:
+        if job.with_pictures and first and len(pictures) < SHOWN_CLIPS:
             album = Album(pair.truth)
-            albums.append(album)
         with _vmaf_folder(with_vmaf=with_vmaf) as folder:
             ruler = Ruler(
                 truth=pair.truth,
@@ -175,9 +194,9 @@ def evaluate(
                 vmaf=VmafFolder(path=Path(folder), threads=cpu_count()) if folder else None,
             )
             absent |= ruler.absent
-            for m, contestant in enumerate(contestants):
+            for contestant in contestants:
                 if on_progress:
-                    done = n * len(contestants) + m
+                    done = len(scores)
                     what = f"{pair.truth.name}: {contestant.name}"
                     on_progress(what, done, len(clips) * len(contestants))
                 results, seconds = _run(contestant, pair, job.scale)
@@ -189,10 +208,12 @@ def evaluate(
                         num_frames=pair.truth.num_frames,
                         frames=ruler.frames(results),
                         seconds=seconds,
+                        bits=pair.truth.format.bits,
                     )
                 )
                 if album:
                     album.add(contestant.name, results)
+                del results  # before the next contestant's take as much memory
             truth[pair.truth.name] = {
                 "num_frames": pair.truth.num_frames,
                 "width": pair.truth.width,
@@ -200,6 +221,9 @@ def evaluate(
                 "rate": float(pair.truth.rate),
                 **ruler.facts(),
             }
+        if album:
+            pictures.append(album.to_json())
+        del pair, ruler, album  # before the next clip is read
     evaluation = Evaluation(
         head=_head(job, PUBLISHED_INPUT if published else degradation.description),
         scores=tuple(scores),
@@ -207,7 +231,7 @@ def evaluate(
         facts={c.name: c.facts for c in contestants},
         absent=absent,
         truth=truth,
-        pictures=tuple(album.to_json() for album in albums),
+        pictures=tuple(pictures),
     )
     return _checked(evaluation) if anchored else evaluation
 
@@ -244,20 +268,18 @@ def _vmaf_folder(*, with_vmaf: bool) -> tempfile.TemporaryDirectory[str] | nullc
     return tempfile.TemporaryDirectory(prefix="upreel-vmaf-") if with_vmaf else nullcontext()
 
 
-def _open_set(job: EvaluationJob) -> tuple[tuple[str, ...], Iterator[Degraded]]:
-    """Names of the clips, and the clips one at a time."""
+def _open_set(job: EvaluationJob) -> tuple[list[Path], Iterator[Degraded]]:
+    """Files of the ground truth, named as the clips, and the clips one at a time."""
     degradation = parse_degradation(job.degradation)
     if job.places == ("vid4",):
         if job.data is None:
             raise OptionError("--set vid4 needs --data DIR, the folder with GT and BIx4")
         if job.only:
             raise OptionError("--only picks clips of a folder; vid4 is always all four clips")
-        return VID4, open_vid4(job.data, job.scale, degradation, limit=job.limit)
+        pairs = open_vid4(job.data, job.scale, degradation, limit=job.limit)
+        return vid4_paths(job.data), pairs
     paths = list_set(job.places, job.only)
-    return (
-        tuple(path.stem for path in paths),
-        open_files(paths, job.scale, degradation, limit=job.limit),
-    )
+    return paths, open_files(paths, job.scale, degradation, limit=job.limit)
 
 
 def _run(contestant: Contestant, pair: Degraded, scale: int) -> tuple[list[Picture], float | None]:
@@ -274,6 +296,8 @@ def _unchecked(job: EvaluationJob) -> str:
     if job.limit is not None:
         frames = "first frame" if job.limit == 1 else f"first {job.limit} frames"
         return f"a quick look at the {frames} of each clip: not the benchmark"
+    if ladder(job.title, job.scale, job.degradation):
+        return "nothing to check the protocol against: no published bicubic for this input"
     return "no published figure for this set and input"
 
 

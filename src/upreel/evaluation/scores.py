@@ -2,10 +2,18 @@
 
 Means    of a clip: over its frames (pairs). Of a source: over its clips. Of the set: over its
          sources. A metric that one clip lacks has no mean over it.
+Equal    where a plane equals the ground truth's, its PSNR is infinite, and a filter that is not
+         rounded may read 150 dB for the same black frame. So one frame's PSNR counts as at most
+         `largest_psnr` in every mean: 60 dB for 8 bits. That is the limit of libvmaf, and about
+         what rounding to code values leaves. The means of all contestants are over the same
+         frames and do not change with who else is compared; who is better or equal on every frame
+         has no lower mean. How many frames were limited is told. A mean is infinite ("equal")
+         where all its frames are equal, only then.
 
-The JSON (``--json``, ``report.json``), version 2; what is not finite (equal planes) is null:
+The JSON (``--json``, ``report.json``), version 3; what is infinite (equal planes) is null, and so
+is a pair of ``frames`` that nothing can be said of (`upreel.metrics.warping_error`):
 
-``version``      2
+``version``      3
 ``set``, ``scale``, ``limit``     as asked for; limit is null where all frames were taken
 ``degradation``  ``name`` as asked for, ``description`` in words
 ``complete``     whether all frames of the whole set were taken: false is a quick look
@@ -18,7 +26,8 @@ The JSON (``--json``, ``report.json``), version 2; what is not finite (equal pla
 ``models``       each: ``name``, ``kind`` ("filter", "network", "peer", "frames"), ``parameters``,
                  ``macs_per_pixel``, ``sha256``, ``engine``, ... as far as known, ``fps``, ``mean``
                  and ``sources`` by metric, ``clips``: ``name``, ``source``, ``num_frames``,
-                 ``seconds``, ``fps``, ``mean``, ``frames`` (a list by metric)
+                 ``seconds``, ``fps``, ``mean``, ``frames`` (a list by metric), ``limited``
+                 (by metric, how many frames count as at most `largest_psnr`, where any do)
 ``pictures``     in ``report.json`` only: see `upreel.evaluation.pictures`
 """
 
@@ -29,11 +38,24 @@ from typing import Any
 
 from upreel.evaluation.measure import METRICS
 
-__all__ = ["JSON_VERSION", "ClipScore", "Evaluation", "ProtocolCheck"]
+__all__ = ["JSON_VERSION", "ClipScore", "Evaluation", "ProtocolCheck", "largest_psnr"]
 
-JSON_VERSION = 2
+JSON_VERSION = 3
 
 Scores = Mapping[str, float]
+
+
+def largest_psnr(bits: int) -> float:
+    """What the PSNR of one frame counts as in a mean at most, in dB.
+
+    Args:
+        bits: of a sample.
+
+    Example:
+        >>> largest_psnr(8), largest_psnr(10)
+        (60.0, 72.0)
+    """
+    return 6.0 * bits + 12.0
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -48,6 +70,7 @@ class ClipScore:
         frames: values of each metric of `upreel.evaluation.measure`, one a frame or pair.
         seconds: that the contestant took, reading, opening and measuring not counted; None where
             it did not run here.
+        bits: of the clip's samples.
     """
 
     model: str
@@ -56,11 +79,37 @@ class ClipScore:
     num_frames: int
     frames: Mapping[str, tuple[float, ...]]
     seconds: float | None
+    bits: int = 8
+
+    @property
+    def counted(self) -> dict[str, float]:
+        """Mean over the frames, each PSNR limited by `largest_psnr`: what further means are of.
+
+        Pairs without a value are left out: nothing of the ground truth is seen in both of their
+        frames, which is so for all contestants. A metric that has no value at all is not there.
+        """
+        found: dict[str, float] = {}
+        for name, values in self.frames.items():
+            limit = largest_psnr(self.bits) if _is_psnr(name) else math.inf
+            if known := [min(value, limit) for value in values if not math.isnan(value)]:
+                found[name] = _mean(known)
+        return found
 
     @property
     def mean(self) -> dict[str, float]:
-        """Mean over the frames."""
-        return {name: _mean(values) for name, values in self.frames.items()}
+        """`counted`, but infinite where all frames are equal."""
+        return _shown(self.counted, [self])
+
+    @property
+    def limited(self) -> dict[str, int]:
+        """How many frames count as `largest_psnr`, by metric, where any do."""
+        limit = largest_psnr(self.bits)
+        counts = {
+            name: sum(value > limit for value in values)
+            for name, values in self.frames.items()
+            if _is_psnr(name)
+        }
+        return {name: count for name, count in counts.items() if count}
 
     @property
     def fps(self) -> float | None:
@@ -115,17 +164,26 @@ class Evaluation:
 
     def of_source(self, model: str, source: str) -> dict[str, float]:
         """Mean over the clips of a source."""
-        return _mean_scores(
-            [s.mean for s in self.scores if s.model == model and s.source == source]
-        )
+        return _shown(self._counted(model, source), self._of(model, source))
 
     def of_set(self, model: str) -> dict[str, float]:
         """Mean over the sources."""
-        return _mean_scores([self.of_source(model, source) for source in self.sources])
+        means = [self._counted(model, source) for source in self.sources]
+        return _shown(_mean_scores(means), self._of(model))
+
+    def limited(self, model: str, metric: str) -> int:
+        """Frames of all clips that count as `largest_psnr`."""
+        return sum(score.limited.get(metric, 0) for score in self._of(model))
+
+    def _of(self, model: str, source: str | None = None) -> list[ClipScore]:
+        return [s for s in self.scores if s.model == model and source in (None, s.source)]
+
+    def _counted(self, model: str, source: str) -> dict[str, float]:
+        return _mean_scores([score.counted for score in self._of(model, source)])
 
     def fps(self, model: str) -> float | None:
         """Frames a second over all clips; None where the contestant did not run here."""
-        scores = [s for s in self.scores if s.model == model]
+        scores = self._of(model)
         seconds = math.fsum(s.seconds or 0 for s in scores)
         return sum(s.num_frames for s in scores) / seconds if seconds else None
 
@@ -159,6 +217,7 @@ class Evaluation:
                     "fps": _plain(score.fps),
                     "mean": _finite(score.mean),
                     "frames": {k: [_plain(v) for v in vs] for k, vs in score.frames.items()},
+                    "limited": score.limited,
                 }
                 for score in self.scores
                 if score.model == model
@@ -168,6 +227,18 @@ class Evaluation:
 
 def _mean(values: Sequence[float]) -> float:
     return math.fsum(values) / len(values)
+
+
+def _is_psnr(metric: str) -> bool:
+    return metric.startswith("psnr_")
+
+
+def _shown(means: Scores, scores: Sequence[ClipScore]) -> dict[str, float]:
+    """Means of clips, infinite where all of their frames are equal."""
+    return {
+        name: math.inf if all(min(s.frames[name]) == math.inf for s in scores) else mean
+        for name, mean in means.items()
+    }
 
 
 def _mean_scores(scores: Sequence[Scores]) -> dict[str, float]:

@@ -28,6 +28,7 @@ __all__ = [
     "source_of",
     "to_420",
     "uses_published",
+    "vid4_paths",
 ]
 
 VIDEO_ENDINGS = (".avi", ".m4v", ".mkv", ".mov", ".mp4", ".webm", ".y4m")
@@ -90,8 +91,9 @@ def open_vid4(
         InputError: a file is missing, or GT and input do not belong together.
     """
     published = uses_published(scale, degradation)
-    for name in VID4:
-        truth = read_clip(_existing(folder / "GT" / f"{name}.mkv"), limit=limit)
+    for place in vid4_paths(folder):
+        name = place.stem
+        truth = read_clip(place, limit=limit)
         truth = replace(truth, colour=replace(truth.colour, chroma_location=_CENTRE))
         if not published:
             yield degrade(truth, scale, degradation)
@@ -111,6 +113,15 @@ def open_vid4(
         if found != (truth.num_frames, truth.width, truth.height):
             raise InputError(f"{path} has another size or length than its ground truth")
         yield Degraded(truth=truth, low=low)
+
+
+def vid4_paths(folder: Path) -> list[Path]:
+    """The four files of the ground truth.
+
+    Raises:
+        InputError: one is missing.
+    """
+    return [_existing(folder / "GT" / f"{name}.mkv") for name in VID4]
 
 
 def _existing(path: Path) -> Path:

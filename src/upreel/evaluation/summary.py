@@ -4,7 +4,7 @@ import math
 
 from upreel.evaluation.contestants import BASELINES
 from upreel.evaluation.measure import METRICS
-from upreel.evaluation.scores import Evaluation
+from upreel.evaluation.scores import Evaluation, largest_psnr
 from upreel.evaluation.tables import text_table
 
 __all__ = ["MAIN_METRICS", "figure", "summary"]
@@ -24,13 +24,13 @@ MAIN_METRICS = (
 
 
 def figure(value: float | None, decimals: int) -> str:
-    """A figure as tables have it; "equal" where planes are equal, "-" where there is none.
+    """A figure as tables have it; "equal" where all planes are equal, "-" where there is none.
 
     Example:
-        >>> figure(23.78, 3), figure(float("inf"), 3), figure(None, 3)
-        ('23.780', 'equal', '-')
+        >>> figure(23.78, 3), figure(math.inf, 3), figure(None, 3), figure(math.nan, 3)
+        ('23.780', 'equal', '-', '-')
     """
-    if value is None:
+    if value is None or math.isnan(value):
         return "-"
     return f"{value:.{decimals}f}" if math.isfinite(value) else "equal"
 
@@ -80,6 +80,17 @@ def _gains(evaluation: Evaluation) -> tuple[list[str], list[list[str]]]:
     return header, rows
 
 
+def _limited(evaluation: Evaluation) -> list[str]:
+    """How many frames are equal to the ground truth, or so near that their PSNR is limited."""
+    counts = {model: evaluation.limited(model, "psnr_y") for model in evaluation.models}
+    if not any(counts.values()):
+        return []
+    bits = sorted({score.bits for score in evaluation.scores})
+    limits = ", ".join(f"{largest_psnr(n):.0f} dB ({n} bits)" for n in bits)
+    named = ", ".join(f"{model} {count}" for model, count in counts.items() if count)
+    return [f"Y-PSNR counted in means as no more than {limits}: frames of {named}"]
+
+
 def summary(evaluation: Evaluation) -> str:
     """The table and what the figures mean, for a terminal."""
     head = evaluation.head
@@ -93,4 +104,5 @@ def summary(evaluation: Evaluation) -> str:
     for metric, reason in evaluation.absent.items():
         reasons.setdefault(reason, []).append(METRICS[metric].label)
     lines += [f"not measured: {', '.join(labels)}: {reason}" for reason, labels in reasons.items()]
+    lines += _limited(evaluation)
     return "\n".join((*lines, evaluation.check.message))

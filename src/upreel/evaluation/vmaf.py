@@ -16,7 +16,7 @@ from typing import Any, BinaryIO
 from upreel.errors import BackendUnavailableError, OptionError
 from upreel.video.frame import PixelFormat, Plane
 
-__all__ = ["VMAF_MODELS", "find_ffmpeg", "too_small", "vmaf", "write_y4m"]
+__all__ = ["VMAF_MODELS", "find_ffmpeg", "refused_format", "too_small", "vmaf", "write_y4m"]
 
 VMAF_MODELS = {
     "vmaf": "vmaf_v0.6.1",
@@ -58,11 +58,9 @@ def find_ffmpeg() -> str:
 def _write_header(
     file: BinaryIO, fmt: PixelFormat, width: int, height: int, rate: Fraction
 ) -> None:
-    chroma = _Y4M_CHROMA.get(fmt.name)
-    if chroma is None:
-        raise OptionError(
-            f"VMAF is not measured on {fmt.name}; allowed: {', '.join(sorted(_Y4M_CHROMA))}"
-        )
+    if reason := refused_format(fmt):
+        raise OptionError(f"VMAF is not measured on {reason}")
+    chroma = _Y4M_CHROMA[fmt.name]
     fps = f"{rate.numerator}:{rate.denominator}"
     file.write(f"YUV4MPEG2 W{width} H{height} F{fps} Ip A1:1 C{chroma}\n".encode("ascii"))
 
@@ -95,6 +93,18 @@ def write_y4m(
                 file.write(plane.astype(plane.dtype.newbyteorder("<"), copy=False).tobytes())
             num_frames += 1
     return num_frames
+
+
+def refused_format(fmt: PixelFormat) -> str | None:
+    """Why pictures of a format are not measured, or None where they are.
+
+    Example:
+        >>> refused_format(PixelFormat(name="gbrp", model="rgb", bits=8))[:22]
+        'gbrp; VMAF takes gray,'
+    """
+    if fmt.name in _Y4M_CHROMA:
+        return None
+    return f"{fmt.name}; VMAF takes {', '.join(sorted(_Y4M_CHROMA))}"
 
 
 def too_small(width: int, height: int) -> dict[str, str]:

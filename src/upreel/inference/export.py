@@ -16,6 +16,7 @@ from onnx import TensorProto, helper, numpy_helper
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
+from upreel.errors import OptionError
 from upreel.networks.build import build_network
 from upreel.zoo import Layout, ModelCard, NetworkConfig
 from upreel.zoo.card import write_card
@@ -152,7 +153,12 @@ def export_card(
         commit: of this project when it was trained.
         folder: made where it is missing.
         licence: of the weights (SPDX).
+
+    Raises:
+        OptionError: the network is recurrent: there is no engine for its cells.
     """
+    if config.recurrent:
+        raise OptionError(f"{name} is recurrent: such networks can be trained, not exported")
     network = build_network(asdict(config))
     trained = {name for name, _ in network.named_parameters()}
     rounded = {

@@ -10,11 +10,10 @@ Margins: the border samples of a frame are repeated outwards as far as the card 
 
 Tiles: a frame too large for the memory limit is cut into tiles of one size with the card's radius
 of samples around each, as far as there are any, so their seams cannot be seen: the same samples
-come out. A tile that
-does not fit after all is halved and the same frame tried again. Sizes, corners and margins are
-whole multiples of `card.network.multiple`, so that a network which pools or works in blocks meets
-each sample at the same place of a block, in a tile and in the whole; what a picture lacks for that
-at the bottom and right repeats its last sample and is cut off again.
+come out. A tile that does not fit after all is halved and the same frame tried again. Sizes,
+corners and margins are whole multiples of `card.network.period`, so that a network which pools or
+works in blocks meets each sample at the same place of a block, in a tile and in the whole; what a
+picture lacks for that at the bottom and right repeats its last sample and is cut off again.
 """
 
 import math
@@ -77,9 +76,9 @@ def memory_available() -> int:
 
 @dataclass(frozen=True, kw_only=True)
 class _Layout:
-    """How a picture is cut: positions of the network's grid, all multiples of `multiple`."""
+    """How a picture is cut: positions of the network's grid, all multiples of `period`."""
 
-    multiple: int
+    period: int
     height: int
     width: int
     tile_height: int
@@ -258,20 +257,20 @@ class PlaneUpscaler:
         return (layout.tile_height, layout.tile_width) == (layout.height, layout.width)
 
     def _choose_layout(self, tile: int | None, limit: int) -> _Layout:
-        multiple, block = self.card.network.multiple, self.card.block
+        period, block = self.card.network.period, self.card.block
         height, width, margin = grid_size(self.card, *self._in_size)
         tile_height, tile_width = height, width
         if tile is not None:
-            largest = max(tile // block // multiple, 1) * multiple
+            largest = max(tile // block // period, 1) * period
             tile_height, tile_width = min(height, largest), min(width, largest)
         layout = _Layout(
-            multiple=multiple,
+            period=period,
             height=height,
             width=width,
             tile_height=tile_height,
             tile_width=tile_width,
             margin=margin,
-            radius=_up(self.card.network.radius, multiple),
+            radius=_up(self.card.network.radius, period),
         )
         while self._needed(layout) > limit:
             smaller = self._halved(layout)
@@ -297,7 +296,7 @@ class PlaneUpscaler:
             side, name = layout.tile_height, "tile_height"
         else:
             side, name = layout.tile_width, "tile_width"
-        half = _up(-(-side // 2), layout.multiple)
+        half = _up(-(-side // 2), layout.period)
         return replace(layout, **{name: half}) if smallest <= half < side else None
 
     def _open_session(self) -> None:
@@ -486,9 +485,9 @@ def grid_size(card: ModelCard, height: int, width: int) -> tuple[int, int, int]:
         height: rows of luma.
         width: columns of luma.
     """
-    multiple = card.network.multiple
-    rows, columns = (_up(-(-side // card.block), multiple) for side in (height, width))
-    return rows, columns, _up(card.network.margin, multiple)
+    period = card.network.period
+    rows, columns = (_up(-(-side // card.block), period) for side in (height, width))
+    return rows, columns, _up(card.network.margin, period)
 
 
 def enlarged_plane(

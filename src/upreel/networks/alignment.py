@@ -21,6 +21,7 @@ from torch import Tensor, nn
 
 __all__ = [
     "CELL",
+    "FARTHEST",
     "Localisation",
     "patch_means",
     "sample",
@@ -32,6 +33,8 @@ __all__ = [
 
 CELL = 4
 """Pixels of a cell, a side."""
+FARTHEST = 16.0
+"""Pixels that a translation of `Localisation` reaches, along rows and along columns."""
 
 
 def shift(
@@ -119,7 +122,8 @@ class Localisation(nn.Module):
 
     Two 9x9 convolutions of 32 features, each followed by 2x2 pooling, then fully connected
     layers of 100 and of 2 (ICCV 2017, section 3.3), which are convolutions here, so that a frame
-    of any size is patches side by side. It begins with no motion.
+    of any size is patches side by side. It begins with no motion. Unlike the paper's, translations
+    are bounded, by `FARTHEST`: what an answer depends on has an end, and tiles have no seams.
     """
 
     def __init__(self) -> None:
@@ -138,7 +142,8 @@ class Localisation(nn.Module):
         pair = torch.cat((current, neighbour), dim=1)
         features = F.max_pool2d(F.relu(self.head(pair)), 2)
         features = F.max_pool2d(F.relu(self.body(features)), 2)
-        return self.tail(F.relu(self.connected(F.pad(features, _AROUND)))).float()
+        patches = self.tail(F.relu(self.connected(F.pad(features, _AROUND)))).float()
+        return FARTHEST * torch.tanh(patches / FARTHEST)
 
 
 _PATCH = 8  # cells of a localisation patch, a side

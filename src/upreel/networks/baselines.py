@@ -1,5 +1,9 @@
 """The classic single-image networks, exact to their papers: what others are measured against.
 
+Architectures are the papers'; where they begin is not: both begin close to bicubic interpolation,
+as the other networks of this project do, because from random filters most of a short training goes
+into learning to hand on the picture (docs/experiments.md).
+
 Luma alone: (B, frames, H, W) in [0, 1] to (B, s^2, H, W), see `upreel.networks.planes`. ESPCN works
 at the input's size and answers sub-pixels; SRCNN works on the bicubic-upscaled picture.
 Convolutions are zero-padded: callers hand in a margin of the config's radius and crop it.
@@ -29,6 +33,8 @@ class Espcn(nn.Module):
         channels: features of the first two convolutions.
         activation: "tanh" (Shi et al.) or "relu" (Liu et al., ICCV 2017).
         residual: add the answer to bicubic interpolation; then it begins as that.
+
+    Without, it begins close to it where each layer has the s^2 features to hand it on.
     """
 
     def __init__(
@@ -49,9 +55,28 @@ class Espcn(nn.Module):
         self.tail = nn.Conv2d(second, scale * scale, 3, padding=1)
         self.interpolation: Tensor
         self.register_buffer("interpolation", interpolation_kernel(scale, "luma"), persistent=False)
-        if residual:
-            nn.init.zeros_(self.tail.weight)
-            nn.init.zeros_(self.tail.bias)  # pyright: ignore[reportArgumentType]
+        nn.init.zeros_(self.tail.weight)
+        nn.init.zeros_(self.tail.bias)  # pyright: ignore[reportArgumentType]
+        if not residual and min(channels) >= scale * scale:
+            self._hand_on(gain=0.25 if activation == "tanh" else 1.0)
+
+    @torch.no_grad()
+    def _hand_on(self, gain: float) -> None:
+        """Make the first features the interpolation, `gain` times and about zero if that is < 1.
+
+        tanh is straight enough there: 0.25 changes black and white by 1 of 255 levels.
+        """
+        count, middle = len(self.interpolation), 0.5 if gain < 1 else 0.0
+        for layer in (self.head, self.body, self.tail):
+            assert layer.bias is not None
+            layer.weight[:count].zero_()
+            layer.bias[:count].zero_()
+        self.head.weight[:count, :1] = gain * self.interpolation
+        self.head.bias[:count] = -gain * middle  # pyright: ignore[reportOptionalSubscript]
+        self.tail.bias.fill_(middle)  # pyright: ignore[reportOptionalMemberAccess]
+        for k in range(count):
+            self.body.weight[k, k, 1, 1] = 1
+            self.tail.weight[k, k, 1, 1] = 1 / gain
 
     def forward(self, packed: Float[Tensor, "B F H W"]) -> Float[Tensor, "B C H W"]:
         """Super-resolve the current frame: about [0, 1], not clipped."""
@@ -88,6 +113,13 @@ class Srcnn(nn.Module):
         )
         self.interpolation: Tensor
         self.register_buffer("interpolation", interpolation_kernel(scale, "luma"), persistent=False)
+        with torch.no_grad():
+            self.tail.weight.zero_()
+            for layer, size in zip((self.head, self.body, self.tail), sizes, strict=True):
+                assert layer.bias is not None
+                layer.weight[0].zero_()  # a first feature that hands on the picture
+                layer.weight[0, 0, size // 2, size // 2] = 1
+                layer.bias[0] = 0
 
     def forward(self, packed: Float[Tensor, "B 1 H W"]) -> Float[Tensor, "B C H W"]:
         """Super-resolve the frame: about [0, 1], not clipped."""

@@ -9,6 +9,7 @@ from upreel.networks.baselines import Espcn, Srcnn
 from upreel.networks.encoder_decoder import EncoderDecoder
 from upreel.networks.fast import FastNetwork
 from upreel.networks.fusion import FusionNetwork
+from upreel.networks.recurrent import RecurrentNetwork
 from upreel.networks.temporal_adaptive import TemporalAdaptiveNetwork
 from upreel.networks.vespcn import Vespcn
 
@@ -26,6 +27,7 @@ def build_network(config: Mapping[str, Any]) -> nn.Module:
         "vespcn": Vespcn,
         "fusion": FusionNetwork,
         "temporal_adaptive": TemporalAdaptiveNetwork,
+        "recurrent": RecurrentNetwork,
     }
     kind = values.pop("kind")
     if kind not in kinds:

@@ -17,7 +17,7 @@ interior would give: callers hand in that margin and crop it.
 # pyright: reportUnknownMemberType=false, reportUnknownVariableType=false
 # pyright: reportUnknownArgumentType=false
 
-from typing import cast
+from typing import Literal, cast
 
 import torch
 import torch.nn.functional as F
@@ -26,12 +26,23 @@ from torch import Tensor, nn
 
 from upreel.networks.planes import CHANNELS, interpolation_kernel, to_grid
 
-__all__ = ["FastNetwork", "FoldedFastNetwork", "flat_answer", "residual_body", "residual_pairs"]
+__all__ = [
+    "FastNetwork",
+    "FoldedFastNetwork",
+    "flat_answer",
+    "flat_features",
+    "residual_body",
+    "residual_pairs",
+]
 
 
-def residual_pairs(channels: int, depth: int) -> nn.ModuleList:
+def residual_pairs(
+    channels: int, depth: int, padding_mode: Literal["zeros", "replicate"] = "zeros"
+) -> nn.ModuleList:
     """The convolutions that `residual_body` goes through; a pair begins as the identity."""
-    body = nn.ModuleList(nn.Conv2d(channels, channels, 3, padding=1) for _ in range(depth))
+    body = nn.ModuleList(
+        nn.Conv2d(channels, channels, 3, padding=1, padding_mode=padding_mode) for _ in range(depth)
+    )
     for _, second in _pairs(body):
         nn.init.zeros_(second.weight)
     return body
@@ -46,12 +57,17 @@ def residual_body(features: Float[Tensor, "B C H W"], body: nn.ModuleList) -> Te
 
 def flat_answer(bias: Float[Tensor, " C"], body: nn.ModuleList, tail: nn.Conv2d) -> Tensor:
     """What features of a flat picture, the first biases alone, become behind body and tail."""
-    level = F.relu(bias)
+    return tail.weight.sum(dim=(2, 3)) @ flat_features(bias, body)
+
+
+def flat_features(values: Float[Tensor, " C"], body: nn.ModuleList) -> Float[Tensor, " C"]:
+    """What values of a flat picture before ReLU become behind it and `residual_body`."""
+    level = F.relu(values)
     for first, second in _pairs(body):
         assert first.bias is not None and second.bias is not None  # noqa: PT018
         inner = F.relu(first.weight.sum(dim=(2, 3)) @ level + first.bias)
         level = level + second.weight.sum(dim=(2, 3)) @ inner + second.bias
-    return tail.weight.sum(dim=(2, 3)) @ level
+    return level
 
 
 def _pairs(body: nn.ModuleList) -> list[tuple[nn.Conv2d, nn.Conv2d]]:

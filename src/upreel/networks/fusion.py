@@ -22,19 +22,28 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from upreel.networks.alignment import CELL, warp
-from upreel.networks.baselines import Espcn
+from upreel.networks.baselines import Espcn, Srcnn
+from upreel.networks.encoder_decoder import EncoderDecoder
 from upreel.networks.fast import FastNetwork, flat_answer, residual_body, residual_pairs
 from upreel.networks.motion import cell_motion, enlarged_motion
 from upreel.networks.planes import channels_last
 
-__all__ = ["AnswerFusion", "FusionNetwork", "aligned_answers", "make_branch"]
+__all__ = ["AnswerFusion", "FusionNetwork", "aligned_answers", "make_branch", "make_first"]
 
 
-def make_branch(branch: Mapping[str, Any], frames: int = 1) -> FastNetwork | Espcn:
-    """A network that can be a branch, from the values of its config, for so many frames."""
+def make_branch(branch: Mapping[str, Any], frames: int) -> FastNetwork | Espcn:
+    """A network of so many frames, from the values of the config that it has with one frame."""
     kinds: dict[str, type[FastNetwork | Espcn]] = {"fast": FastNetwork, "espcn": Espcn}
     values = {k: v for k, v in branch.items() if k not in ("kind", "frames")}
     return kinds[branch["kind"]](frames=frames, **values)
+
+
+def make_first(first: Mapping[str, Any]) -> nn.Module:
+    """A network of one frame from the values of its config."""
+    kinds: dict[str, type[nn.Module]] = {"srcnn": Srcnn, "encoder_decoder": EncoderDecoder}
+    if first["kind"] not in kinds:
+        return make_branch(first, 1)
+    return kinds[first["kind"]](**{k: v for k, v in first.items() if k != "kind"})
 
 
 def aligned_answers(
@@ -111,7 +120,7 @@ class FusionNetwork(AnswerFusion):
     ) -> None:
         super().__init__(scale=first["scale"], frames=frames, channels=channels, depth=depth)
         self.scale: int = first["scale"]
-        self.first = make_branch(first)
+        self.first = make_first(first)
         self.moves = alignment == "flow"
 
     def forward(self, packed: Float[Tensor, "B T H W"]) -> Float[Tensor, "B C H W"]:

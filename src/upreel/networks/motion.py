@@ -15,6 +15,8 @@ Displacement  channel 0 is dx (to the right), channel 1 is dy (down), in pixels;
 # pyright: reportUnknownMemberType=false, reportUnknownVariableType=false
 # pyright: reportUnknownArgumentType=false
 
+from contextlib import AbstractContextManager, nullcontext
+
 import torch
 import torch.nn.functional as F
 from jaxtyping import Float
@@ -46,18 +48,26 @@ def cell_motion(
         current: luma in [0, 1].
         neighbours: luma of the other frames.
     """
-    count = neighbours.shape[1]
-    here = 255 * current.detach().float().expand_as(neighbours).flatten(0, 1)[:, None]
-    there = 255 * neighbours.detach().float().flatten(0, 1)[:, None]
-    levels = [(here, there)]
-    for _ in ITERATIONS[1:]:
-        levels.append((F.avg_pool2d(levels[-1][0], 2), F.avg_pool2d(levels[-1][1], 2)))
-    motion: Tensor | None = None
-    for (frame, other), rounds in reversed(list(zip(levels, ITERATIONS, strict=True))):
-        coarse = None if motion is None else 2 * enlarged_motion(motion, 2)
-        motion = _refined(frame, other, coarse, rounds)
-    assert motion is not None
-    return motion.unflatten(0, (-1, count))
+    with _in_f32(current.device.type):
+        count = neighbours.shape[1]
+        here = 255 * current.detach().float().expand_as(neighbours).flatten(0, 1)[:, None]
+        there = 255 * neighbours.detach().float().flatten(0, 1)[:, None]
+        levels = [(here, there)]
+        for _ in ITERATIONS[1:]:
+            levels.append((F.avg_pool2d(levels[-1][0], 2), F.avg_pool2d(levels[-1][1], 2)))
+        motion: Tensor | None = None
+        for (frame, other), rounds in reversed(list(zip(levels, ITERATIONS, strict=True))):
+            coarse = None if motion is None else 2 * enlarged_motion(motion, 2)
+            motion = _refined(frame, other, coarse, rounds)
+        assert motion is not None
+        return motion.unflatten(0, (-1, count))
+
+
+def _in_f32(device: str) -> AbstractContextManager[object]:
+    """Even in mixed precision: in bf16 places are off by pixels and equations have no solution."""
+    if torch.is_autocast_enabled(device):
+        return torch.autocast(device, enabled=False)
+    return nullcontext()  # what is exported shall not know of it
 
 
 def rectified_displacement(

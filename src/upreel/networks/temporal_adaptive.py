@@ -35,8 +35,9 @@ from upreel.networks.alignment import (
     warp,
 )
 from upreel.networks.baselines import Espcn
+from upreel.networks.encoder_decoder import EncoderDecoder
 from upreel.networks.fast import FastNetwork, FoldedFastNetwork
-from upreel.networks.fusion import AnswerFusion, aligned_answers, make_branch
+from upreel.networks.fusion import AnswerFusion, aligned_answers, make_branch, make_first
 from upreel.networks.motion import rectified_displacement
 from upreel.networks.planes import CHANNELS, channels_last, interpolation_kernel
 
@@ -114,7 +115,7 @@ class TemporalAdaptiveNetwork(nn.Module):
         self.fuses_answers = bool(fusion)
         answer = self.each * self.scale**2
         self.seen = answer if fusion else self.each  # channels that branches see of a frame
-        self.branches = nn.ModuleList([make_branch(branch)])
+        self.branches = nn.ModuleList([make_first(branch)])
         for frames in range(3, 2 * branches, 2):
             self.branches.append(
                 AnswerFusion(scale=self.scale, frames=frames, channels=fusion[0], depth=fusion[1])
@@ -231,6 +232,8 @@ class TemporalAdaptiveNetwork(nn.Module):
                 branches[k] = (
                     branch.folded() if self.fuses_answers else _FoldedBranch(branch.folded())
                 )
+            elif isinstance(branch, EncoderDecoder):
+                branches[k] = branch.folded()
         network.branches = nn.ModuleList(branches)
         return network
 

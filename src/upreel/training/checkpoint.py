@@ -24,7 +24,7 @@ from upreel.errors import WeightsError
 from upreel.training.config import Loss, TrainConfig
 from upreel.zoo import network_config
 
-__all__ = ["Checkpoint", "load_checkpoint", "load_result", "save_checkpoint"]
+__all__ = ["Checkpoint", "Result", "load_checkpoint", "load_result", "save_checkpoint"]
 
 _VERSION = "1"
 _IN_ORDER = torch.contiguous_format
@@ -56,6 +56,19 @@ class Checkpoint:
 
 
 _GROUPS = {"network": "network", "ema": "ema", "m": "first_moment", "v": "second_moment"}
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Result:
+    """What a run came to.
+
+    Attributes:
+        name: of the run.
+        weights: its average ones, f32 by parameter name.
+    """
+
+    name: str
+    weights: dict[str, Tensor]
 
 
 def save_checkpoint(checkpoint: Checkpoint, path: Path) -> None:
@@ -108,8 +121,8 @@ def load_checkpoint(path: Path) -> Checkpoint:
         raise WeightsError(f"{path} is no checkpoint of this program: {error!r}") from error
 
 
-def load_result(path: Path) -> dict[str, Tensor]:
-    """The weights that a run came to, f32 by parameter name.
+def load_result(path: Path) -> Result:
+    """The weights that a run came to.
 
     Args:
         path: a checkpoint, or the ``.safetensors`` file beside a card: either is a place to go on
@@ -120,10 +133,12 @@ def load_result(path: Path) -> dict[str, Tensor]:
     """
     header, tensors = _read(path)
     if "version" in header:
-        return dict(load_checkpoint(path).ema)
-    if "network" not in header:
+        checkpoint = load_checkpoint(path)
+        return Result(name=checkpoint.config.name, weights=dict(checkpoint.ema))
+    if not {"network", "name"} <= header.keys():
         raise WeightsError(f"{path} is neither a checkpoint nor the weights of a card")
-    return {name: tensor.float() for name, tensor in tensors.items()}
+    weights = {name: tensor.float() for name, tensor in tensors.items()}
+    return Result(name=header["name"], weights=weights)
 
 
 def _read(path: Path) -> tuple[dict[str, str], dict[str, Tensor]]:

@@ -21,6 +21,10 @@ class Loss:
     kind: Literal["charbonnier", "mse", "psnr", "ssim"]
     weight: float = 1.0
 
+    def __post_init__(self) -> None:
+        if self.kind not in ("charbonnier", "mse", "psnr", "ssim"):
+            raise ValueError(f"a loss is charbonnier, mse, psnr or ssim, got {self.kind!r}")
+
 
 @dataclass(frozen=True, kw_only=True)
 class TrainConfig:
@@ -35,8 +39,10 @@ class TrainConfig:
         steps: optimiser steps; the learning rate follows a cosine down over all of them.
         batch: patches a step.
         patch: low-resolution luma rows and columns of a patch, even.
-        border: packed positions at a patch's border that the losses leave out, because a
-            network sees zeros beyond them.
+        sequence: frames of a patch that a recurrent network goes through, each of which it
+            answers; 0 for other networks.
+        border: positions of the network's grid at a patch's border that the losses leave out,
+            because a network sees zeros beyond them.
         learning_rate: its peak.
         optimizer: "adam", or "muon" for the filters between hidden features (all but those
             of the modules ``head`` and ``tail``) and Adam for the rest.
@@ -65,6 +71,7 @@ class TrainConfig:
     steps: int = 10_000
     batch: int = 16
     patch: int = 72
+    sequence: int = 0
     border: int = 2
     learning_rate: float = 1.5e-3
     optimizer: Literal["adam", "muon"] = "adam"
@@ -87,8 +94,13 @@ class TrainConfig:
         multiple = self.network.multiple * (2 if self.network.layout == "packed" else 1)
         if self.patch % multiple:
             raise ValueError(f"patch must be a multiple of {multiple}, got {self.patch}")
-        if min(self.steps, self.batch, self.variants, self.validate_every) < 1:
-            raise ValueError("steps, batch, variants and validate_every must be at least 1")
+        if self.network.recurrent and self.sequence < 2:
+            raise ValueError(f"sequence must be at least 2, got {self.sequence}")
+        if not self.network.recurrent and self.sequence:
+            raise ValueError(f"sequence is for recurrent networks, got {self.sequence}")
+        for name in ("steps", "batch", "variants", "validate_every"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
         if self.optimizer not in ("adam", "muon"):
             raise ValueError(f"optimizer must be adam or muon, got {self.optimizer!r}")
         if not 0 <= self.ema < 1:

@@ -73,7 +73,7 @@ def total_loss(
             term = _mse(answer, target, weight)
         elif loss.kind == "psnr":
             term = _psnr(answer, target, weight)
-        else:
+        else:  # "ssim": a `Loss` has no other kind
             term = _ssim(answer, target, scale, layout)
         total = total + loss.weight * term
     return total

@@ -7,7 +7,7 @@ import math
 import subprocess
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +19,9 @@ from torch.utils.tensorboard import SummaryWriter
 from upreel.datasets.clips import Clip
 from upreel.datasets.patches import Batch, Pair, draw_batch, make_pairs
 from upreel.errors import BackendUnavailableError, InputError, OptionError
+from upreel.networks.baselines import Espcn
 from upreel.networks.build import build_network
+from upreel.networks.fast import FastNetwork
 from upreel.networks.planes import (
     CHANNELS,
     channels_last,
@@ -27,7 +29,13 @@ from upreel.networks.planes import (
     luma_of,
     pack,
 )
-from upreel.training.checkpoint import Checkpoint, load_checkpoint, load_result, save_checkpoint
+from upreel.training.checkpoint import (
+    Checkpoint,
+    Result,
+    load_checkpoint,
+    load_result,
+    save_checkpoint,
+)
 from upreel.training.config import TrainConfig
 from upreel.training.losses import total_loss
 from upreel.training.optimizer import MuonAdam
@@ -107,16 +115,19 @@ class Trainer:
         batch = draw_batch(
             self.pairs,
             scale=scale,
-            offsets=config.network.offsets,
+            offsets=tuple(range(config.sequence)) or config.network.offsets,
             size=config.batch,
             patch=config.patch,
             seed=config.seed,
             step=self.step,
+            targets=tuple(range(config.sequence)) or (0,),
         )
         inputs, target, weight = self._tensors(batch)
         self.optimizer.zero_grad(set_to_none=True)
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self._bf16):
             answer = self.network(inputs)
+        if config.sequence:
+            answer = answer.flatten(0, 1)
         border = slice(config.border, -config.border or None)
         loss = total_loss(
             config.losses,
@@ -149,9 +160,9 @@ class Trainer:
         return own() if callable(own) else None  # pyright: ignore[reportReturnType]
 
     def _tensors(self, batch: Batch) -> tuple[Tensor, Tensor, Tensor]:
-        """Input (B, n T, h, w), target (B, n s^2, h, w), weight (B, n s^2, 1, 1).
+        """Input (B, n T, h, w), target (B K, n s^2, h, w), weight (B K, n s^2, 1, 1).
 
-        n is 6 of packed planes, 1 of luma.
+        n is 6 of packed planes, 1 of luma; K frames are to be answered.
         """
         scale = self.config.network.scale
 
@@ -160,15 +171,15 @@ class Trainer:
 
         if self.config.network.layout == "luma":
             inputs = channels_last(values(batch.low_luma))
-            luma = F.pixel_unshuffle(values(batch.high_luma[:, None]), scale)
+            luma = F.pixel_unshuffle(values(batch.high_luma).flatten(0, 1)[:, None], scale)
             return inputs, luma, torch.ones(*luma.shape[:2], 1, 1, device=self.device)
         low = [
             pack(values(batch.low_luma[:, k : k + 1]), values(batch.low_chroma[:, k]))
             for k in range(batch.low_luma.shape[1])
         ]
         inputs = channels_last(torch.cat(low, dim=1))
-        luma = F.pixel_unshuffle(values(batch.high_luma[:, None]), 2 * scale)
-        chroma = F.pixel_unshuffle(values(batch.high_chroma), scale)
+        luma = F.pixel_unshuffle(values(batch.high_luma), 2 * scale)
+        chroma = F.pixel_unshuffle(values(batch.high_chroma[:, 0]), scale)
         chroma_weight = torch.from_numpy(batch.chroma_weight).to(self.device) * self.config.chroma
         weight = torch.cat(
             (
@@ -190,14 +201,17 @@ class Trainer:
         baseline: dict[str, list[float]] = {}
         for pair in pairs:
             num_frames = pair.low.luma.shape[0]
+            whole = (
+                _answers(network, _clip_tensor(pair, self.device), config.multiple)
+                if config.recurrent
+                else None
+            )
             for t in sorted({num_frames * k // _VALIDATION_FRAMES for k in range(3)}):
                 inputs, high = _frame_tensors(pair, t, config, self.device)
                 current = inputs[:, : kernel.shape[1]]
-                rows, columns = inputs.shape[2:]
-                below, right = -rows % config.multiple, -columns % config.multiple
-                padded = F.pad(inputs, (0, right, 0, below), mode="replicate")
+                own = _answers(network, inputs, config.multiple) if whole is None else whole[:, t]
                 for store, answer in (
-                    (scores, network(padded)[..., :rows, :columns]),
+                    (scores, own),
                     (baseline, F.conv2d(current, kernel, padding=kernel.shape[-1] // 2)),
                 ):
                     luma = luma_of(answer, config.scale, config.layout)
@@ -243,11 +257,11 @@ class Trainer:
         begins as what it was, on any clip by "zeros" and on a still one by "mean".
         """
         left: list[str] = []
-        each = CHANNELS[self.config.network.layout]
         with torch.no_grad():
             for name, own in self.network.state_dict().items():
                 found = ema.get(name)
-                if found is not None and f".{name}".endswith(".head.weight"):
+                each = self._channels_of_a_frame(name)
+                if found is not None and each:
                     found = _widened(found, own.shape[1], each, self.config.inflate)
                 if found is not None and found.shape == own.shape:
                     own.copy_(found)
@@ -256,11 +270,23 @@ class Trainer:
                     left.append(name)
         return left
 
-    def start_from_runs(self, results: Sequence[dict[str, Tensor]]) -> list[str]:
+    def _channels_of_a_frame(self, name: str) -> int:
+        """Of first filters that see frames side by side; 0 of all other weights."""
+        owner, _, rest = f".{name}".rpartition(".head.")
+        if rest != "weight":
+            return 0
+        sees_frames = isinstance(self.network.get_submodule(owner[1:]), FastNetwork | Espcn)
+        return CHANNELS[self.config.network.layout] if sees_frames else 0
+
+    def start_from_runs(self, results: Sequence[Result]) -> list[str]:
         """Take over the results of the runs that the config's `starts` names, in that order.
 
+        Returns:
+            What begins afresh, because no result fits it: names of weights.
+
         Raises:
-            OptionError: another number of them, or a part that the network does not have.
+            OptionError: another number of them or other runs, a part that the network does not
+                have or that its result does not fill, or a result of which nothing fits.
         """
         config = self.config
         if config.parts and len(results) != len(config.starts):
@@ -270,13 +296,27 @@ class Trainer:
             )
         if not config.parts and len(results) > 1:
             raise OptionError(f"{config.name} starts from one result, got {len(results)}")
+        for wanted, result in zip(config.starts, results, strict=False):
+            if result.name != wanted:
+                raise OptionError(
+                    f"{config.name} starts from the result of {wanted}, got that of {result.name}"
+                )
         prefixes = [*([""] if config.start or not config.parts else [])]
         prefixes += [f"{part}." for part, _ in config.parts]
         gathered: dict[str, Tensor] = {}
         for prefix, result in zip(prefixes, results, strict=True):
             _submodule(self.network, config.name, prefix[:-1])
-            gathered |= {f"{prefix}{name}": tensor for name, tensor in result.items()}
-        return self.start_from(gathered)
+            gathered |= {f"{prefix}{name}": tensor for name, tensor in result.weights.items()}
+        left = self.start_from(gathered)
+        for part, run in config.parts:
+            if lacking := [name for name in left if name.startswith(f"{part}.")]:
+                raise OptionError(
+                    f"{config.name}: the result of {run} does not fit its part {part}: "
+                    + ", ".join(lacking)
+                )
+        if len(left) == len(self.ema):
+            raise OptionError(f"{config.name}: nothing of {results[0].name} fits its network")
+        return left
 
 
 def _submodule(network: nn.Module, run: str, part: str) -> nn.Module:
@@ -318,6 +358,18 @@ def _frame_tensors(
     return torch.cat(packed, dim=1), high
 
 
+def _clip_tensor(pair: Pair, device: torch.device) -> Tensor:
+    """Luma of all frames, (1, T, h, w) in [0, 1]."""
+    return torch.from_numpy(pair.low.luma[None]).to(device).float() / 255
+
+
+def _answers(network: nn.Module, inputs: Tensor, multiple: int) -> Tensor:
+    """What the network answers, its input made larger to a size that it takes."""
+    rows, columns = inputs.shape[2:]
+    padded = F.pad(inputs, (0, -columns % multiple, 0, -rows % multiple), mode="replicate")
+    return network(padded)[..., :rows, :columns]
+
+
 def _means(values: dict[str, list[float]]) -> dict[str, float]:
     return {source: sum(v) / len(v) for source, v in sorted(values.items())}
 
@@ -349,6 +401,7 @@ def train(
     minutes: float | None = None,
     device: str = "cpu",
     on_progress: Callable[[Progress], None] = lambda _: None,
+    on_notice: Callable[[str], None] = lambda _: None,
     report_every: int = 100,
 ) -> Path:
     """Run `config` on `clips`, keeping ``NAME.ckpt`` and TensorBoard events in `folder`.
@@ -363,6 +416,7 @@ def train(
         minutes: stop after that long, resumably; None runs to the end.
         device: "cpu" or "cuda".
         on_progress: called every `report_every` steps and after each validation.
+        on_notice: called with what the user should know, one line each.
         report_every: steps between two reports.
 
     Returns:
@@ -370,7 +424,7 @@ def train(
 
     Raises:
         OptionError: the run was begun with another config, would overwrite one, lacks the
-            checkpoints that `config.starts` names, or diverged.
+            checkpoints that `config.starts` names or is given others, or diverged.
         InputError: from the data.
         BackendUnavailableError: no such device here.
     """
@@ -401,16 +455,26 @@ def train(
                 f"smaller than a patch of {config.patch}"
             )
     trainer = Trainer(config, pairs, device=device)
+    if resume and starts:
+        raise OptionError("a resumed run has its start behind it: --start and --resume exclude")
     if resume:
         checkpoint = load_checkpoint(path)
-        if replace(checkpoint.config, steps=config.steps) != config:
-            raise OptionError(f"{path} belongs to a run with another config")
+        differing = [
+            field.name
+            for field in fields(config)
+            if field.name != "steps"
+            and getattr(checkpoint.config, field.name) != getattr(config, field.name)
+        ]
+        if differing:
+            raise OptionError(f"{path} belongs to a run with another {', '.join(differing)}")
         trainer.restore(checkpoint)
         commit = checkpoint.commit
     elif path.exists():
         raise OptionError(f"{path} is there already: --resume goes on from it")
     elif starts:
-        trainer.start_from_runs([load_result(file) for file in starts])
+        afresh = trainer.start_from_runs([load_result(file) for file in starts])
+        if afresh:
+            on_notice(f"begin afresh, no result has them: {', '.join(afresh)}")
     elif config.starts:
         raise OptionError(
             f"{config.name} starts from the result of {', '.join(config.starts)}: "

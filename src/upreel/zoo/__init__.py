@@ -6,9 +6,11 @@ from upreel.zoo.configs import BranchConfig as BranchConfig
 from upreel.zoo.configs import EncoderDecoderConfig as EncoderDecoderConfig
 from upreel.zoo.configs import EspcnConfig as EspcnConfig
 from upreel.zoo.configs import FastConfig as FastConfig
+from upreel.zoo.configs import FrameConfig as FrameConfig
 from upreel.zoo.configs import FusionConfig as FusionConfig
 from upreel.zoo.configs import Layout as Layout
 from upreel.zoo.configs import NetworkConfig as NetworkConfig
+from upreel.zoo.configs import RecurrentConfig as RecurrentConfig
 from upreel.zoo.configs import SrcnnConfig as SrcnnConfig
 from upreel.zoo.configs import TemporalAdaptiveConfig as TemporalAdaptiveConfig
 from upreel.zoo.configs import VespcnConfig as VespcnConfig
@@ -21,11 +23,13 @@ __all__ = [
     "EncoderDecoderConfig",
     "EspcnConfig",
     "FastConfig",
+    "FrameConfig",
     "FusionConfig",
     "Layout",
     "ModelCard",
     "NetworkConfig",
     "Precision",
+    "RecurrentConfig",
     "SrcnnConfig",
     "TemporalAdaptiveConfig",
     "VespcnConfig",

@@ -4,8 +4,8 @@ Grid      positions of a network's tensors. ``packed``: blocks of 2x2 luma sampl
           and Cr, 6 channels a frame; ``luma``: luma samples, 1 channel a frame (chroma is resized).
 Offsets   frames in the order of the input channels, relative to the current one.
 Radius    positions around a position that its answer depends on: the margin that callers hand in.
-Multiple  positions by which the grid (margins counted) must be divisible. A tile must begin at a
-          multiple of it too: where it is not 1, answers depend on the grid's origin.
+Multiple  positions by which the grid (margins counted) must be divisible.
+Period    a multiple of it at which tiles begin: where it is not 1, answers depend on the origin.
 """
 
 from collections.abc import Mapping
@@ -15,7 +15,9 @@ from upreel.zoo.configs.common import Layout as Layout
 from upreel.zoo.configs.espcn import EspcnConfig as EspcnConfig
 from upreel.zoo.configs.fast import FastConfig as FastConfig
 from upreel.zoo.configs.fusion import BranchConfig as BranchConfig
+from upreel.zoo.configs.fusion import FrameConfig as FrameConfig
 from upreel.zoo.configs.fusion import FusionConfig as FusionConfig
+from upreel.zoo.configs.recurrent import RecurrentConfig as RecurrentConfig
 from upreel.zoo.configs.srcnn import EncoderDecoderConfig as EncoderDecoderConfig
 from upreel.zoo.configs.srcnn import SrcnnConfig as SrcnnConfig
 from upreel.zoo.configs.temporal_adaptive import TemporalAdaptiveConfig as TemporalAdaptiveConfig
@@ -26,9 +28,11 @@ __all__ = [
     "EncoderDecoderConfig",
     "EspcnConfig",
     "FastConfig",
+    "FrameConfig",
     "FusionConfig",
     "Layout",
     "NetworkConfig",
+    "RecurrentConfig",
     "SrcnnConfig",
     "TemporalAdaptiveConfig",
     "VespcnConfig",
@@ -43,6 +47,7 @@ NetworkConfig = (
     | VespcnConfig
     | FusionConfig
     | TemporalAdaptiveConfig
+    | RecurrentConfig
 )
 _KINDS: dict[str, type[NetworkConfig]] = {
     "fast": FastConfig,
@@ -52,6 +57,7 @@ _KINDS: dict[str, type[NetworkConfig]] = {
     "vespcn": VespcnConfig,
     "fusion": FusionConfig,
     "temporal_adaptive": TemporalAdaptiveConfig,
+    "recurrent": RecurrentConfig,
 }
 
 

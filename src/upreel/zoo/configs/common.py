@@ -8,6 +8,7 @@ __all__ = [
     "NEAREST_FIRST",
     "Architecture",
     "Layout",
+    "LumaFrame",
     "LumaWindowed",
     "Windowed",
     "check_choice",
@@ -45,6 +46,16 @@ class Architecture(ABC):
         """Any size will do."""
         return 1
 
+    @property
+    def period(self) -> int:
+        """Positions after which its own grid of blocks or patches begins again."""
+        return self.multiple
+
+    @property
+    def recurrent(self) -> bool:
+        """Whether it answers every frame of a scene at once; else one, from its window."""
+        return False
+
 
 class Windowed(Architecture):
     """One that takes a window of as many frames as its field of that name says."""
@@ -64,6 +75,25 @@ class LumaWindowed(Windowed):
     def layout(self) -> Layout:
         """Luma at full size."""
         return "luma"
+
+
+class LumaFrame(Architecture):
+    """One that takes the current frame's luma."""
+
+    @property
+    def layout(self) -> Layout:
+        """Luma at full size."""
+        return "luma"
+
+    @property
+    def frames(self) -> int:
+        """The current one."""
+        return 1
+
+    @property
+    def offsets(self) -> tuple[int, ...]:
+        """Frames in the order of the input channels; 0 is the current one."""
+        return (0,)
 
 
 def check_depth(depth: int) -> None:

@@ -1,5 +1,6 @@
 """The architecture that fuses a network's answers to several frames."""
 
+import math
 from dataclasses import dataclass
 from typing import Literal
 
@@ -14,18 +15,23 @@ from upreel.zoo.configs.common import (
 )
 from upreel.zoo.configs.espcn import EspcnConfig
 from upreel.zoo.configs.fast import FastConfig
+from upreel.zoo.configs.srcnn import EncoderDecoderConfig, SrcnnConfig
 
 __all__ = [
     "FLOW_MULTIPLE",
     "FLOW_RADIUS",
     "FLOW_REACH",
     "BranchConfig",
+    "FrameConfig",
     "FusionConfig",
     "check_branch",
+    "check_first",
 ]
 
 BranchConfig = FastConfig | EspcnConfig
-"""A network of one frame that others are made of."""
+"""A network of one frame that has a form for more, stacked at its input."""
+FrameConfig = BranchConfig | SrcnnConfig | EncoderDecoderConfig
+"""A network of one frame, whose answers can be fused."""
 
 FLOW_MULTIPLE = 16
 """Rows and columns that `upreel.networks.motion.cell_motion` takes are multiples of it."""
@@ -35,13 +41,20 @@ FLOW_RADIUS = 176
 """Pixels around a pixel that its displacement depends on, from above."""
 
 
-def check_branch(branch: BranchConfig) -> None:
-    """Refuse what cannot be a branch of one frame."""
-    known = (FastConfig, EspcnConfig)
-    if not isinstance(branch, known):  # pyright: ignore[reportUnnecessaryIsInstance]
-        raise ValueError(f"branch must be of kind fast or espcn, got {branch!r}")
-    if branch.frames != 1:
-        raise ValueError(f"branch must be of one frame, got {branch.frames}")
+def check_branch(branch: object) -> None:
+    """Refuse what has no form for more than one frame."""
+    if not isinstance(branch, FastConfig | EspcnConfig):
+        raise ValueError(f"branch of frames must be of kind fast or espcn, got {branch!r}")
+
+
+def check_first(first: object) -> None:
+    """Refuse what is no network of one frame."""
+    if not isinstance(first, FastConfig | EspcnConfig | SrcnnConfig | EncoderDecoderConfig):
+        raise ValueError(
+            f"branch must be of kind fast, espcn, srcnn or encoder_decoder, got {first!r}"
+        )
+    if first.frames != 1:
+        raise ValueError(f"branch must be of one frame, got {first.frames}")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,7 +69,7 @@ class FusionConfig(LumaWindowed):
         alignment: of the answers: "flow" (sub-pixel motion) or "none".
     """
 
-    first: BranchConfig
+    first: FrameConfig
     frames: int = 5
     channels: int = 32
     depth: int = 8
@@ -65,7 +78,7 @@ class FusionConfig(LumaWindowed):
 
     def __post_init__(self) -> None:
         check_kind(self.kind, "fusion")
-        check_branch(self.first)
+        check_first(self.first)
         if self.first.layout != "luma":
             raise ValueError(f"first must be of layout luma, got {self.first.layout!r}")
         check_frames(self.frames, (3, 5))
@@ -93,8 +106,8 @@ class FusionConfig(LumaWindowed):
 
     @property
     def multiple(self) -> int:
-        """Motion is found on a pyramid of cells."""
-        return FLOW_MULTIPLE if self.alignment == "flow" else 1
+        """The first network's, and of motion, which is found on a pyramid of cells."""
+        return math.lcm(self.first.multiple, FLOW_MULTIPLE if self.alignment == "flow" else 1)
 
     @property
     def widest(self) -> int:

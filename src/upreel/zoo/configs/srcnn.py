@@ -5,8 +5,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from upreel.zoo.configs.common import (
-    Architecture,
-    Layout,
+    LumaFrame,
     check_kind,
     check_positive,
     check_scale,
@@ -17,27 +16,8 @@ from upreel.zoo.configs.common import (
 __all__ = ["EncoderDecoderConfig", "SrcnnConfig"]
 
 
-class _LumaFrame(Architecture):
-    """One that takes the current frame's luma."""
-
-    @property
-    def layout(self) -> Layout:
-        """Luma at full size."""
-        return "luma"
-
-    @property
-    def frames(self) -> int:
-        """The current one."""
-        return 1
-
-    @property
-    def offsets(self) -> tuple[int, ...]:
-        """Frames in the order of the input channels; 0 is the current one."""
-        return (0,)
-
-
 @dataclass(frozen=True, kw_only=True)
-class SrcnnConfig(_LumaFrame):
+class SrcnnConfig(LumaFrame):
     """Architecture of `upreel.networks.baselines.Srcnn` (Dong et al., IEEE TPAMI 2016).
 
     Attributes:
@@ -90,7 +70,7 @@ class SrcnnConfig(_LumaFrame):
 
 
 @dataclass(frozen=True, kw_only=True)
-class EncoderDecoderConfig(_LumaFrame):
+class EncoderDecoderConfig(LumaFrame):
     """Architecture of `upreel.networks.encoder_decoder.EncoderDecoder`.
 
     Attributes:

@@ -1,7 +1,7 @@
 """The temporal adaptive network's architecture."""
 
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Literal, cast
 
 from upreel.zoo.configs.common import (
     CHANNELS,
@@ -17,8 +17,10 @@ from upreel.zoo.configs.fusion import (
     FLOW_MULTIPLE,
     FLOW_RADIUS,
     BranchConfig,
+    FrameConfig,
     FusionConfig,
     check_branch,
+    check_first,
 )
 
 __all__ = ["TemporalAdaptiveConfig"]
@@ -31,7 +33,8 @@ class TemporalAdaptiveConfig(Architecture):
     Liu et al., "Robust Video Super-Resolution with Learned Temporal Dynamics", ICCV 2017.
 
     Attributes:
-        branch: of one frame; the other branches are the same with 3 and 5 frames.
+        branch: of one frame, any network; without `fusion` the other branches are the same with
+            3 and 5 frames, which ESPCN and the fast family have a form for.
         branches: N: branch i sees 2i - 1 frames.
         modulation: how branches are weighed: "softmax", "free" (the paper's, any weights) or
             "mean" (the plain average, no modulation branch).
@@ -45,7 +48,7 @@ class TemporalAdaptiveConfig(Architecture):
             empty: branches of more frames see the frames themselves, as in the paper.
     """
 
-    branch: BranchConfig
+    branch: FrameConfig
     branches: int = 3
     modulation: Literal["softmax", "free", "mean"] = "softmax"
     modulation_channels: tuple[int, int] = (64, 32)
@@ -56,7 +59,7 @@ class TemporalAdaptiveConfig(Architecture):
 
     def __post_init__(self) -> None:
         check_kind(self.kind, "temporal_adaptive")
-        check_branch(self.branch)
+        check_first(self.branch)
         if self.branches not in (1, 2, 3):
             raise ValueError(f"branches must be 1, 2 or 3, got {self.branches}")
         check_choice("modulation", self.modulation, ("softmax", "free", "mean"))
@@ -66,6 +69,7 @@ class TemporalAdaptiveConfig(Architecture):
             check_choice("alignment of answers", self.alignment, ("none", "flow"))
             self._fusions()  # its own checks
         else:
+            check_branch(self.branch)
             check_choice("alignment", self.alignment, ("none", "rectified", "spatial"))
         object.__setattr__(self, "modulation_channels", tuple(self.modulation_channels))
         check_positive("modulation_channels", self.modulation_channels, 2)
@@ -93,11 +97,12 @@ class TemporalAdaptiveConfig(Architecture):
         return NEAREST_FIRST[: self.frames]
 
     @property
-    def branch_configs(self) -> tuple[BranchConfig | FusionConfig, ...]:
+    def branch_configs(self) -> tuple[FrameConfig | FusionConfig, ...]:
         """Of 1, 3, ... frames."""
         if self.fusion:
             return (self.branch, *self._fusions())
-        return tuple(replace(self.branch, frames=2 * i + 1) for i in range(self.branches))
+        branch = cast("BranchConfig", self.branch)  # as checked
+        return tuple(replace(branch, frames=2 * i + 1) for i in range(self.branches))
 
     def _fusions(self) -> tuple[FusionConfig, ...]:
         """Of 3, 5, ... frames."""
@@ -118,7 +123,8 @@ class TemporalAdaptiveConfig(Architecture):
     def radius(self) -> int:
         """Positions around a position that its answer depends on, with the largest motion.
 
-        Spatial alignment interpolates translations of patches, found from 65 pixels around.
+        Spatial alignment interpolates translations of patches, found from 65 pixels around, which
+        is farther than they reach.
         """
         modulation = 4 if self.modulation != "mean" else 0
         if self.fusion:
@@ -136,9 +142,18 @@ class TemporalAdaptiveConfig(Architecture):
     @property
     def multiple(self) -> int:
         """Luma samples that motion takes, in positions; spatial alignment learns from it."""
+        if self.fusion:
+            return self._fusions()[0].multiple if self.branches > 1 else self.branch.multiple
         if self.alignment == "none":
             return 1
         return FLOW_MULTIPLE // 2 if self.layout == "packed" else FLOW_MULTIPLE
+
+    @property
+    def period(self) -> int:
+        """Spatial alignment has patches of 32x32 pixels."""
+        if self.alignment != "spatial":
+            return self.multiple
+        return 16 if self.layout == "packed" else 32
 
     @property
     def widest(self) -> int:

@@ -1,0 +1,176 @@
+"""The recurrent network: answers refined along a clip, from its end and from its beginning.
+
+Every frame is super-resolved alone first (`upreel.networks.fusion` tells why answers, and not
+frames, are what is put together). One cell then goes through the clip backwards and one forwards,
+each with the refined answer and the features of the frame that it comes from, moved along the
+motion between the two: the answer at its own size, the features at the low resolution. What the
+backward cell found is given to the forward one, whose answer is the network's. Propagation in both
+directions after BasicVSR (Chan et al., CVPR 2021), an answer warped at its size and folded back
+into channels after FRVSR (Sajjadi et al., CVPR 2018, section 3).
+
+State  of a direction: features (B, C, H, W), the refined answer (B, s^2, H, W), and the level: what
+       features of a flat picture would be, (C,). A scene begins with none: features and level of
+       zero, and the frame's own first answer.
+
+Flat stays flat: the first filters' weights over the answer sum to zero, other answers are seen as
+differences from it, and what the cell would answer to a flat picture is subtracted, for which the
+level goes along. Convolutions repeat border samples, so that this holds up to a frame's border and
+no margin is needed beyond the first network's.
+
+Luma alone: (B, T, H, W) in [0, 1], in display order, H and W divisible by 16, to (B, T, s^2, H, W).
+"""
+
+# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false
+# pyright: reportUnknownArgumentType=false
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from upreel.networks.alignment import CELL, warp
+from upreel.networks.fast import flat_features, residual_body, residual_pairs
+from upreel.networks.fusion import make_branch
+from upreel.networks.motion import cell_motion, enlarged_motion
+
+__all__ = ["Cell", "RecurrentNetwork", "State", "moved"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class State:
+    """What goes from one frame to the next.
+
+    Attributes:
+        features: (B, C, H, W).
+        answer: the refined one, (B, s^2, H, W).
+        level: of features where the picture is flat, (C,).
+    """
+
+    features: Tensor
+    answer: Tensor
+    level: Tensor
+
+
+def moved(
+    state: State, current: Float[Tensor, "B 1 H W"], before: Float[Tensor, "B 1 H W"]
+) -> State:
+    """A state onto the current frame's grid, from the frame that it was left by."""
+    scale = int(state.answer.shape[1] ** 0.5)
+    motion = cell_motion(current, before).flatten(0, 1)
+    answer = warp(
+        F.pixel_shuffle(state.answer, scale), scale * enlarged_motion(motion, scale * CELL)
+    )
+    return State(
+        features=warp(state.features, enlarged_motion(motion, CELL)),
+        answer=F.pixel_unshuffle(answer, scale),
+        level=state.level,
+    )
+
+
+class Cell(nn.Module):
+    """One step of one direction.
+
+    Args:
+        scale: s.
+        channels: features C.
+        depth: convolutions from C to C, an even number.
+        others: states of the other direction that it sees, 0 or 1.
+    """
+
+    def __init__(self, *, scale: int, channels: int, depth: int, others: int) -> None:
+        super().__init__()
+        self.each, self.channels = scale * scale, channels
+        inputs = (2 + others) * self.each + (1 + others) * channels
+        self.head = nn.Conv2d(inputs, channels, 3, padding=1, padding_mode="replicate")
+        self.body = residual_pairs(channels, depth, padding_mode="replicate")
+        self.tail = nn.Conv2d(channels, self.each, 3, padding=1, bias=False)
+        nn.init.zeros_(self.tail.weight)  # it begins by adding nothing
+
+    def forward(self, answer: Float[Tensor, "B A H W"], *states: State) -> State:
+        """The state behind a frame, from its first answer.
+
+        Args:
+            answer: to the frame alone.
+            states: the one carried along, moved; then the other direction's of the same frame.
+        """
+        seen = [answer, *(state.answer - answer for state in states)]
+        seen += [state.features for state in states]
+        head = self._head_weight()
+        padded = F.pad(torch.cat(seen, dim=1), (1, 1, 1, 1), mode="replicate")
+        features = residual_body(F.relu(F.conv2d(padded, head, self.head.bias)), self.body)
+        assert self.head.bias is not None
+        level = torch.cat([state.level for state in states])
+        flat = head[:, -len(level) :].sum(dim=(2, 3)) @ level + self.head.bias
+        level = flat_features(flat, self.body)
+        padded = F.pad(features, (1, 1, 1, 1), mode="replicate")
+        detail = F.conv2d(padded, self.tail.weight, -(self.tail.weight.sum(dim=(2, 3)) @ level))
+        return State(features=features, answer=answer + detail, level=level)
+
+    def begin(self, answer: Float[Tensor, "B A H W"]) -> State:
+        """The state that a scene begins with."""
+        size = (answer.shape[0], self.channels, *answer.shape[2:])
+        return State(
+            features=answer.new_zeros(size), answer=answer, level=answer.new_zeros(self.channels)
+        )
+
+    def _head_weight(self) -> Float[Tensor, "C F 3 3"]:
+        """First weights, over the answer less their mean."""
+        own = self.head.weight[:, : self.each]
+        own = own - own.mean(dim=(1, 2, 3), keepdim=True)
+        return torch.cat((own, self.head.weight[:, self.each :]), dim=1)
+
+
+class RecurrentNetwork(nn.Module):
+    """A network of one frame, and the cells that refine its answers.
+
+    Args:
+        first: values of the single-frame network's config.
+        channels: features of each cell.
+        depth: convolutions of each cell between its first and its last.
+    """
+
+    def __init__(self, *, first: Mapping[str, Any], channels: int, depth: int) -> None:
+        super().__init__()
+        scale: int = first["scale"]
+        self.first = make_branch(first, 1)
+        self.margin = int(first["depth"]) + 2 if first["kind"] == "fast" else 4
+        self.from_future = Cell(scale=scale, channels=channels, depth=depth, others=0)
+        self.from_past = Cell(scale=scale, channels=channels, depth=depth, others=1)
+
+    def forward(self, frames: Float[Tensor, "B T H W"]) -> Float[Tensor, "B T A H W"]:
+        """Super-resolve every frame of one scene: about [0, 1], not clipped."""
+        single = list(frames.split(1, dim=1))
+        answers = list(self.first_answers(frames).unbind(dim=1))
+        count = len(single)
+        behind: list[State] = []
+        for t in reversed(range(count)):
+            carried = (
+                moved(behind[-1], single[t], single[t + 1])
+                if behind
+                else self.from_future.begin(answers[t])
+            )
+            behind.append(self.from_future(answers[t], carried))
+        behind.reverse()
+        refined: list[State] = []
+        for t in range(count):
+            carried = (
+                moved(refined[-1], single[t], single[t - 1])
+                if refined
+                else self.from_past.begin(answers[t])
+            )
+            refined.append(self.from_past(answers[t], carried, behind[t]))
+        return torch.stack([state.answer for state in refined], dim=1)
+
+    def first_answers(self, frames: Float[Tensor, "B T H W"]) -> Float[Tensor, "B T A H W"]:
+        """Of each frame alone; in training without the margin that patches cannot afford."""
+        each = frames.flatten(0, 1)[:, None]
+        if self.training:
+            answers = self.first(each)
+        else:
+            m = self.margin
+            answers = self.first(F.pad(each, (m, m, m, m), mode="replicate"))[..., m:-m, m:-m]
+        return answers.to(frames.dtype).unflatten(0, (-1, frames.shape[1]))

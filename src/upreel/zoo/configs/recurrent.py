@@ -1,0 +1,105 @@
+"""The recurrent network's architecture."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from upreel.zoo.configs.common import (
+    LumaFrame,
+    check_depth,
+    check_kind,
+    check_positive,
+    convolution,
+)
+from upreel.zoo.configs.fusion import (
+    FLOW_MULTIPLE,
+    FLOW_RADIUS,
+    FLOW_REACH,
+    BranchConfig,
+    check_branch,
+    check_first,
+)
+
+__all__ = ["RecurrentConfig"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class RecurrentConfig(LumaFrame):
+    """Architecture of `upreel.networks.recurrent.RecurrentNetwork`.
+
+    Attributes:
+        first: the network of one frame, on luma, whose answers are refined.
+        channels: features that are carried from frame to frame.
+        depth: convolutions of a direction between its first and its last, an even number.
+    """
+
+    first: BranchConfig
+    channels: int = 48
+    depth: int = 10
+    kind: Literal["recurrent"] = "recurrent"
+
+    def __post_init__(self) -> None:
+        check_kind(self.kind, "recurrent")
+        check_first(self.first)
+        check_branch(self.first)
+        if self.first.layout != "luma":
+            raise ValueError(f"first must be of layout luma, got {self.first.layout!r}")
+        check_positive("channels", (self.channels,))
+        check_depth(self.depth)
+
+    @property
+    def scale(self) -> int:
+        """Output size over input size."""
+        return self.first.scale
+
+    @property
+    def recurrent(self) -> bool:
+        """In both directions."""
+        return True
+
+    @property
+    def radius(self) -> int:
+        """Positions around a position that its answer depends on within one step.
+
+        Over many steps it is any; what is farther than this matters little.
+        """
+        carried = FLOW_REACH + 1 + self.depth + 2
+        return self.depth + 2 + max(FLOW_RADIUS, carried + self.first.radius)
+
+    @property
+    def margin(self) -> int:
+        """The first network's; the cells repeat border samples themselves."""
+        return self.first.radius
+
+    @property
+    def widest(self) -> int:
+        """Channels of the largest feature map."""
+        return max(self.first.widest, *self._inputs())
+
+    @property
+    def multiple(self) -> int:
+        """Motion is found on a pyramid of cells."""
+        return FLOW_MULTIPLE
+
+    @property
+    def num_parameters(self) -> int:
+        """Trained weights and biases."""
+        return self.first.num_parameters + sum(
+            convolution(3, inputs, self.channels)
+            + self.depth * convolution(3, self.channels, self.channels)
+            + convolution(3, self.channels, self.scale**2, bias=False)
+            for inputs in self._inputs()
+        )
+
+    @property
+    def macs_per_position(self) -> int:
+        """Multiply-accumulates of one position; motion and warping are not counted."""
+        each = 9 * self.channels
+        return self.first.macs_per_position + sum(
+            each * (inputs + self.depth * self.channels + self.scale**2)
+            for inputs in self._inputs()
+        )
+
+    def _inputs(self) -> tuple[int, int]:
+        """Channels that each direction's first convolution sees, the later one's last."""
+        answer = self.scale**2
+        return 2 * answer + self.channels, 3 * answer + 2 * self.channels

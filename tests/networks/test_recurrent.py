@@ -1,0 +1,146 @@
+"""The recurrent network: gradients, its beginning, both directions, motion, flat pictures, counts.
+
+Mutations tried: the state not moved, motion swapped or not scaled to the answer, zeros beyond the
+border, the level left out, the backward cell's state not given to the forward one.
+"""
+
+from dataclasses import asdict, replace
+
+import network_checks as checks
+import pytest
+import torch
+from network_checks import waves
+from torch import Tensor
+
+from upreel.networks.build import build_network
+from upreel.networks.recurrent import RecurrentNetwork, State, moved
+from upreel.zoo import EspcnConfig, FastConfig, RecurrentConfig
+
+FIRST = FastConfig(scale=4, channels=6, depth=2, layout="luma")
+ESPCN = EspcnConfig(scale=2, channels=(6, 4), activation="relu", residual=True)
+CONFIGS = [
+    RecurrentConfig(first=FIRST, channels=6, depth=2),
+    RecurrentConfig(first=ESPCN, channels=5, depth=4),
+]
+
+
+def network_of(config: RecurrentConfig) -> RecurrentNetwork:
+    network = checks.trained_like(config)
+    assert isinstance(network, RecurrentNetwork)
+    return network
+
+
+def clip_of(count: int, height: int = 32, width: int = 48, dx: float = 0.5) -> Tensor:
+    """A picture that moves by `dx` pixels a frame, (1, T, H, W)."""
+    return torch.cat([waves(height, width, dx * t, 0.25 * t) for t in range(count)], dim=1)
+
+
+@pytest.mark.parametrize("config", CONFIGS)
+@pytest.mark.parametrize("count", [1, 2, 4])
+def test_every_parameter_gets_a_gradient(config: RecurrentConfig, count: int) -> None:
+    network, given = network_of(config), clip_of(count).repeat(2, 1, 1, 1)
+
+    checks.check_gradients(network, given)
+
+    assert network(given).shape == (2, count, config.scale**2, 32, 48)
+
+
+@pytest.mark.parametrize("config", CONFIGS)
+def test_counts_are_those_of_the_module(config: RecurrentConfig) -> None:
+    network = network_of(config)
+
+    assert config.num_parameters == sum(p.numel() for p in network.parameters())
+    convolutions = (p for p in network.parameters() if p.ndim == 4)
+    interpolation = 25 * config.scale**2
+    assert config.macs_per_position == sum(p.numel() for p in convolutions) + interpolation
+
+
+@pytest.mark.parametrize("config", CONFIGS)
+def test_it_begins_with_the_answers_of_its_first_network(config: RecurrentConfig) -> None:
+    fresh, trained = build_network(asdict(config)).eval(), network_of(config).eval()
+    assert isinstance(fresh, RecurrentNetwork)
+    fresh.first.load_state_dict(trained.first.state_dict())
+    given = clip_of(3)
+    m = config.margin
+
+    alone = [
+        fresh.first(torch.nn.functional.pad(frame, (m, m, m, m), mode="replicate"))
+        for frame in given.split(1, dim=1)
+    ]
+
+    expected = torch.stack([answer[..., m:-m, m:-m] for answer in alone], dim=1)
+    torch.testing.assert_close(fresh(given), expected)
+    assert not torch.allclose(trained(given), expected, atol=1e-3)
+
+
+@pytest.mark.parametrize("config", CONFIGS)
+@pytest.mark.parametrize(("changed", "seen"), [(0, 3), (3, 0)])
+def test_each_frame_is_seen_from_both_sides(
+    config: RecurrentConfig, changed: int, seen: int
+) -> None:
+    network, given = network_of(config).eval(), clip_of(4)
+    other = given.clone()
+    other[:, changed, 8:24, 8:24] += 0.2
+
+    before, after = network(given), network(other)
+
+    assert (after[:, seen] - before[:, seen]).abs().max() > 1e-4
+
+
+@pytest.mark.parametrize("scale", [2, 4])
+def test_a_state_follows_the_motion(scale: int) -> None:
+    height, width, dx = 64, 96, 1.5
+    then, now = waves(height, width), waves(height, width, dx)
+    large = [waves(scale * height, scale * width, scale * dx * k, zoom=scale) for k in (0, 1)]
+    answers = [torch.nn.functional.pixel_unshuffle(picture, scale) for picture in large]
+    state = State(features=then, answer=answers[0], level=torch.ones(1))
+
+    after = moved(state, now, then)
+
+    inner = (..., slice(16, -16), slice(16, -16))
+    for values, truth, still in (
+        (after.features, now, then),
+        (after.answer, answers[1], answers[0]),
+    ):
+        error = (values - truth)[inner].square().mean()
+        assert error < 0.03 * (still - truth)[inner].square().mean()
+    assert torch.equal(after.level, state.level)
+
+
+@pytest.mark.parametrize("config", CONFIGS)
+def test_flat_pictures_stay_flat_up_to_the_border(config: RecurrentConfig) -> None:
+    network = network_of(config).double().eval()
+    if config.first.kind == "espcn":  # ESPCN itself makes no such promise
+        network.first.tail.weight.data.zero_()
+        assert network.first.tail.bias is not None
+        network.first.tail.bias.data.zero_()
+    level = torch.full((1, 4, 32, 32), 0.7).double()
+
+    answer = network(level)
+
+    torch.testing.assert_close(answer, torch.full_like(answer, 0.7), rtol=0, atol=1e-6)
+    assert network(clip_of(4, 32, 32).double()).std() > 0.01
+
+
+def test_clips_of_a_batch_do_not_meet() -> None:
+    network = network_of(CONFIGS[0]).eval()
+    clips = [clip_of(3), clip_of(3, dx=-1.0)]
+
+    together = network(torch.cat(clips))
+
+    for k, clip in enumerate(clips):
+        torch.testing.assert_close(together[k : k + 1], network(clip), rtol=0, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"depth": 3}, "depth must be an even number from 0 on, got 3"),
+        ({"channels": 0}, "channels must be at least 1, got 0"),
+        ({"first": replace(FIRST, layout="packed")}, "first must be of layout luma, got 'packed'"),
+        ({"first": replace(FIRST, frames=3)}, "branch must be of one frame, got 3"),
+    ],
+)
+def test_values_that_cannot_be_are_refused(change: dict[str, object], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        replace(CONFIGS[0], **change)

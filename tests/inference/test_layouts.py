@@ -13,7 +13,7 @@ from small_cards import CONFIGS, SMALL, luma_by_torch
 
 from upreel.degradation.resample import resample
 from upreel.evaluation.stages import NetworkStage
-from upreel.inference import PlaneUpscaler
+from upreel.inference import PlaneUpscaler, openvino
 from upreel.pipeline.cuts import Thumbnail
 from upreel.pipeline.enhance import enhance
 from upreel.video.formats import pixel_format
@@ -189,3 +189,51 @@ def test_the_benchmark_does_as_the_pipeline(name: str, small_cards: SmallCards) 
     made = upscaler(card, width=46, height=34)
     for plane, same in zip(large, made([planes] * (1 + sum(card.window))), strict=True):
         np.testing.assert_array_equal(plane, same)
+
+
+def counted(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """One entry for each answer to one frame alone."""
+    runs: list[int] = []
+    answer = openvino._Answers._answer
+
+    def count(self: openvino._Answers, frame: np.ndarray) -> np.ndarray:
+        runs.append(1)
+        return answer(self, frame)
+
+    monkeypatch.setattr(openvino._Answers, "_answer", count)
+    return runs
+
+
+@pytest.mark.parametrize("bits", [8, 10])
+@pytest.mark.parametrize("name", ["fusion", "tan-flow"])
+def test_a_frame_is_answered_to_once(
+    name: str, bits: int, small_cards: SmallCards, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    card, pixels = small_cards(name), "yuv420p" if bits == 8 else "yuv420p10le"
+    past, future = card.window
+    frames = [draw_planes(n, pixels, width=WIDTH, height=HEIGHT) for n in range(8)]
+    seen = [frames[n - past : n + future + 1] for n in range(past, len(frames) - future)]
+    fresh = [upscaler(card, pixels)(window)[0] for window in seen]
+    runs = counted(monkeypatch)
+
+    kept = upscaler(card, pixels)
+    large = [kept(window)[0] for window in seen]
+
+    assert len(runs) == len(frames)
+    for plane, alone in zip(large, fresh, strict=True):
+        np.testing.assert_array_equal(plane, alone)
+
+
+def test_the_benchmark_answers_to_one_new_frame_at_a_time(
+    small_cards: SmallCards, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    card = small_cards("tan-flow")
+    stage = NetworkStage(card, width=48, height=32, device="cpu", precision="f32", threads=1)
+    stage.pack(draw_planes(3, width=48, height=32))
+    runs = counted(monkeypatch)
+
+    stage.network()
+    assert len(runs) == 1  # one frame in every slot
+    for _ in range(3):
+        stage.network()
+    assert len(runs) == 4

@@ -99,6 +99,7 @@ class NetworkStage:
         random = np.random.default_rng(1)
         shape = (1, *self._shape, CHANNELS[card.layout] * self._num_frames)
         self._batch = cast("Batch", random.integers(0, 1 << bits, shape, dtype))
+        self._is_new = True
         large_height, large_width = card.scale * height, card.scale * width
         half = (large_height // 2, large_width // 2)
         self._luma, cb, cr = (
@@ -123,9 +124,18 @@ class NetworkStage:
         for slot in range(self._num_frames):
             pack_frame(self._batch[0], planes[0], chroma, slot, self._margin)
         pad_margins(self._batch[0], self._margin, self._card.layout)
+        self._is_new = True
 
     def network(self) -> None:
-        """Run what was packed last."""
+        """Run what was packed last; when it ran already, as if a new frame had come in.
+
+        Else a session that keeps answers to frames would have nothing to do.
+        """
+        if not self._is_new and self._card.network.each_frame:
+            slots = np.argsort(self._card.network.offsets)  # oldest first
+            self._batch[..., slots[:-1]] = self._batch[..., slots[1:]]
+            self._batch[..., slots[-1]] = np.roll(self._batch[..., slots[-1]], 1, axis=-1)
+        self._is_new = False
         self._answer = self._session.run(self._batch)[0]
 
     def unpack(self) -> tuple[Plane, ...]:

@@ -6,6 +6,8 @@
 import hashlib
 import json
 import warnings
+from collections.abc import Generator
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 
@@ -35,6 +37,7 @@ def to_onnx(
     *,
     layout: Layout = "packed",
     multiple: int = 1,
+    each_frame: str = "",
 ) -> bytes:
     """A network as ONNX: float in and out, free batch and size, weights stored as f16.
 
@@ -48,6 +51,9 @@ def to_onnx(
         header: entries of the file's metadata.
         layout: names the input.
         multiple: height and width may be any multiple of it.
+        each_frame: a part that answers to each frame alone; the tensors that it takes and gives,
+            frames along the batch, are then named ``frames`` and ``answers`` in the file, so that
+            an engine can keep answers from one window to the next.
 
     Returns:
         The file's bytes, the same on every call.
@@ -60,14 +66,15 @@ def to_onnx(
         2: multiple * torch.export.Dim("height", min=smallest),
         3: multiple * torch.export.Dim("width", min=smallest),
     }
-    with warnings.catch_warnings():  # the exporter warns about its own insides
+    with warnings.catch_warnings(), _told(network, each_frame) as told:
+        # The exporter warns about its own insides.
         warnings.simplefilter("ignore", FutureWarning)
         warnings.simplefilter("ignore", DeprecationWarning)
         program = torch.onnx.export(
             network.eval(),
             (example,),
             input_names=[layout],
-            output_names=["answer"],
+            output_names=["answer", *told],
             opset_version=_OPSET,
             dynamic_shapes=(sizes,),
             dynamo=True,
@@ -76,6 +83,7 @@ def to_onnx(
         )
     assert program is not None
     model = program.model_proto
+    del model.graph.output[1:]  # they have their names
     _store_as_f16(model)
     del model.metadata_props[:]
     for node in model.graph.node:  # the exporter's notes hold paths of the machine it ran on
@@ -88,6 +96,34 @@ def to_onnx(
     model.producer_name, model.producer_version = "upreel", ""
     onnx.checker.check_model(model)
     return model.SerializeToString(deterministic=True)
+
+
+@contextmanager
+def _told(network: nn.Module, part: str) -> Generator[tuple[str, ...], None, None]:
+    """While it lasts the network answers, beside its own answer, what that part takes and gives.
+
+    Gives the names of these.
+    """
+    if not part:
+        yield ()
+        return
+    seen: list[Tensor] = []
+
+    def note(_: nn.Module, taken: tuple[Tensor, ...], given: Tensor) -> None:
+        seen[:] = [taken[0], given]
+
+    def tell(_: nn.Module, __: object, answer: Tensor) -> tuple[Tensor, ...]:
+        return (answer, *seen)
+
+    hooks = [
+        network.get_submodule(part).register_forward_hook(note),
+        network.register_forward_hook(tell),
+    ]
+    try:
+        yield "frames", "answers"
+    finally:
+        for hook in hooks:
+            hook.remove()
 
 
 def _store_as_f16(model: onnx.ModelProto) -> None:
@@ -184,6 +220,7 @@ def export_card(
         header,
         layout=config.layout,
         multiple=config.multiple,
+        each_frame=config.each_frame,
     )
     (folder / f"{name}.onnx").write_bytes(data)
     card = ModelCard(

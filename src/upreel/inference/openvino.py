@@ -9,8 +9,8 @@ A network of convolutions, additions and ReLU alone computes in levels, exact ev
 
 import os
 from collections import deque
-from collections.abc import Iterator
-from contextlib import suppress
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager, suppress
 from functools import lru_cache
 from typing import Any
 
@@ -19,8 +19,9 @@ import numpy.typing as npt
 import openvino as ov
 from openvino import opset13 as ops
 
-from upreel.errors import BackendUnavailableError
+from upreel.errors import BackendUnavailableError, WeightsError
 from upreel.inference.engine import Batch, DeviceInfo, EngineReport, SessionRequest
+from upreel.zoo.configs.common import CHANNELS
 
 __all__ = ["OpenVinoSession", "devices"]
 
@@ -72,7 +73,7 @@ class OpenVinoSession:
     """
 
     def __init__(self, request: SessionRequest) -> None:
-        self._running: deque[tuple[ov.InferRequest, Batch]] = deque()
+        self._running: deque[tuple[ov.InferRequest, tuple[npt.NDArray[Any], ...]]] = deque()
         self._request = request
         info = next((d for d in devices() if d.device == request.device), None)
         if info is None or request.precision not in info.precisions:
@@ -88,8 +89,15 @@ class OpenVinoSession:
         }
         if request.device == "cpu":
             options["INFERENCE_NUM_THREADS"] = self._threads
-        compiled = _core().compile_model(_graph(request), _NAMES[request.device], options)
-        self._requests = [compiled.create_infer_request() for _ in range(_DEPTH)]
+
+        def compiled(model: ov.Model) -> ov.CompiledModel:
+            return _core().compile_model(model, _NAMES[request.device], options)
+
+        self._answers: _Answers | None = None
+        if request.card.network.each_frame:
+            self._answers = _Answers(compiled(_one_frame_graph(request)), request)
+        network = compiled(_graph(request))
+        self._requests = [network.create_infer_request() for _ in range(_DEPTH)]
         self._next = 0
 
     def __del__(self) -> None:
@@ -108,20 +116,20 @@ class OpenVinoSession:
         assert len(self._running) < _DEPTH, "wait() before the next submit()"
         request = self._requests[self._next]
         self._next = (self._next + 1) % _DEPTH
+        read: tuple[npt.NDArray[Any], ...] = (batch,)
+        if self._answers is not None:
+            read = (batch, self._answers.to(batch))
+            request.set_input_tensor(1, ov.Tensor(read[1], shared_memory=True))
         # Deeper levels are read as bytes, lower one first, and uint16 is stored so.
-        request.set_input_tensor(ov.Tensor(batch.view(np.uint8), shared_memory=True))
+        request.set_input_tensor(0, ov.Tensor(batch.view(np.uint8), shared_memory=True))
         request.start_async()
-        self._running.append((request, batch))
+        self._running.append((request, read))
 
     def wait(self) -> tuple[Batch, object]:
         """The oldest batch's answer; see `upreel.inference.engine.Session`."""
         request, _ = self._running.popleft()
-        try:
+        with _memory_errors():
             request.wait()
-        except RuntimeError as error:
-            if any(word in str(error).lower() for word in ("bad_alloc", "allocat", "memory")):
-                raise MemoryError(str(error)) from error
-            raise
         answer = request.get_output_tensor().data
         return (answer if self._request.bits == 8 else answer.astype(np.uint16)), None
 
@@ -142,12 +150,88 @@ class OpenVinoSession:
         )
 
 
-def _graph(request: SessionRequest) -> ov.Model:
-    """The card's network with its shape fixed and integers at both ends."""
+@contextmanager
+def _memory_errors() -> Generator[None, None, None]:
+    """OpenVINO's own error for a lack of memory becomes `MemoryError`."""
+    try:
+        yield
+    except RuntimeError as error:
+        if any(word in str(error).lower() for word in ("bad_alloc", "allocat", "memory")):
+            raise MemoryError(str(error)) from error
+        raise
+
+
+class _Answers:
+    """Answers to each frame alone, kept as long as the frame is in the window.
+
+    A frame is known by its samples: what callers hand in needs no names, and an answer depends on
+    nothing else.
+
+    Args:
+        network: one frame, (1, 1, H, W) in [0, 1], to its answer.
+        request: of the session.
+    """
+
+    def __init__(self, network: ov.CompiledModel, request: SessionRequest) -> None:
+        self._network = network.create_infer_request()
+        self._limit = np.float32(request.max_value)
+        self._kept: list[tuple[npt.NDArray[Any], npt.NDArray[np.float32]]] = []
+
+    def to(self, batch: Batch) -> npt.NDArray[np.float32]:
+        """Answers to the frames of a batch (B, H, W, T): (B T, C, H, W)."""
+        found: list[tuple[npt.NDArray[Any], npt.NDArray[np.float32]]] = []
+        for frame in (batch[b, ..., t] for b in range(len(batch)) for t in range(batch.shape[3])):
+            known = (pair for pair in (*found, *self._kept) if np.array_equal(pair[0], frame))
+            found.append(next(known, None) or (frame.copy(), self._answer(frame)))
+        self._kept = found
+        return np.stack([answer for _, answer in found])
+
+    def _answer(self, frame: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
+        values = frame.astype(np.float32)[None, None] / self._limit
+        with _memory_errors():
+            (answer,) = self._network.infer([values], share_outputs=False).values()
+        return answer[0]
+
+
+def _port(model: ov.Model, name: str) -> ov.Output:
+    """The tensor that `upreel.inference.export.to_onnx` gave that name."""
+    for op in model.get_ordered_ops():
+        for port in op.outputs():
+            if name in port.get_names():
+                return port
+    raise WeightsError(f"an ONNX file without a tensor {name!r}: export its card again")
+
+
+def _replaced(port: ov.Output, name: str) -> ov.op.Parameter:
+    """An input in the place of a tensor."""
+    parameter = ops.parameter(port.get_partial_shape(), ov.Type.f32, name=name)
+    for reader in port.get_target_inputs():
+        reader.replace_source_output(parameter.output(0))
+    return parameter
+
+
+def _one_frame_graph(request: SessionRequest) -> ov.Model:
+    """The part of the card's network that answers to one frame alone: `_Answers`."""
     model = _core().read_model(request.card.verified_onnx())
+    frames = _replaced(_port(model, "frames"), "frames")
+    part = ov.Model([_port(model, "answers")], [frames], "one frame")  # pyright: ignore[reportGeneralTypeIssues]
+    part.reshape([1, 1, request.height, request.width])
+    return part
+
+
+def _graph(request: SessionRequest) -> ov.Model:
+    """The card's network with its shape fixed and integers at both ends.
+
+    Answers to each frame alone, where it has them, are its second input.
+    """
+    model = _core().read_model(request.card.verified_onnx())
+    answers = None
+    if request.card.network.each_frame:
+        answers = _replaced(_port(model, "answers"), "answers")
+        model.add_parameters([answers])
     in_bytes = 1 if request.bits == 8 else 2
     to_levels = np.float32(1)
-    if _is_homogeneous(model):
+    if answers is None and _is_homogeneous(model):
         _work_in_levels(model, in_bytes, request.max_value)
     else:
         if request.precision != "f32":
@@ -157,7 +241,15 @@ def _graph(request: SessionRequest) -> ov.Model:
             )
         _work_in_unit_range(model, in_bytes, request.max_value)
         to_levels = np.float32(request.max_value)
-    model.reshape([request.batch, in_bytes * request.in_channels, request.height, request.width])
+    sizes = (request.height, request.width)
+    shapes: dict[ov.Output, list[int]] = {}
+    if answers is not None:
+        model.remove_parameter(answers)
+        model.add_parameters([answers])  # behind the picture, which is another input by now
+        channels = CHANNELS[request.card.layout] * request.card.scale**2
+        shapes[answers.output(0)] = [request.batch * request.in_channels, channels, *sizes]
+    shapes[model.input(0)] = [request.batch, in_bytes * request.in_channels, *sizes]
+    model.reshape(shapes)
 
     def rounded(node: ov.Output) -> ov.Output:
         """Conversion to an integer, here or in `wait`, cuts the half that is added here."""
@@ -166,9 +258,9 @@ def _graph(request: SessionRequest) -> ov.Model:
         return ops.clamp(levels, 0.0, request.max_value + 0.5).output(0)
 
     steps = ov.preprocess.PrePostProcessor(model)
-    steps.input().tensor().set_element_type(ov.Type.u8).set_layout(ov.Layout("NHWC"))
-    steps.input().model().set_layout(ov.Layout("NCHW"))
-    steps.input().preprocess().convert_element_type(ov.Type.f32)
+    steps.input(0).tensor().set_element_type(ov.Type.u8).set_layout(ov.Layout("NHWC"))
+    steps.input(0).model().set_layout(ov.Layout("NCHW"))
+    steps.input(0).preprocess().convert_element_type(ov.Type.f32)
     steps.output().model().set_layout(ov.Layout("NCHW"))
     output = steps.output().postprocess().custom(rounded)
     if request.bits == 8:  # OpenVINO's own conversion to u16 is a slow reference

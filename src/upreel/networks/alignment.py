@@ -109,11 +109,14 @@ def sample(
     """`warp` with the grid already made, for more than one flow."""
     height, width = source.shape[-2:]
     # In f32: positions of bf16 would be off by pixels.
-    flow = flow.float()
-    x, y = places[0] + 2 / width * flow[:, 0], places[1] + 2 / height * flow[:, 1]
-    grid = torch.stack((x, y), dim=-1)
+    pixel = torch.stack([flow.new_tensor(2.0).float() / side for side in (width, height)])
+    grid = places + pixel[:, None, None] * flow.float()
     return F.grid_sample(
-        source.float(), grid, mode="bilinear", padding_mode="border", align_corners=False
+        source.float(),
+        grid.permute(0, 2, 3, 1),
+        mode="bilinear",
+        padding_mode="border",
+        align_corners=False,
     )
 
 

@@ -83,8 +83,18 @@ def rectified_displacement(
 def enlarged_motion(
     motion: Float[Tensor, "N 2 h w"], factor: int
 ) -> Float[Tensor, "N 2 {factor}*h {factor}*w"]:
-    """The same displacements on a finer grid, bilinear between the cells' middles."""
-    return F.interpolate(motion, scale_factor=factor, mode="bilinear", align_corners=False)
+    """The same displacements on a finer grid, bilinear between the cells' middles.
+
+    A convolution and a shuffle: OpenVINO takes half of the time that it takes to interpolate.
+    """
+    phases = (torch.arange(factor, device=motion.device) + 0.5) / factor - 0.5
+    cells = torch.arange(-1, 2, device=motion.device)
+    taps = F.relu(1 - (phases[:, None] - cells).abs())  # (factor, 3)
+    kernel = torch.einsum("pi,qj->pqij", taps, taps).flatten(0, 1)[:, None]
+    with _in_f32(motion.device.type):
+        each = F.pad(motion.flatten(0, 1)[:, None], (1, 1, 1, 1), mode="replicate")
+        larger = F.pixel_shuffle(F.conv2d(each, kernel.to(motion.dtype)), factor)
+        return larger[:, 0].unflatten(0, (-1, 2))
 
 
 def _refined(

@@ -52,6 +52,11 @@ class Architecture(ABC):
         return self.multiple
 
     @property
+    def each_frame(self) -> str:
+        """The part that answers to each frame of a window alone, on luma; "" where none does."""
+        return ""
+
+    @property
     def recurrent(self) -> bool:
         """Whether it answers every frame of a scene at once; else one, from its window."""
         return False

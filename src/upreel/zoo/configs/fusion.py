@@ -92,6 +92,11 @@ class FusionConfig(LumaWindowed):
         return self.first.scale
 
     @property
+    def each_frame(self) -> str:
+        """The first network."""
+        return "first"
+
+    @property
     def radius(self) -> int:
         """Positions around a position that its answer depends on, with the largest motion."""
         answers = self.first.radius

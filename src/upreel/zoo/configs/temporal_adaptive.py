@@ -120,6 +120,11 @@ class TemporalAdaptiveConfig(Architecture):
         )
 
     @property
+    def each_frame(self) -> str:
+        """The first branch, where answers are fused."""
+        return "branches.0" if self.fusion and self.branches > 1 else ""
+
+    @property
     def radius(self) -> int:
         """Positions around a position that its answer depends on, with the largest motion.
 

@@ -116,6 +116,9 @@ class Vespcn(nn.Module):
         self.tail = nn.Conv2d(channels, scale * scale, 3, padding=1)
         self.interpolation: Tensor
         self.register_buffer("interpolation", interpolation_kernel(scale, "luma"), persistent=False)
+        for layer in (self.head, *self.body):  # else nothing of the picture reaches so deep a tail
+            assert isinstance(layer, nn.Conv2d)
+            nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
         if residual:
             nn.init.zeros_(self.tail.weight)
             nn.init.zeros_(self.tail.bias)  # pyright: ignore[reportArgumentType]

@@ -104,7 +104,12 @@ def test_every_format_comes_back_larger_and_flat_stays_flat(
 
 @pytest.mark.parametrize(
     ("name", "precision"),
-    [(name, precision) for name in card_names() for precision in load_card(name).precisions],
+    [
+        (name, precision)
+        for name in card_names()
+        for precision in load_card(name).precisions
+        if name not in ("espcn-x4", "vespcn-x4")  # the literature's make no such promise
+    ],
 )
 @pytest.mark.parametrize("depth", ["yuv420p", "yuv420p10le"])
 @pytest.mark.usefixtures("slow_bf16")

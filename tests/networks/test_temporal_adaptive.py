@@ -101,6 +101,8 @@ def test_counts_are_those_of_the_module(config: TemporalAdaptiveConfig) -> None:
         counted += sum(
             m.weight.numel() for m in (network.branches[1].head, network.branches[1].tail)
         )  # type: ignore[union-attr]
+        if isinstance(config.branch, EncoderDecoderConfig):
+            counted += config.frames * network.interpolation.numel()
     if localised is not None:
         layers = [
             (m.weight.numel(), m) for m in localised.modules() if isinstance(m, torch.nn.Conv2d)

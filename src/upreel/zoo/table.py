@@ -9,7 +9,16 @@ __all__ = ["card_names", "load_card"]
 
 _FOLDER = Path(__file__).parent / "weights"
 
-_NAMES = ("fast-x2", "fast-x2-clean", "fast-x3", "fast-x4", "fast-x4-clean", "tan-x4")
+_NAMES = (
+    "fast-x2",
+    "fast-x2-clean",
+    "fast-x3",
+    "fast-x4",
+    "fast-x4-clean",
+    "tan-x4",
+    "espcn-x4",
+    "vespcn-x4",
+)
 
 
 def card_names() -> tuple[str, ...]:

@@ -47,7 +47,7 @@ CONFIGS: dict[str, NetworkConfig] = {
         branch=BRANCH, modulation_channels=(6, 4), alignment="flow", fusion=(6, 2)
     ),
 }
-STRENGTHS = {"fast-luma": 0.05, "espcn-relu": 1.5, "vespcn": 1.0}
+STRENGTHS = {"fast-luma": 0.05, "espcn-relu": 1.5, "vespcn": 0.5}
 """Standard deviation of a last filter: by how much it differs from interpolation, or from black."""
 BLURS = {"srcnn"}
 """Averages all along: random filters without a residual would rather be black."""

@@ -4,8 +4,8 @@
 
 RUNS holds checkpoints ``ablation-STAGE-seedN.ckpt`` of recipes/temporal_adaptive.py, VID4 the
 folders ``GT`` and ``BIx4``. For each stage: Y-PSNR of every clip and their mean (dB, all frames, no
-crop, 8-bit; mean over clips), mean and spread over the seeds, and the gain over the stage that
-it adds a part to.
+crop, 8-bit; mean over clips), mean and spread over the seeds, and the gain over the stages that
+it differs from by one part.
 """
 
 import argparse
@@ -31,18 +31,20 @@ from upreel.networks.planes import luma_of, pack
 from upreel.training.checkpoint import load_checkpoint
 from upreel.zoo import NetworkConfig
 
-STAGES = {
-    "b1": ("B1: one frame", ""),
-    "b2": ("B2: three frames", "b1"),
-    "b3": ("B3: five frames", "b1"),
-    "mean": ("B1,2,3: plain average", "b1"),
-    "free": ("B1,2,3 + T, weights as in the paper", "mean"),
-    "t": ("B1,2,3 + T, softmax", "mean"),
-    "rectified": ("B1,2,3 + T + rectified alignment", "t"),
-    "spatial": ("B1,2,3 + T + spatial alignment", "t"),
-    "flow": ("B1, fusions of its answers + T", "t"),
+STAGES: dict[str, tuple[str, tuple[str, ...]]] = {
+    "b1": ("B1: one frame", ()),
+    "b2": ("B2: three frames", ("b1",)),
+    "b3": ("B3: five frames", ("b1",)),
+    "mean": ("B1,2,3: plain average", ("b1",)),
+    "free": ("B1,2,3 + T, weights as in the paper", ("mean", "t")),
+    "t": ("B1,2,3 + T, softmax", ("mean",)),
+    "rectified": ("B1,2,3 + T + rectified alignment", ("t",)),
+    "spatial": ("B1,2,3 + T + spatial alignment", ("t",)),
+    "answers-still": ("B1 + fusions of answers in place + T", ("b1",)),
+    "answers-mean": ("B1 + fusions of moved answers, average", ("b1",)),
+    "answers-t": ("B1 + fusions of moved answers + T", ("answers-mean", "answers-still")),
 }
-"""Rows of the table: what each is, and the stage that its gain is over."""
+"""Rows of the table: what each is, and the stages that its gains are over."""
 
 Scores = dict[str, float]  # Y-PSNR in dB by clip
 
@@ -55,7 +57,7 @@ def find_runs(folder: Path) -> dict[str, dict[int, Path]]:
     """
     runs: dict[str, dict[int, Path]] = {}
     for path in sorted(folder.glob("ablation-*.ckpt")):
-        match = re.fullmatch(r"ablation-(\w+)-seed(\d+)\.ckpt", path.name)
+        match = re.fullmatch(r"ablation-([\w-]+)-seed(\d+)\.ckpt", path.name)
         if match and match[1] in STAGES:
             runs.setdefault(match[1], {})[int(match[2])] = path
     if not runs:
@@ -109,26 +111,27 @@ def table(results: Mapping[str, Mapping[int, Scores]]) -> str:
         results: by stage and seed the clips' scores.
     """
     clips = list(next(iter(next(iter(results.values())).values())))
-    header = f"{'Y-PSNR, dB':<38}" + "".join(f"{clip:>10}" for clip in (*clips, "mean"))
+    header = f"{'Y-PSNR, dB':<40}" + "".join(f"{clip:>10}" for clip in (*clips, "mean"))
     lines = [header + f"{'spread':>8}{'gain':>16}"]
     means = {
         stage: {seed: statistics.fmean(scores.values()) for seed, scores in runs.items()}
         for stage, runs in results.items()
     }
-    for stage, (words, before) in STAGES.items():
+    for stage, (words, others) in STAGES.items():
         if stage not in results:
             continue
         runs = results[stage]
-        line = f"{words:<38}"
+        line = f"{words:<40}"
         for clip in clips:
             line += f"{statistics.fmean(scores[clip] for scores in runs.values()):>10.2f}"
         line += (
             f"{statistics.fmean(means[stage].values()):>10.3f}{_spread(means[stage].values()):>8}"
         )
-        shared = sorted(means[stage].keys() & means.get(before, {}).keys())
-        if shared:
-            gains = [means[stage][seed] - means[before][seed] for seed in shared]
-            line += f"{statistics.fmean(gains):>+10.3f}{_spread(gains):>6} over {before}"
+        for other in others:
+            shared = sorted(means[stage].keys() & means.get(other, {}).keys())
+            if shared:
+                gains = [means[stage][seed] - means[other][seed] for seed in shared]
+                line += f"{statistics.fmean(gains):>+10.3f}{_spread(gains):>6} over {other}"
         lines.append(line)
     seeds = sorted({seed for runs in results.values() for seed in runs})
     lines.append(
@@ -144,12 +147,19 @@ def _spread(values: Iterable[float]) -> str:
     return f"{statistics.stdev(found):.3f}" if len(found) > 1 else "-"
 
 
+def _count(text: str) -> int:
+    """A positive number of frames."""
+    if not text.isdecimal() or int(text) == 0:
+        raise argparse.ArgumentTypeError(f"expected 1 or more, got {text!r}")
+    return int(text)
+
+
 def main() -> None:
     """Score every checkpoint and print the table."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n", 1)[0])
     parser.add_argument("runs", type=Path, help="folder of checkpoints")
     parser.add_argument("vid4", type=Path, help="folder with GT and BIx4")
-    parser.add_argument("--frames", type=int, help="at most so many frames of each clip")
+    parser.add_argument("--frames", type=_count, help="at most so many frames of each clip")
     parser.add_argument("--json", type=Path, help="write all scores here too")
     options = parser.parse_args()
     try:

@@ -17,6 +17,7 @@ prints it.
 """
 
 from dataclasses import replace
+from typing import Any
 
 from upreel.degradation.degrade import Degradation
 from upreel.training.config import Loss, TrainConfig
@@ -24,6 +25,13 @@ from upreel.zoo import EspcnConfig, FastConfig, FusionConfig, TemporalAdaptiveCo
 
 BRANCH = FastConfig(scale=4, channels=32, depth=8, layout="luma")
 SMALL = EspcnConfig(scale=4, activation="relu", residual=True)
+ANSWERS: dict[str, Any] = {
+    "branch": SMALL,
+    "modulation_channels": (16, 16),
+    "alignment": "flow",
+    "fusion": (32, 2),
+}
+"""What the table's networks that fuse answers have in common: those of `tan_x4`, smaller."""
 FIRST = {4: "fast-x4-clean-single", 2: "tan-x2-b1"}
 """The run of a scale's first branch."""
 
@@ -159,11 +167,20 @@ def ablation_spatial(seed: int = 1) -> TrainConfig:
     return _joint("spatial", TemporalAdaptiveConfig(branch=SMALL, alignment="spatial"), seed)
 
 
-def ablation_flow(seed: int = 1) -> TrainConfig:
-    """Beyond the paper: the first branch's answers to each frame, fused along their motion."""
-    network = TemporalAdaptiveConfig(branch=SMALL, alignment="flow", fusion=(32, 2))
-    joint = _joint("flow", network, seed)
-    return replace(joint, parts=joint.parts[:1])
+def ablation_answers_mean(seed: int = 1) -> TrainConfig:
+    """Beyond the paper: fusions of the first branch's answers along their motion, averaged."""
+    return _answers("answers-mean", TemporalAdaptiveConfig(modulation="mean", **ANSWERS), seed)
+
+
+def ablation_answers_t(seed: int = 1) -> TrainConfig:
+    """The same, weighed by the modulation branch: the form of `tan_x4`."""
+    return _answers("answers-t", TemporalAdaptiveConfig(**ANSWERS), seed)
+
+
+def ablation_answers_still(seed: int = 1) -> TrainConfig:
+    """The same, of answers that stay where they are."""
+    network = replace(TemporalAdaptiveConfig(**ANSWERS), alignment="none")
+    return _answers("answers-still", network, seed)
 
 
 def _branch(number: int, seed: int) -> TrainConfig:
@@ -175,6 +192,12 @@ def _branch(number: int, seed: int) -> TrainConfig:
         network=replace(SMALL, frames=2 * number - 1),
         start=first.name,
     )
+
+
+def _answers(stage: str, network: TemporalAdaptiveConfig, seed: int) -> TrainConfig:
+    """Fusions begun with nothing, beside the first branch as stage 1 left it."""
+    joint = _joint(stage, network, seed)
+    return replace(joint, parts=joint.parts[:1], frozen=("branches.0",), patch=32)
 
 
 def _joint(stage: str, network: TemporalAdaptiveConfig, seed: int) -> TrainConfig:

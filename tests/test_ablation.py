@@ -61,6 +61,9 @@ def test_the_table_tells_means_spread_and_gains(ablation: ModuleType) -> None:
         "b1": {1: {"city": 25.0, "walk": 27.0}, 2: {"city": 25.2, "walk": 27.2}},
         "mean": {1: {"city": 25.3, "walk": 27.3}, 2: {"city": 25.5, "walk": 27.5}},
         "t": {1: {"city": 25.4, "walk": 27.4}, 2: {"city": 25.9, "walk": 27.9}},
+        "answers-mean": {1: {"city": 25.1, "walk": 27.1}},
+        "answers-still": {1: {"city": 25.0, "walk": 27.0}},
+        "answers-t": {1: {"city": 25.2, "walk": 27.2}},
         "rectified": {3: {"city": 26.0, "walk": 28.0}},
     }
 
@@ -69,6 +72,8 @@ def test_the_table_tells_means_spread_and_gains(ablation: ModuleType) -> None:
     assert rows["B1: one frame"][-4:] == ["25.10", "27.10", "26.100", "0.141"]
     assert rows["B1,2,3: plain average"][-5:] == ["0.141", "+0.300", "0.000", "over", "b1"]
     assert rows["B1,2,3 + T, softmax"][-4:] == ["+0.250", "0.212", "over", "mean"]
+    both = ["+0.100", "-", "over", "answers-mean", "+0.200", "-", "over", "answers-still"]
+    assert rows["B1 + fusions of moved answers + T"][-8:] == both
     # no run of that seed to gain over
     assert rows["B1,2,3 + T + rectified alignment"][-2:] == ["27.000", "-"]
     assert "B2: three frames" not in rows
@@ -77,10 +82,31 @@ def test_the_table_tells_means_spread_and_gains(ablation: ModuleType) -> None:
 def test_checkpoints_are_found_by_stage_and_seed(ablation: ModuleType, tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"no ablation-STAGE-seedN\.ckpt in .*stages: b1, b2"):
         ablation.find_runs(tmp_path)
-    for name in ("ablation-b1-seed1", "ablation-b1-seed12", "ablation-x-seed1", "tan-x4"):
+    stages = ("b1-seed1", "b1-seed12", "answers-t-seed2", "x-seed1")
+    for name in (*(f"ablation-{stage}" for stage in stages), "tan-x4"):
         (tmp_path / f"{name}.ckpt").touch()
 
     found = ablation.find_runs(tmp_path)
 
-    assert {stage: sorted(runs) for stage, runs in found.items()} == {"b1": [1, 12]}
+    assert {stage: sorted(runs) for stage, runs in found.items()} == {
+        "b1": [1, 12],
+        "answers-t": [2],
+    }
     assert found["b1"][12].name == "ablation-b1-seed12.ckpt"
+
+
+@pytest.mark.parametrize("frames", ["0", "-1", "some"])
+def test_numbers_of_frames_are_checked(
+    ablation: ModuleType,
+    frames: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setattr("sys.argv", ["ablation", "RUNS", "VID4", "--frames", frames])
+
+    with pytest.raises(SystemExit) as exit_:
+        ablation.main()
+
+    assert exit_.value.code == 2
+    expected = f"argument --frames: expected 1 or more, got '{frames}'"
+    assert expected in capsys.readouterr().err

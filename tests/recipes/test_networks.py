@@ -65,7 +65,7 @@ def test_parts_are_the_runs_of_the_branches(name: str) -> None:
     assert isinstance(config.network, TemporalAdaptiveConfig)
 
     parts = ["branches.0", "branches.1", "branches.2"]
-    begun = 1 if config.name.startswith("ablation-flow") else 3  # its fusions begin with nothing
+    begun = 1 if config.name.startswith("ablation-answers") else 3  # fusions begin with nothing
     assert [part for part, _ in config.parts] == parts[:begun]
     for (_, run), branch in zip(config.parts, config.network.branch_configs, strict=begun == 3):
         assert RUNS[run].network == branch
@@ -87,12 +87,19 @@ def test_branches_begin_with_the_first_one(name: str) -> None:
 
 @pytest.mark.parametrize("seed", [1, 2])
 def test_the_ablation_trains_every_stage_alike(seed: int) -> None:
-    alone, together = (ABLATION[f"ablation_{stage}"](seed=seed) for stage in ("b1", "mean"))
+    alone, together, answers = (
+        replace(ABLATION[f"ablation_{stage}"](seed=seed), start="", parts=())
+        for stage in ("b1", "mean", "answers_mean")
+    )
     assert isinstance(alone.network, EspcnConfig)
+    assert replace(answers, patch=48, frozen=()) == replace(
+        together, name=answers.name, network=answers.network
+    )
     for function in ABLATION.values():
         config = function(seed=seed)
-        joint = isinstance(config.network, TemporalAdaptiveConfig)
-        first = replace(together if joint else alone, start="", parts=())
+        first = alone
+        if isinstance(config.network, TemporalAdaptiveConfig):
+            first = answers if config.network.fusion else together
         assert config.name.endswith(f"-seed{seed}")
         assert all(run.endswith(f"-seed{seed}") for run in config.starts)
         same = {"name": first.name, "network": first.network, "start": "", "parts": ()}

@@ -20,7 +20,7 @@ def opened(uri: str) -> Image.Image:
     return picture
 
 
-@pytest.mark.parametrize("matrix", [1, 6])
+@pytest.mark.parametrize("matrix", [1, 6, 9])
 def test_colours_agree_with_swscale(matrix: int) -> None:
     planes = list(draw_planes(3))
     planes[1] = np.repeat(np.repeat(planes[1][::4, ::4], 4, 0), 4, 1)[:24, :32]  # smooth chroma
@@ -31,7 +31,7 @@ def test_colours_agree_with_swscale(matrix: int) -> None:
     for plane, values in zip(frame.planes, planes, strict=True):
         memory = np.frombuffer(plane, np.uint8).reshape(-1, plane.line_size)
         memory[: values.shape[0], : values.shape[1]] = values
-    space = "ITU709" if matrix == 1 else "ITU601"
+    space = {1: 1, 6: 5, 9: 9}[matrix]  # swscale's SWS_CS_ITU709, _ITU601 and _BT2020
     expected = frame.reformat(format="rgb24", src_colorspace=space).to_ndarray()
 
     rgb = to_rgb(clip.planes[0], clip)

@@ -14,13 +14,11 @@ import numpy as np
 import numpy.typing as npt
 
 from upreel.errors import InputError
-from upreel.video.frame import Colour, Frame, PixelFormat, Plane, plane_size
+from upreel.video.frame import Colour, Frame, PixelFormat, Plane, luma_weights, plane_size
 from upreel.video.probe import probe
 from upreel.video.read import read_frames
 
 __all__ = ["YUV420P", "Clip", "crop_to_multiple", "frames_of", "luma_plane", "read_clip"]
-
-_RGB_LUMA = (0.2126, 0.7152, 0.0722)  # BT.709's, as the pipeline's
 
 YUV420P = PixelFormat(name="yuv420p", model="yuv", bits=8, log2_chroma=(1, 1))
 
@@ -81,11 +79,9 @@ def luma_plane(planes: Sequence[npt.NDArray[Any]], fmt: PixelFormat) -> npt.NDAr
     """
     if fmt.model != "rgb":
         return planes[0]
-    shares = [np.float32(share) for share in _RGB_LUMA]
-    red, green, blue = (
-        plane.astype(np.float32) * share for plane, share in zip(planes, shares, strict=False)
-    )
-    return red + green + blue
+    kr, kb = map(np.float32, luma_weights(0))  # as the pipeline's
+    red, green, blue = (plane.astype(np.float32) for plane in planes[:3])
+    return kr * red + (np.float32(1) - kr - kb) * green + kb * blue
 
 
 def frames_of(clip: Clip) -> Iterator[Frame]:

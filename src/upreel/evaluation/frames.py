@@ -20,7 +20,7 @@ from upreel.degradation.resample import resample
 from upreel.errors import InputError
 from upreel.evaluation.clips import Clip
 from upreel.evaluation.contestants import Picture
-from upreel.video.frame import Colour, PixelFormat, plane_origins, plane_size
+from upreel.video.frame import Colour, PixelFormat, luma_weights, plane_origins, plane_size
 
 __all__ = ["FrameFolder", "from_rgb", "list_frames"]
 
@@ -86,7 +86,7 @@ def from_rgb(rgb: npt.NDArray[np.uint8], fmt: PixelFormat, colour: Colour) -> Pi
     red, green, blue = (rgb[..., n].astype(np.float64) / 255 for n in range(3))
     if fmt.model == "rgb":
         return tuple((plane * peak).astype(np.float32) for plane in (red, green, blue))
-    kr, kb = (0.2126, 0.0722) if colour.matrix == 1 else (0.299, 0.114)
+    kr, kb = luma_weights(colour.matrix)
     luma = kr * red + (1 - kr - kb) * green + kb * blue
     unit = 1 << (fmt.bits - 8)
     full = colour.full_range is True

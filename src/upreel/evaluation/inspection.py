@@ -214,8 +214,9 @@ def _inspected(network: "TemporalAdaptiveNetwork", card: ModelCard, window: Wind
     inner = (..., slice(before, before + rows), slice(before, before + columns))
     with torch.inference_mode():
         seen = torch.from_numpy(stack)[None]
-        answer = network(seen)[inner]
-        weights = network.weights(network.aligned(seen))
+        frames = network.aligned(seen)
+        answer = network.combined(seen, frames)[inner]
+        weights = network.weights(frames)
         assert weights is not None  # `choose_card` has seen to it
         weights = weights[inner]
         luma = luma_of(answer, config.scale, "luma")[0, 0].clamp(0, 1)

@@ -19,6 +19,7 @@ from PIL import Image
 
 from upreel.evaluation.clips import Clip, luma_plane
 from upreel.evaluation.contestants import Picture
+from upreel.video.frame import luma_weights
 
 __all__ = ["PATCH", "TRUTH", "Album", "busiest_patch", "data_uri", "to_rgb"]
 
@@ -65,7 +66,7 @@ def to_rgb(planes: Picture, clip: Clip) -> npt.NDArray[np.uint8]:
             / span
             for p in planes[1:3]
         )
-    kr, kb = (0.2126, 0.0722) if clip.colour.matrix == 1 else (0.299, 0.114)
+    kr, kb = luma_weights(clip.colour.matrix)
     red = y + 2 * (1 - kr) * cr
     blue = y + 2 * (1 - kb) * cb
     green = (y - kr * red - kb * blue) / (1 - kr - kb)

@@ -32,7 +32,14 @@ from upreel.errors import OptionError, OutOfMemoryError
 from upreel.inference.engine import Batch, EngineReport, Session
 from upreel.inference.packing import pack_frame, pad_margins, unpack_answer
 from upreel.inference.selection import open_session
-from upreel.video.frame import Colour, PixelFormat, Plane, plane_origins, plane_size
+from upreel.video.frame import (
+    Colour,
+    PixelFormat,
+    Plane,
+    luma_weights,
+    plane_origins,
+    plane_size,
+)
 from upreel.zoo import ModelCard
 from upreel.zoo.configs.common import CHANNELS
 
@@ -44,10 +51,7 @@ _Triple = tuple[_Values, _Values, _Values]
 _T = TypeVar("_T")
 _SMALLEST_TILE = 32  # luma rows and columns
 _LEFT = (0.5, 0.25)
-_RED, _BLUE = (
-    np.float32(0.2126),
-    np.float32(0.0722),
-)  # BT.709 luma weights, as good as any for a way there and back
+_RED, _BLUE = map(np.float32, luma_weights(0))  # as good as any for a way there and back
 _ONE, _HALF = np.float32(1), np.float32(0.5)
 
 

@@ -142,7 +142,12 @@ class TemporalAdaptiveNetwork(nn.Module):
 
     def forward(self, packed: Float[Tensor, "B F H W"]) -> Float[Tensor, "B C H W"]:
         """Super-resolve the current frame: about [0, 1], not clipped."""
-        frames = self.aligned(packed)
+        return self.combined(packed, self.aligned(packed))
+
+    def combined(
+        self, packed: Float[Tensor, "B F H W"], frames: Float[Tensor, "B G H W"]
+    ) -> Float[Tensor, "B C H W"]:
+        """The answer from the frames and what `aligned` made of them."""
         details = torch.stack(self.details(frames), dim=1)  # (B, N, C, H, W)
         weights = self.weights(frames)
         weighed = details.mean(dim=1) if weights is None else (weights * details).sum(dim=1)
@@ -161,11 +166,10 @@ class TemporalAdaptiveNetwork(nn.Module):
         else the interpolation, or black where branches are not residual.
         """
         seen = [frames[:, : self.seen * (2 * i + 1)] for i in range(len(self.branches))]
-        details = [
-            cast("FastNetwork | Espcn | AnswerFusion", branch).detail(part)
-            for branch, part in list(zip(self.branches, seen, strict=True))[self.fuses_answers :]
-        ]
-        return [torch.zeros_like(seen[0]), *details] if self.fuses_answers else details
+        details = [torch.zeros_like(seen[0])] if self.fuses_answers else []
+        for branch, part in zip(self.branches[len(details) :], seen[len(details) :], strict=True):
+            details.append(cast("FastNetwork | Espcn | AnswerFusion", branch).detail(part))
+        return details
 
     def weights(self, frames: Float[Tensor, "B F H W"]) -> Float[Tensor, "B N C H W"] | None:
         """Of the branches, from aligned frames; None where they are averaged."""

@@ -16,7 +16,15 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["Colour", "Frame", "PixelFormat", "Plane", "plane_origins", "plane_size"]
+__all__ = [
+    "Colour",
+    "Frame",
+    "PixelFormat",
+    "Plane",
+    "luma_weights",
+    "plane_origins",
+    "plane_size",
+]
 
 type_ = np.uint8 | np.uint16
 Plane = npt.NDArray[np.uint8] | npt.NDArray[np.uint16]
@@ -84,6 +92,18 @@ class Colour:
     transfer: int = 2
     matrix: int = 2
     chroma_location: int = 0
+
+
+def luma_weights(matrix: int) -> tuple[float, float]:
+    """Red's and blue's share of luma, Kr and Kb (H.273, table 4).
+
+    Args:
+        matrix: `Colour.matrix`; 0 (R'G'B', which has none) counts as BT.709, and all that
+            is neither BT.709 nor BT.2020 as BT.601.
+    """
+    if matrix in (0, 1):
+        return 0.2126, 0.0722
+    return (0.2627, 0.0593) if matrix in (9, 10) else (0.299, 0.114)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)

@@ -20,6 +20,7 @@ from upreel.zoo.configs import (
     EncoderDecoderConfig,
     EspcnConfig,
     FusionConfig,
+    RecurrentConfig,
     SrcnnConfig,
     TemporalAdaptiveConfig,
     VespcnConfig,
@@ -46,6 +47,7 @@ CONFIGS: dict[str, NetworkConfig] = {
     "tan-flow": TemporalAdaptiveConfig(
         branch=BRANCH, modulation_channels=(6, 4), alignment="flow", fusion=(6, 2)
     ),
+    "recurrent": RecurrentConfig(first=BRANCH, channels=6, depth=2),
 }
 STRENGTHS = {"fast-luma": 0.05, "espcn-relu": 1.5, "vespcn": 0.5}
 """Standard deviation of a last filter: by how much it differs from interpolation, or from black."""
@@ -114,7 +116,8 @@ def export_small(name: str, folder: Path) -> ModelCard:
     )
 
 
-SMALL = (*CONFIGS, "blend")
+SMALL = (*(name for name, config in CONFIGS.items() if not config.recurrent), "blend")
+"""Those that are run as one network."""
 
 
 def torch_network(card: ModelCard) -> nn.Module:

@@ -31,6 +31,10 @@ class StandInCard(ModelCard):
     def state(self) -> bool:
         return self.recurrent
 
+    @property
+    def context(self) -> tuple[int, int]:
+        return (16, 0) if self.recurrent else self.seen
+
 
 def card(scale: int = 2, *, seen: tuple[int, int] = (0, 0), recurrent: bool = False) -> StandInCard:
     return StandInCard(
@@ -79,6 +83,7 @@ class Repeater:
     submitted: list[tuple[Planes, ...]] = field(default_factory=list)
     waiting: deque[Planes] = field(default_factory=deque)
     since_reset: int = 0
+    collected: int = 0
     report: Report = field(default_factory=lambda: Report())
 
     def describe(self) -> Report:
@@ -96,7 +101,11 @@ class Repeater:
         self.since_reset += 1
 
     def collect(self) -> Planes:
+        self.collected += 1
         return self.waiting.popleft()
+
+    def drop(self) -> None:
+        self.waiting.clear()
 
     def _enlarged(self, window: Sequence[Planes]) -> Planes:
         planes: list[Plane] = []

@@ -5,8 +5,8 @@ from collections import deque
 import numpy as np
 
 from upreel.inference.engine import Batch, EngineReport
+from upreel.networks.sizes import CHANNELS
 from upreel.zoo import ModelCard
-from upreel.zoo.configs.common import CHANNELS
 
 
 class RepeatingSession:

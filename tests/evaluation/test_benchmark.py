@@ -2,6 +2,7 @@
 
 import json
 from collections import deque
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -124,6 +125,20 @@ def test_formats_that_are_not_packed_say_so(tmp_path: Path) -> None:
 
     assert result.absent["network"] == "64x48 yuv444p does not go in as it is"
     assert OURS in result.timings
+
+
+def test_a_recurrent_network_is_timed_as_a_whole(tmp_path: Path) -> None:
+    clip = write_clip(tmp_path / "a.mkv", count=3)
+    backend = StandIn(recurrent=True)
+    job = BenchmarkJob(clip=clip, model="repeat-x2", seconds=0.1, rounds=1)
+    reason = "repeat-x2 goes through whole scenes: its parts cannot be timed on a frame"
+
+    result = benchmark(job, backend=backend, sessions=open_repeating)
+
+    assert result.absent["network"] == reason
+    assert OURS in result.timings
+    with pytest.raises(OptionError, match=reason):
+        benchmark(replace(job, network_only=True), backend=backend, sessions=open_repeating)
 
 
 def test_the_network_alone() -> None:

@@ -18,8 +18,8 @@ from upreel.inference import open_session
 from upreel.inference.openvino import OpenVinoSession
 from upreel.inference.packing import pack_frame, pad_margins
 from upreel.networks.fast import FoldedFastNetwork
+from upreel.networks.sizes import CHANNELS
 from upreel.zoo import ModelCard, card_names, load_card
-from upreel.zoo.configs.common import CHANNELS
 
 HEIGHT, WIDTH, MARGIN = 32, 48, 4  # positions
 ENGINES = [("cpu", "f32"), ("cpu", "bf16"), ("ort-cpu", "f32")]

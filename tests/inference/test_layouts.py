@@ -147,7 +147,7 @@ SHORT = [(1,), (2,), (2, 3)]
 LONG = [(5,), (1, 1, 4)]
 WINDOWED = [
     (name, lengths)
-    for name in ("blend", *CONFIGS)
+    for name in SMALL
     for lengths in (SHORT if name.startswith("tan") else SHORT + LONG)
     if name == "blend" or (CONFIGS[name].layout == "luma" and len(CONFIGS[name].offsets) > 1)
 ]

@@ -9,7 +9,7 @@ import pytest
 
 from upreel.errors import BackendUnavailableError, WeightsError
 from upreel.inference import available_devices, open_session
-from upreel.inference.upscaler import memory_available
+from upreel.inference.tiles import memory_available
 from upreel.zoo import ModelCard, load_card
 
 
@@ -58,10 +58,10 @@ def test_unknown_precisions_are_answered_with_those_that_are_there(
 
 @pytest.mark.parametrize("device", ["cpu", "ort-cpu"])
 def test_other_weights_never_run(card: ModelCard, device: str, tmp_path: Path) -> None:
-    data = bytearray(card.onnx_path.read_bytes())
+    data = bytearray(card.onnx_path().read_bytes())
     data[-100] ^= 1
     other = replace(card, folder=tmp_path)
-    other.onnx_path.write_bytes(data)
+    other.onnx_path().write_bytes(data)
 
     with pytest.raises(WeightsError, match="SHA-256"):
         open_session(other, 8, 8, device=device, precision="f32")

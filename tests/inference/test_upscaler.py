@@ -197,7 +197,7 @@ def test_a_vertical_chroma_edge_stays_put(
 
     unit, origin = 1 << fmt.log2_chroma[0], plane_origins(fmt, colour, 2)[1]
     before = edge_position(planes[2], origin, unit)
-    after = edge_position(red, origin, unit) * width / made.width
+    after = edge_position(red, origin, unit) * width / (size or (card.scale * width, 0))[0]
     assert after == pytest.approx(before, abs=0.1)
     assert after == pytest.approx(edge, abs=0.1)
 
@@ -230,7 +230,6 @@ def test_any_output_size(card: ModelCard, name: str, size: tuple[int, int]) -> N
     made = upscaler(card, name, width=64, height=48, size=size)
     fitted = made(planes)
 
-    assert (made.width, made.height) == size
     ratio = (96 / size[1], 128 / size[0])
     for n, plane in enumerate(fitted):
         shape = plane_size(fmt, n, width=size[0], height=size[1])

@@ -11,7 +11,6 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from upreel.networks.alignment import (
-    CELL,
     FARTHEST,
     Localisation,
     patch_means,
@@ -20,6 +19,7 @@ from upreel.networks.alignment import (
     warp,
 )
 from upreel.networks.motion import rectified_displacement
+from upreel.networks.sizes import CELL
 
 
 def textured(height: int, width: int, seed: int = 0) -> Tensor:

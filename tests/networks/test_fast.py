@@ -14,7 +14,8 @@ from torch import Tensor
 
 from upreel.networks.build import build_network
 from upreel.networks.fast import FastNetwork
-from upreel.networks.planes import CHANNELS, interpolation_kernel
+from upreel.networks.planes import interpolation_kernel
+from upreel.networks.sizes import CHANNELS
 from upreel.zoo import FastConfig
 
 CONFIGS = [

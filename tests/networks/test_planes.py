@@ -14,12 +14,7 @@ from hypothesis.extra import numpy as arrays
 from torch import Tensor
 
 from upreel.inference.packing import pack_frame, unpack_answer
-from upreel.networks.planes import CHANNELS, interpolation_kernel, pack, to_grid, unpack
-from upreel.zoo.configs import common
-
-
-def test_networks_and_cards_count_the_same_channels() -> None:
-    assert CHANNELS == common.CHANNELS  # told twice: cards are read without PyTorch
+from upreel.networks.planes import interpolation_kernel, pack, to_grid, unpack
 
 
 def test_pack_puts_blocks_of_luma_beside_chroma() -> None:

@@ -13,6 +13,7 @@ from network_checks import waves
 from torch import Tensor
 
 from upreel.networks.build import build_network
+from upreel.networks.motion import cell_motion
 from upreel.networks.recurrent import RecurrentNetwork, State, moved
 from upreel.zoo import EspcnConfig, FastConfig, RecurrentConfig
 
@@ -61,7 +62,7 @@ def test_it_begins_with_the_answers_of_its_first_network(config: RecurrentConfig
     assert isinstance(fresh, RecurrentNetwork)
     fresh.first.load_state_dict(trained.first.state_dict())
     given = clip_of(3)
-    m = config.margin
+    m = config.first.margin
 
     alone = [
         fresh.first(torch.nn.functional.pad(frame, (m, m, m, m), mode="replicate"))
@@ -95,7 +96,7 @@ def test_a_state_follows_the_motion(scale: int) -> None:
     answers = [torch.nn.functional.pixel_unshuffle(picture, scale) for picture in large]
     state = State(features=then, answer=answers[0], level=torch.ones(1))
 
-    after = moved(state, now, then)
+    after = moved(state, cell_motion(now, then)[:, 0])
 
     inner = (..., slice(16, -16), slice(16, -16))
     for values, truth, still in (

@@ -106,6 +106,17 @@ def test_state_is_reset_at_the_start_and_at_a_cut_and_warms_up_on_context() -> N
     assert added == [2, 3, 0, 1, 2]
 
 
+def test_a_recurrent_network_sees_what_comes_after_and_need_not_answer_it() -> None:
+    upscaler = repeater(recurrent=True, depth=6)
+
+    given_frames = list(enhance(scenes_of([0] * 9), upscaler, upscaler.card, first=2, stop=5))
+
+    assert [frame.index for frame in given_frames] == [2, 3, 4]
+    assert len(upscaler.submitted) == 9
+    assert upscaler.collected == 5
+    assert not upscaler.waiting
+
+
 def test_at_a_cut_a_two_frame_network_sees_the_current_frame_twice() -> None:
     frames = scenes_of([0, 0, 1, 1])
     upscaler = repeater(seen=(1, 0))

@@ -11,7 +11,7 @@ from safetensors.torch import save_file
 from upreel.degradation.degrade import Coding, Degradation
 from upreel.errors import WeightsError
 from upreel.networks.build import build_network
-from upreel.networks.planes import CHANNELS
+from upreel.networks.sizes import CHANNELS
 from upreel.training.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from upreel.training.config import Loss, TrainConfig
 from upreel.zoo import FastConfig, FusionConfig

@@ -14,7 +14,7 @@ import torch
 
 from upreel.datasets.clips import Clip
 from upreel.datasets.patches import Pair, make_pairs
-from upreel.networks.planes import CHANNELS
+from upreel.networks.sizes import CHANNELS
 from upreel.training import trainer as trainer_module
 from upreel.training.config import Loss, TrainConfig
 from upreel.training.trainer import Trainer

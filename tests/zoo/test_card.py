@@ -54,12 +54,12 @@ def test_a_card_answers_for_its_network(card: ModelCard) -> None:
 
 
 def test_other_weights_are_refused(card: ModelCard) -> None:
-    card.onnx_path.write_bytes(WEIGHTS + b".")
+    card.onnx_path().write_bytes(WEIGHTS + b".")
     digest = hashlib.sha256(WEIGHTS + b".").hexdigest()
 
-    with pytest.raises(WeightsError, match=f"SHA-256 {digest}, its card says {card.sha256}"):
+    with pytest.raises(WeightsError, match=f"SHA-256 {digest}, the card says {card.sha256}"):
         card.verified_onnx()
-    card.onnx_path.unlink()
+    card.onnx_path().unlink()
     with pytest.raises(WeightsError, match=r"cannot read .*own\.onnx: No such file"):
         card.verified_onnx()
 

@@ -47,6 +47,7 @@ STAGE_FRAMES = 24
 """Frames that the stages alone are timed on; large ones are held in memory."""
 
 OURS = "upreel end to end"
+_RECURRENT = "{} goes through whole scenes: its parts cannot be timed on a frame"
 _QUIET = 0.05  # of the machine: less from others does not move a median
 
 OnStep = Callable[[str, int, int], None]
@@ -220,13 +221,17 @@ def _everything(
     tasks: dict[str, Task] = {"decode": decode_task(path, num_frames)}
     absent: dict[str, str] = {}
     engine: dict[str, Any] = {}
-    if packs(head):
+    if packs(head) and not card.state:
         stage = _network_stage(job, card, sessions, (head.width, head.height), head.format.bits)
         engine = asdict(stage.report)
         tasks |= stage.tasks(head)
         tasks["encode"] = encode_task(stage.enlarge(head), settings, folder)
     else:
-        reason = f"{head.width}x{head.height} {head.format.name} does not go in as it is"
+        reason = (
+            _RECURRENT.format(card.name)
+            if card.state
+            else f"{head.width}x{head.height} {head.format.name} does not go in as it is"
+        )
         absent |= dict.fromkeys(("pack", "network", "unpack", "encode"), reason)
     end = Fraction(num_frames) / head.rate
     tasks[OURS] = _upscale_task(job, path, folder / f"ours{part_suffix(settings)}", end, backend)
@@ -294,6 +299,8 @@ def _network_only(
     sessions: Callable[..., Session],
     on_step: OnStep | None,
 ) -> Benchmark:
+    if card.state:
+        raise OptionError(_RECURRENT.format(card.name))
     width, height = job.size
     stage = _network_stage(job, card, sessions, job.size, 8)
     random = np.random.default_rng(1)

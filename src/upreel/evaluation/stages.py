@@ -14,8 +14,10 @@ from upreel.evaluation.opencv import OPENCV_NETWORKS, OpenCvNetwork
 from upreel.evaluation.timing import Task
 from upreel.inference.engine import Batch, EngineReport, Session
 from upreel.inference.packing import pack_frame, pad_margins, unpack_answer
+from upreel.inference.picture import enlarged_plane
 from upreel.inference.selection import open_session
-from upreel.inference.upscaler import enlarged_plane, grid_size
+from upreel.inference.tiles import grid_size
+from upreel.networks.sizes import CHANNELS
 from upreel.pipeline.resolve import cpu_count
 from upreel.video.encoders import EncoderSettings
 from upreel.video.frame import Colour, Frame, Plane
@@ -24,7 +26,6 @@ from upreel.video.read import read_frames
 from upreel.video.rescale import rescale
 from upreel.video.write import PartWriter, part_suffix
 from upreel.zoo import ModelCard
-from upreel.zoo.configs.common import CHANNELS
 
 __all__ = [
     "NetworkStage",

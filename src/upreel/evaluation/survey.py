@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from upreel.errors import OptionError
 from upreel.evaluation.vmaf import refused_format
-from upreel.inference.upscaler import memory_available
+from upreel.inference.tiles import memory_available
 from upreel.video.frame import plane_size
 from upreel.video.info import SourceInfo
 from upreel.video.scan import scan

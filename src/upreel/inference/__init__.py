@@ -3,6 +3,7 @@
 from upreel.inference.engine import DeviceInfo as DeviceInfo
 from upreel.inference.engine import EngineReport as EngineReport
 from upreel.inference.engine import Session as Session
+from upreel.inference.recurrent import RecurrentUpscaler as RecurrentUpscaler
 from upreel.inference.selection import available_devices as available_devices
 from upreel.inference.selection import open_session as open_session
 from upreel.inference.upscaler import PlaneUpscaler as PlaneUpscaler
@@ -11,6 +12,7 @@ __all__ = [
     "DeviceInfo",
     "EngineReport",
     "PlaneUpscaler",
+    "RecurrentUpscaler",
     "Session",
     "available_devices",
     "open_session",

@@ -4,6 +4,8 @@ Batches  uint8 (8 bits) or uint16 (more) of shape (B, H, W, C): the network's gr
          margins, and the C channels of `upreel.networks.planes`, frames in the order of the
          card's `network.offsets`. Engines scale by 2^bits - 1, round and clip themselves.
 State    opaque to callers: what a session returned for the frame before, or None.
+
+A recurrent network is run as `Cells`: float32 arrays as its cells take and give them.
 """
 
 from collections.abc import Callable
@@ -13,12 +15,23 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
+from upreel.networks.sizes import CHANNELS
 from upreel.zoo import ModelCard
-from upreel.zoo.configs.common import CHANNELS
 
-__all__ = ["Batch", "DeviceInfo", "EngineReport", "OpenSession", "Session", "SessionRequest"]
+__all__ = [
+    "Batch",
+    "Cells",
+    "DeviceInfo",
+    "EngineReport",
+    "OpenCells",
+    "OpenSession",
+    "Session",
+    "SessionRequest",
+    "Values",
+]
 
 Batch = npt.NDArray[np.uint8] | npt.NDArray[np.uint16]
+Values = npt.NDArray[np.float32]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -129,4 +142,21 @@ class Session(Protocol):
         ...
 
 
+class Cells(Protocol):
+    """The cells of a recurrent network, compiled for one shape."""
+
+    def run(self, cell: str, *inputs: Values) -> tuple[Values, ...]:
+        """One of `card.cells`: its outputs, which are the caller's to keep.
+
+        Raises:
+            MemoryError: the engine ran out of memory.
+        """
+        ...
+
+    def describe(self) -> EngineReport:
+        """What runs, and why."""
+        ...
+
+
 OpenSession = Callable[[SessionRequest], Session]
+OpenCells = Callable[[SessionRequest], Cells]

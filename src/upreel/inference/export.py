@@ -4,12 +4,14 @@
 # pyright: reportUnknownArgumentType=false
 
 import hashlib
+import inspect
 import json
 import warnings
-from collections.abc import Generator
+from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
@@ -18,15 +20,16 @@ from onnx import TensorProto, helper, numpy_helper
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from upreel.errors import OptionError
 from upreel.networks.build import build_network
-from upreel.zoo import Layout, ModelCard, NetworkConfig
+from upreel.networks.recurrent import RecurrentNetwork
+from upreel.networks.sizes import CELL, CHANNELS
+from upreel.zoo import Layout, ModelCard, NetworkConfig, RecurrentConfig
 from upreel.zoo.card import write_card
-from upreel.zoo.configs.common import CHANNELS
 
-__all__ = ["export_card", "to_onnx"]
+__all__ = ["cells_to_onnx", "export_card", "to_onnx"]
 
 _OPSET = 20
+_STATE = ("refined_features", "refined", "refined_level")
 _TOLERANCES = {"fast": {"f32": 1.0, "bf16": 3.0}}  # by kind; others run in f32 alone
 
 
@@ -58,32 +61,84 @@ def to_onnx(
     Returns:
         The file's bytes, the same on every call.
     """
-    side = -(-32 // multiple)
-    example = torch.zeros(2, in_channels, multiple * side, multiple * side)
-    smallest = -(-4 // multiple)
-    sizes = {
-        0: torch.export.Dim("batch", min=1),
-        2: multiple * torch.export.Dim("height", min=smallest),
-        3: multiple * torch.export.Dim("width", min=smallest),
+    side = multiple * -(-32 // multiple)
+    example = torch.zeros(2, in_channels, side, side)
+    free = {axis: multiple * size for axis, size in _free_sides(-(-4 // multiple)).items()}
+    free[0] = torch.export.Dim("batch", min=1)
+    with _told(network, each_frame) as told:
+        model = _traced(network, {layout: (example, free)}, ["answer", *told])
+    del model.graph.output[1:]  # they have their names
+    return _finished(model, header)
+
+
+def cells_to_onnx(
+    config: RecurrentConfig, network: nn.Module, header: dict[str, str]
+) -> list[bytes]:
+    """A recurrent network as ONNX, one file for each of `config.cells`: see `to_onnx`.
+
+    Inputs bear the names of what the cell's ``forward`` takes, one clip at a time. The first
+    network gives ``answer``, motion ``displacement``, the steps ``refined_features``, ``refined``
+    and ``refined_level``.
+    """
+    assert isinstance(network, RecurrentNetwork)
+    channels = {"frame": 1, "current": 1, "other": 1}
+    channels |= dict.fromkeys(("features", "features_behind"), config.channels)
+    sides = _free_sides(1)
+    files: list[bytes] = []
+    for name, cell in network.cells().items():
+        inputs: dict[str, tuple[Tensor, dict[int, Any]]] = {}
+        for taken in inspect.signature(cell.forward).parameters:
+            if taken.startswith("level"):
+                inputs[taken] = torch.zeros(config.channels), {}
+                continue
+            # Motion has one displacement for each cell of pixels.
+            step = config.multiple // (CELL if taken == "motion" else 1)
+            count = 2 if taken == "motion" else channels.get(taken, config.scale**2)
+            free = {axis: step * side for axis, side in sides.items()}
+            inputs[taken] = torch.zeros(1, count, 2 * step, 2 * step), free
+        outputs = {"first": ["answer"], "motion": ["displacement"]}.get(name, _STATE)
+        files.append(_finished(_traced(cell, inputs, outputs), header))
+    return files
+
+
+def _free_sides(smallest: int) -> dict[int, Any]:
+    """Height and width by their axes."""
+    return {
+        2: torch.export.Dim("height", min=smallest),
+        3: torch.export.Dim("width", min=smallest),
     }
-    with warnings.catch_warnings(), _told(network, each_frame) as told:
-        # The exporter warns about its own insides.
+
+
+def _traced(
+    network: nn.Module, inputs: Mapping[str, tuple[Tensor, dict[int, Any]]], outputs: Sequence[str]
+) -> onnx.ModelProto:
+    """A module as the exporter gives it.
+
+    Args:
+        network: put into evaluation mode.
+        inputs: by name an example and its free axes, in the order of ``forward``.
+        outputs: names.
+    """
+    with warnings.catch_warnings():  # the exporter warns about its own insides
         warnings.simplefilter("ignore", FutureWarning)
         warnings.simplefilter("ignore", DeprecationWarning)
         program = torch.onnx.export(
             network.eval(),
-            (example,),
-            input_names=[layout],
-            output_names=["answer", *told],
+            tuple(example for example, _ in inputs.values()),
+            input_names=list(inputs),
+            output_names=list(outputs),
             opset_version=_OPSET,
-            dynamic_shapes=(sizes,),
+            dynamic_shapes=tuple(axes for _, axes in inputs.values()),
             dynamo=True,
             optimize=True,
             verbose=False,
         )
     assert program is not None
-    model = program.model_proto
-    del model.graph.output[1:]  # they have their names
+    return program.model_proto
+
+
+def _finished(model: onnx.ModelProto, header: dict[str, str]) -> bytes:
+    """The bytes of a file that holds the network, its header and nothing of this machine."""
     _store_as_f16(model)
     del model.metadata_props[:]
     for node in model.graph.node:  # the exporter's notes hold paths of the machine it ran on
@@ -175,6 +230,8 @@ def export_card(
 ) -> ModelCard:
     """Write ``NAME.onnx``, ``NAME.safetensors`` and ``NAME.json`` into `folder`.
 
+    A recurrent network becomes ``NAME.CELL.onnx`` for each of its cells.
+
     Trained weights are rounded to f16 before either file is made: both hold the same network.
     What else a network stores (running means of a normalisation) stays as it is.
 
@@ -189,12 +246,7 @@ def export_card(
         commit: of this project when it was trained.
         folder: made where it is missing.
         licence: of the weights (SPDX).
-
-    Raises:
-        OptionError: the network is recurrent: there is no engine for its cells.
     """
-    if config.recurrent:
-        raise OptionError(f"{name} is recurrent: such networks can be trained, not exported")
     network = build_network(asdict(config))
     trained = {name for name, _ in network.named_parameters()}
     rounded = {
@@ -213,16 +265,19 @@ def export_card(
     network.load_state_dict({k: v.float() if k in trained else v for k, v in rounded.items()})
     folder.mkdir(parents=True, exist_ok=True)
     save_file(rounded, folder / f"{name}.safetensors", metadata=header)
-    folded = getattr(network, "folded", None)
-    data = to_onnx(
-        network if folded is None else folded(),
-        CHANNELS[config.layout] * len(config.offsets),
-        header,
-        layout=config.layout,
-        multiple=config.multiple,
-        each_frame=config.each_frame,
-    )
-    (folder / f"{name}.onnx").write_bytes(data)
+    if isinstance(config, RecurrentConfig):
+        files = cells_to_onnx(config, network, header)
+    else:
+        folded = getattr(network, "folded", None)
+        data = to_onnx(
+            network if folded is None else folded(),
+            CHANNELS[config.layout] * len(config.offsets),
+            header,
+            layout=config.layout,
+            multiple=config.multiple,
+            each_frame=config.each_frame,
+        )
+        files = [data]
     card = ModelCard(
         name=name,
         summary=summary,
@@ -232,9 +287,11 @@ def export_card(
         licence=licence,
         steps=steps,
         commit=commit,
-        sha256=hashlib.sha256(data).hexdigest(),
+        sha256=hashlib.sha256(b"".join(files)).hexdigest(),
         tolerance=dict(_TOLERANCES.get(config.kind, {"f32": 1.0})),
         folder=folder,
     )
+    for cell, data in zip(card.cells, files, strict=True):
+        card.onnx_path(cell).write_bytes(data)
     write_card(card)
     return card

@@ -5,15 +5,17 @@
 
 import os
 from collections import deque
+from collections.abc import Generator
+from contextlib import contextmanager
 from typing import cast
 
 import numpy as np
 import onnxruntime as ort
 
 from upreel.errors import BackendUnavailableError
-from upreel.inference.engine import Batch, DeviceInfo, EngineReport, SessionRequest
+from upreel.inference.engine import Batch, DeviceInfo, EngineReport, SessionRequest, Values
 
-__all__ = ["OnnxRuntimeSession", "devices"]
+__all__ = ["OnnxRuntimeCells", "OnnxRuntimeSession", "devices"]
 
 _PROVIDERS = {
     "tensorrt": ("TensorrtExecutionProvider", ("f16", "f32")),
@@ -54,26 +56,8 @@ class OnnxRuntimeSession:
 
     def __init__(self, request: SessionRequest) -> None:
         self._request = request
-        info = next((d for d in devices() if d.device == request.device), None)
-        if info is None or request.precision not in info.precisions:
-            raise BackendUnavailableError(
-                f"ONNX Runtime has no {request.precision} on {request.device} here; there are: "
-                + ", ".join(f"{d.device} ({'/'.join(d.precisions)})" for d in devices())
-            )
-        self._info = info
-        self._threads = request.threads or len(os.sched_getaffinity(0))
-        provider = _PROVIDERS[request.device][0]
-        options = ort.SessionOptions()
-        options.intra_op_num_threads = self._threads
-        options.log_severity_level = 3
-        settings = {"trt_fp16_enable": "1"} if request.precision == "f16" else {}
-        self._session = ort.InferenceSession(
-            request.card.verified_onnx(), options, providers=[(provider, settings)]
-        )
-        if provider not in self._session.get_providers():
-            raise BackendUnavailableError(
-                f"ONNX Runtime cannot start {provider} on this machine: is its driver installed?"
-            )
+        self._report = _report(request)
+        self._session = _opened(request.card.verified_onnx(), request)
         self._input = self._session.get_inputs()[0].name
         self._answers: deque[Batch] = deque()
 
@@ -86,12 +70,8 @@ class OnnxRuntimeSession:
         """Run a batch; see `upreel.inference.engine.Session`."""
         limit = np.float32(self._request.max_value)
         values = np.ascontiguousarray(batch.transpose(0, 3, 1, 2), np.float32) / limit
-        try:
+        with _memory_errors():
             (answer,) = self._session.run(None, {self._input: values})
-        except Exception as error:  # its exceptions share no public base
-            if "allocat" in str(error).lower() or "memory" in str(error).lower():
-                raise MemoryError(str(error)) from error
-            raise
         levels = np.clip(np.asarray(answer) * limit + np.float32(0.5), 0, limit + np.float32(0.5))
         answer = np.ascontiguousarray(levels.transpose(0, 2, 3, 1), batch.dtype)
         self._answers.append(cast("Batch", answer))
@@ -107,11 +87,76 @@ class OnnxRuntimeSession:
 
     def describe(self) -> EngineReport:
         """What runs, and why."""
-        return EngineReport(
-            engine=f"onnxruntime {ort.__version__}",
-            device=self._request.device,
-            name=self._info.name,
-            precision=self._request.precision,
-            threads=self._threads,
-            reason=self._info.reason,
+        return self._report
+
+
+class OnnxRuntimeCells:
+    """The cells of a recurrent network on an ONNX Runtime provider.
+
+    Args:
+        request: shape, precision and device.
+
+    Raises:
+        BackendUnavailableError: the provider is not there, or fell back to the CPU.
+    """
+
+    def __init__(self, request: SessionRequest) -> None:
+        self._report = _report(request)
+        self._cells = {
+            cell: _opened(request.card.verified_onnx(cell), request) for cell in request.card.cells
+        }
+
+    def run(self, cell: str, *inputs: Values) -> tuple[Values, ...]:
+        """A cell's outputs; see `upreel.inference.engine.Cells`."""
+        session = self._cells[cell]
+        names = (entry.name for entry in session.get_inputs())
+        with _memory_errors():
+            outputs = session.run(None, dict(zip(names, inputs, strict=True)))
+        return tuple(np.asarray(output) for output in outputs)
+
+    def describe(self) -> EngineReport:
+        """What runs, and why."""
+        return self._report
+
+
+def _report(request: SessionRequest) -> EngineReport:
+    """What is going to run, if it can here."""
+    info = next((d for d in devices() if d.device == request.device), None)
+    if info is None or request.precision not in info.precisions:
+        raise BackendUnavailableError(
+            f"ONNX Runtime has no {request.precision} on {request.device} here; there are: "
+            + ", ".join(f"{d.device} ({'/'.join(d.precisions)})" for d in devices())
         )
+    return EngineReport(
+        engine=f"onnxruntime {ort.__version__}",
+        device=request.device,
+        name=info.name,
+        precision=request.precision,
+        threads=request.threads or len(os.sched_getaffinity(0)),
+        reason=info.reason,
+    )
+
+
+def _opened(data: bytes, request: SessionRequest) -> ort.InferenceSession:
+    provider = _PROVIDERS[request.device][0]
+    options = ort.SessionOptions()
+    options.intra_op_num_threads = _report(request).threads
+    options.log_severity_level = 3
+    settings = {"trt_fp16_enable": "1"} if request.precision == "f16" else {}
+    session = ort.InferenceSession(data, options, providers=[(provider, settings)])
+    if provider not in session.get_providers():
+        raise BackendUnavailableError(
+            f"ONNX Runtime cannot start {provider} on this machine: is its driver installed?"
+        )
+    return session
+
+
+@contextmanager
+def _memory_errors() -> Generator[None, None, None]:
+    """ONNX Runtime's own error for a lack of memory becomes `MemoryError`."""
+    try:
+        yield
+    except Exception as error:  # its exceptions share no public base
+        if "allocat" in str(error).lower() or "memory" in str(error).lower():
+            raise MemoryError(str(error)) from error
+        raise

@@ -20,10 +20,10 @@ import openvino as ov
 from openvino import opset13 as ops
 
 from upreel.errors import BackendUnavailableError, WeightsError
-from upreel.inference.engine import Batch, DeviceInfo, EngineReport, SessionRequest
-from upreel.zoo.configs.common import CHANNELS
+from upreel.inference.engine import Batch, DeviceInfo, EngineReport, SessionRequest, Values
+from upreel.networks.sizes import CELL, CHANNELS
 
-__all__ = ["OpenVinoSession", "devices"]
+__all__ = ["OpenVinoCells", "OpenVinoSession", "devices"]
 
 _DEPTH = 2  # one runs while the next is packed and the last is unpacked
 _NAMES = {"cpu": "CPU", "gpu": "GPU"}
@@ -75,28 +75,11 @@ class OpenVinoSession:
     def __init__(self, request: SessionRequest) -> None:
         self._running: deque[tuple[ov.InferRequest, tuple[npt.NDArray[Any], ...]]] = deque()
         self._request = request
-        info = next((d for d in devices() if d.device == request.device), None)
-        if info is None or request.precision not in info.precisions:
-            raise BackendUnavailableError(
-                f"OpenVINO has no {request.precision} on {request.device} here; there are: "
-                + ", ".join(f"{d.device} ({'/'.join(d.precisions)})" for d in devices())
-            )
-        self._info = info
-        self._threads = request.threads or len(os.sched_getaffinity(0))
-        options: dict[str, Any] = {
-            "PERFORMANCE_HINT": "LATENCY",
-            "INFERENCE_PRECISION_HINT": request.precision,
-        }
-        if request.device == "cpu":
-            options["INFERENCE_NUM_THREADS"] = self._threads
-
-        def compiled(model: ov.Model) -> ov.CompiledModel:
-            return _core().compile_model(model, _NAMES[request.device], options)
-
+        self._report = _report(request)
         self._answers: _Answers | None = None
         if request.card.network.each_frame:
-            self._answers = _Answers(compiled(_one_frame_graph(request)), request)
-        network = compiled(_graph(request))
+            self._answers = _Answers(_compiled(_one_frame_graph(request), request), request)
+        network = _compiled(_graph(request), request)
         self._requests = [network.create_infer_request() for _ in range(_DEPTH)]
         self._next = 0
 
@@ -140,13 +123,88 @@ class OpenVinoSession:
 
     def describe(self) -> EngineReport:
         """What runs, and why."""
-        return EngineReport(
-            engine=f"openvino {ov.__version__.split('-')[0]}",
-            device=self._request.device,
-            name=self._info.name,
-            precision=self._request.precision,
-            threads=self._threads,
-            reason=self._info.reason,
+        return self._report
+
+
+class OpenVinoCells:
+    """The cells of a recurrent network on an OpenVINO device, in f32.
+
+    Args:
+        request: shape, precision and device.
+
+    Raises:
+        BackendUnavailableError: the device is not there or has no such precision.
+    """
+
+    def __init__(self, request: SessionRequest) -> None:
+        self._report = _report(request)
+        _check_f32(request)
+        self._cells: dict[str, ov.InferRequest] = {}
+        for cell in request.card.cells:
+            model = _core().read_model(request.card.verified_onnx(cell))
+            model.reshape({port: _cell_shape(port, request) for port in model.inputs})
+            self._cells[cell] = _compiled(model, request).create_infer_request()
+
+    def run(self, cell: str, *inputs: Values) -> tuple[Values, ...]:
+        """A cell's outputs; see `upreel.inference.engine.Cells`."""
+        request = self._cells[cell]
+        outputs = tuple(np.empty(tuple(p.shape), np.float32) for p in request.model_outputs)
+        for k, values in enumerate(inputs):
+            request.set_input_tensor(k, ov.Tensor(values, shared_memory=True))
+        for k, values in enumerate(outputs):
+            request.set_output_tensor(k, ov.Tensor(values, shared_memory=True))
+        with _memory_errors():
+            request.infer()
+        return outputs
+
+    def describe(self) -> EngineReport:
+        """What runs, and why."""
+        return self._report
+
+
+def _cell_shape(port: ov.Output, request: SessionRequest) -> list[int]:
+    """Of a cell's input: free sides become those that were asked for."""
+    shape = port.get_partial_shape()
+    if len(shape) == 1:
+        return [shape[0].get_length()]
+    step = CELL if "motion" in port.get_names() else 1
+    return [1, shape[1].get_length(), request.height // step, request.width // step]
+
+
+def _report(request: SessionRequest) -> EngineReport:
+    """What is going to run, if it can here."""
+    info = next((d for d in devices() if d.device == request.device), None)
+    if info is None or request.precision not in info.precisions:
+        raise BackendUnavailableError(
+            f"OpenVINO has no {request.precision} on {request.device} here; there are: "
+            + ", ".join(f"{d.device} ({'/'.join(d.precisions)})" for d in devices())
+        )
+    return EngineReport(
+        engine=f"openvino {ov.__version__.split('-')[0]}",
+        device=request.device,
+        name=info.name,
+        precision=request.precision,
+        threads=request.threads or len(os.sched_getaffinity(0)),
+        reason=info.reason,
+    )
+
+
+def _compiled(model: ov.Model, request: SessionRequest) -> ov.CompiledModel:
+    options: dict[str, Any] = {
+        "PERFORMANCE_HINT": "LATENCY",
+        "INFERENCE_PRECISION_HINT": request.precision,
+    }
+    if request.device == "cpu":
+        options["INFERENCE_NUM_THREADS"] = _report(request).threads
+    return _core().compile_model(model, _NAMES[request.device], options)
+
+
+def _check_f32(request: SessionRequest) -> None:
+    """Refuse other precisions for what is not only convolutions and ReLU."""
+    if request.precision != "f32":
+        raise BackendUnavailableError(
+            f"{request.card.name} is not only convolutions and ReLU: "
+            f"OpenVINO computes it in f32, not in {request.precision}"
         )
 
 
@@ -234,11 +292,7 @@ def _graph(request: SessionRequest) -> ov.Model:
     if answers is None and _is_homogeneous(model):
         _work_in_levels(model, in_bytes, request.max_value)
     else:
-        if request.precision != "f32":
-            raise BackendUnavailableError(
-                f"{request.card.name} is not only convolutions and ReLU: "
-                f"OpenVINO computes it in f32, not in {request.precision}"
-            )
+        _check_f32(request)
         _work_in_unit_range(model, in_bytes, request.max_value)
         to_levels = np.float32(request.max_value)
     sizes = (request.height, request.width)

@@ -6,10 +6,10 @@ Never a silent substitute: what was asked for and is not there is an error.
 from importlib.util import find_spec
 
 from upreel.errors import BackendUnavailableError
-from upreel.inference.engine import DeviceInfo, OpenSession, Session, SessionRequest
+from upreel.inference.engine import Cells, DeviceInfo, Session, SessionRequest
 from upreel.zoo import ModelCard
 
-__all__ = ["available_devices", "open_session"]
+__all__ = ["available_devices", "open_cells", "open_session"]
 
 _AUTOMATIC = ("cuda", "cpu")  # the first of these that is there; the rest must be asked for
 
@@ -53,6 +53,59 @@ def open_session(
         BackendUnavailableError: no such device or precision here.
         WeightsError: the weights are missing or not the card's.
     """
+    engine, request = _request(
+        card,
+        height,
+        width,
+        bits=bits,
+        batch=batch,
+        precision=precision,
+        device=device,
+        threads=threads,
+    )
+    if engine == "openvino":
+        from upreel.inference.openvino import OpenVinoSession
+
+        return OpenVinoSession(request)
+    from upreel.inference.onnxruntime import OnnxRuntimeSession
+
+    return OnnxRuntimeSession(request)
+
+
+def open_cells(
+    card: ModelCard,
+    height: int,
+    width: int,
+    *,
+    precision: str = "auto",
+    device: str = "auto",
+    threads: int = 0,
+) -> Cells:
+    """Compile a recurrent model for one shape; see `open_session`."""
+    engine, request = _request(
+        card, height, width, bits=8, batch=1, precision=precision, device=device, threads=threads
+    )
+    if engine == "openvino":
+        from upreel.inference.openvino import OpenVinoCells
+
+        return OpenVinoCells(request)
+    from upreel.inference.onnxruntime import OnnxRuntimeCells
+
+    return OnnxRuntimeCells(request)
+
+
+def _request(
+    card: ModelCard,
+    height: int,
+    width: int,
+    *,
+    bits: int,
+    batch: int,
+    precision: str,
+    device: str,
+    threads: int,
+) -> tuple[str, SessionRequest]:
+    """The engine for what is asked, and what it is asked for."""
     there = {info.device: info for info in available_devices()}
     if device == "auto":
         device = next(d for d in _AUTOMATIC if d in there)
@@ -77,14 +130,4 @@ def open_session(
         device=device,
         threads=threads,
     )
-    return _opener(info.engine)(request)
-
-
-def _opener(engine: str) -> OpenSession:
-    if engine == "openvino":
-        from upreel.inference.openvino import OpenVinoSession
-
-        return OpenVinoSession
-    from upreel.inference.onnxruntime import OnnxRuntimeSession
-
-    return OnnxRuntimeSession
+    return info.engine, request

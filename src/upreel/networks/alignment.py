@@ -19,8 +19,9 @@ import torch.nn.functional as F
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
+from upreel.networks.sizes import CELL
+
 __all__ = [
-    "CELL",
     "FARTHEST",
     "Localisation",
     "patch_means",
@@ -31,8 +32,6 @@ __all__ = [
     "warp",
 ]
 
-CELL = 4
-"""Pixels of a cell, a side."""
 FARTHEST = 16.0
 """Pixels that a translation of `Localisation` reaches, along rows and along columns."""
 

@@ -24,7 +24,8 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from upreel.networks.planes import CHANNELS, interpolation_kernel, to_grid
+from upreel.networks.planes import interpolation_kernel, to_grid
+from upreel.networks.sizes import CHANNELS
 
 __all__ = [
     "FastNetwork",

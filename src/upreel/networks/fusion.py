@@ -21,12 +21,13 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from upreel.networks.alignment import CELL, warp
+from upreel.networks.alignment import warp
 from upreel.networks.baselines import Espcn, Srcnn
 from upreel.networks.encoder_decoder import EncoderDecoder
 from upreel.networks.fast import FastNetwork, flat_answer, residual_body, residual_pairs
 from upreel.networks.motion import cell_motion, enlarged_motion
 from upreel.networks.planes import channels_last
+from upreel.networks.sizes import CELL
 
 __all__ = ["AnswerFusion", "FusionNetwork", "aligned_answers", "make_branch", "make_first"]
 

@@ -22,7 +22,8 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor
 
-from upreel.networks.alignment import CELL, sample, sampling_grid
+from upreel.networks.alignment import sample, sampling_grid
+from upreel.networks.sizes import CELL
 
 __all__ = [
     "ITERATIONS",

@@ -20,7 +20,6 @@ from jaxtyping import Float
 from torch import Tensor
 
 __all__ = [
-    "CHANNELS",
     "channels_last",
     "interpolation_kernel",
     "luma_of",
@@ -28,9 +27,6 @@ __all__ = [
     "to_grid",
     "unpack",
 ]
-
-CHANNELS = {"packed": 6, "luma": 1}
-"""Channels of one frame; an answer has s^2 times as many."""
 
 
 def pack(

@@ -32,12 +32,22 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from upreel.networks.alignment import CELL, warp
-from upreel.networks.fast import flat_features, residual_body, residual_pairs
+from upreel.networks.alignment import warp
+from upreel.networks.fast import FastNetwork, flat_features, residual_body, residual_pairs
 from upreel.networks.fusion import make_branch
 from upreel.networks.motion import cell_motion, enlarged_motion
+from upreel.networks.sizes import CELL
 
-__all__ = ["Cell", "RecurrentNetwork", "State", "moved"]
+__all__ = [
+    "BackwardStep",
+    "Cell",
+    "FirstAnswer",
+    "ForwardStep",
+    "Motion",
+    "RecurrentNetwork",
+    "State",
+    "moved",
+]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,12 +65,14 @@ class State:
     level: Tensor
 
 
-def moved(
-    state: State, current: Float[Tensor, "B 1 H W"], before: Float[Tensor, "B 1 H W"]
-) -> State:
-    """A state onto the current frame's grid, from the frame that it was left by."""
+def moved(state: State, motion: Float[Tensor, "B 2 h w"]) -> State:
+    """A state onto the current frame's grid.
+
+    Args:
+        state: as the frame before left it, or the one behind.
+        motion: from the current frame to that one, `upreel.networks.motion.cell_motion`.
+    """
     scale = int(state.answer.shape[1] ** 0.5)
-    motion = cell_motion(current, before).flatten(0, 1)
     answer = warp(
         F.pixel_shuffle(state.answer, scale), scale * enlarged_motion(motion, scale * CELL)
     )
@@ -124,6 +136,83 @@ class Cell(nn.Module):
         return torch.cat((own, self.head.weight[:, self.each :]), dim=1)
 
 
+class BackwardStep(nn.Module):
+    """A step of the backward direction with its state as tensors: what is exported."""
+
+    def __init__(self, cell: Cell) -> None:
+        super().__init__()
+        self.cell = cell
+
+    def forward(
+        self,
+        answer: Float[Tensor, "B A H W"],
+        motion: Float[Tensor, "B 2 h w"],
+        features: Float[Tensor, "B C H W"],
+        carried: Float[Tensor, "B A H W"],
+        level: Float[Tensor, " C"],
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """The state of a frame: features, refined answer and level.
+
+        Args:
+            answer: to the frame alone.
+            motion: from the frame to the one that the state comes from, as `moved` takes it.
+            features: of the state; zeros where a scene begins.
+            carried: its answer; `answer` where a scene begins.
+            level: of the state; zeros where a scene begins.
+        """
+        given = State(features=features, answer=carried, level=level)
+        state = self.cell(answer, moved(given, motion))
+        return state.features, state.answer, state.level
+
+
+class ForwardStep(nn.Module):
+    """A step of the forward direction with both states as tensors: what is exported."""
+
+    def __init__(self, cell: Cell) -> None:
+        super().__init__()
+        self.cell = cell
+
+    def forward(
+        self,
+        answer: Float[Tensor, "B A H W"],
+        motion: Float[Tensor, "B 2 h w"],
+        features: Float[Tensor, "B C H W"],
+        carried: Float[Tensor, "B A H W"],
+        level: Float[Tensor, " C"],
+        features_behind: Float[Tensor, "B C H W"],
+        answer_behind: Float[Tensor, "B A H W"],
+        level_behind: Float[Tensor, " C"],
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """See `BackwardStep`; the last three are the backward direction's state of the frame."""
+        given = State(features=features, answer=carried, level=level)
+        behind = State(features=features_behind, answer=answer_behind, level=level_behind)
+        state = self.cell(answer, moved(given, motion), behind)
+        return state.features, state.answer, state.level
+
+
+class Motion(nn.Module):
+    """`upreel.networks.motion.cell_motion` of one pair of frames: what is exported."""
+
+    def forward(
+        self, current: Float[Tensor, "B 1 H W"], other: Float[Tensor, "B 1 H W"]
+    ) -> Float[Tensor, "B 2 H/4 W/4"]:
+        """From the current frame to the other one."""
+        return cell_motion(current, other)[:, 0]
+
+
+class FirstAnswer(nn.Module):
+    """The network of one frame, which repeats the frame's border samples itself."""
+
+    def __init__(self, first: nn.Module, margin: int) -> None:
+        super().__init__()
+        self.first, self.margin = first, margin
+
+    def forward(self, frame: Float[Tensor, "B 1 H W"]) -> Float[Tensor, "B A H W"]:
+        """The answer to each frame alone."""
+        m = self.margin
+        return self.first(F.pad(frame, (m, m, m, m), mode="replicate"))[..., m:-m, m:-m]
+
+
 class RecurrentNetwork(nn.Module):
     """A network of one frame, and the cells that refine its answers.
 
@@ -143,34 +232,44 @@ class RecurrentNetwork(nn.Module):
 
     def forward(self, frames: Float[Tensor, "B T H W"]) -> Float[Tensor, "B T A H W"]:
         """Super-resolve every frame of one scene: about [0, 1], not clipped."""
-        single = list(frames.split(1, dim=1))
-        answers = list(self.first_answers(frames).unbind(dim=1))
-        count = len(single)
+        answers = self.first_answers(frames).unbind(dim=1)
+        to_future = self._motion(frames[:, :-1], frames[:, 1:])
+        to_past = self._motion(frames[:, 1:], frames[:, :-1])
+        last = len(answers) - 1
         behind: list[State] = []
-        for t in reversed(range(count)):
-            carried = (
-                moved(behind[-1], single[t], single[t + 1])
-                if behind
-                else self.from_future.begin(answers[t])
-            )
+        for t in reversed(range(last + 1)):
+            begun = self.from_future.begin(answers[t])
+            carried = moved(behind[-1], to_future[t]) if behind else begun
             behind.append(self.from_future(answers[t], carried))
-        behind.reverse()
         refined: list[State] = []
-        for t in range(count):
-            carried = (
-                moved(refined[-1], single[t], single[t - 1])
-                if refined
-                else self.from_past.begin(answers[t])
-            )
-            refined.append(self.from_past(answers[t], carried, behind[t]))
+        for t, answer in enumerate(answers):
+            begun = self.from_past.begin(answer)
+            carried = moved(refined[-1], to_past[t - 1]) if refined else begun
+            refined.append(self.from_past(answer, carried, behind[last - t]))
         return torch.stack([state.answer for state in refined], dim=1)
+
+    @staticmethod
+    def _motion(
+        frames: Float[Tensor, "B T H W"], others: Float[Tensor, "B T H W"]
+    ) -> list[Float[Tensor, "B 2 H/4 W/4"]]:
+        """From each frame to the other one of its number."""
+        if frames.shape[1] == 0:
+            return []
+        pairs = (part.flatten(0, 1)[:, None] for part in (frames, others))
+        return list(cell_motion(*pairs)[:, 0].unflatten(0, (len(frames), -1)).unbind(dim=1))
 
     def first_answers(self, frames: Float[Tensor, "B T H W"]) -> Float[Tensor, "B T A H W"]:
         """Of each frame alone; in training without the margin that patches cannot afford."""
         each = frames.flatten(0, 1)[:, None]
-        if self.training:
-            answers = self.first(each)
-        else:
-            m = self.margin
-            answers = self.first(F.pad(each, (m, m, m, m), mode="replicate"))[..., m:-m, m:-m]
-        return answers.to(frames.dtype).unflatten(0, (-1, frames.shape[1]))
+        network = self.first if self.training else FirstAnswer(self.first, self.margin)
+        return network(each).to(frames.dtype).unflatten(0, (-1, frames.shape[1]))
+
+    def cells(self) -> dict[str, nn.Module]:
+        """What it is run as, by the names of `RecurrentConfig.cells`, ready for export."""
+        first = self.first.folded() if isinstance(self.first, FastNetwork) else self.first
+        return {
+            "first": FirstAnswer(first, self.margin).eval(),
+            "motion": Motion().eval(),
+            "from_future": BackwardStep(self.from_future).eval(),
+            "from_past": ForwardStep(self.from_past).eval(),
+        }

@@ -27,7 +27,6 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from upreel.networks.alignment import (
-    CELL,
     Localisation,
     patch_means,
     shift,
@@ -39,7 +38,8 @@ from upreel.networks.encoder_decoder import EncoderDecoder
 from upreel.networks.fast import FastNetwork, FoldedFastNetwork
 from upreel.networks.fusion import AnswerFusion, aligned_answers, make_branch, make_first
 from upreel.networks.motion import rectified_displacement
-from upreel.networks.planes import CHANNELS, channels_last, interpolation_kernel
+from upreel.networks.planes import channels_last, interpolation_kernel
+from upreel.networks.sizes import CELL, CHANNELS
 
 __all__ = ["Modulation", "TemporalAdaptiveNetwork"]
 

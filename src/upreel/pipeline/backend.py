@@ -99,10 +99,10 @@ class DefaultBackend:
         threads: int,
         tile: int | None,
     ) -> ReportingUpscaler:
-        """See `upreel.inference.PlaneUpscaler`."""
-        from upreel.inference import PlaneUpscaler
+        """See `upreel.inference.PlaneUpscaler` and `RecurrentUpscaler`."""
+        from upreel.inference import PlaneUpscaler, RecurrentUpscaler
 
-        return PlaneUpscaler(
+        return (RecurrentUpscaler if card.state else PlaneUpscaler)(
             card,
             pixel_format=pixel_format,
             colour=colour,

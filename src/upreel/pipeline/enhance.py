@@ -7,12 +7,12 @@ A live source may run it endlessly: it holds the frames of one window and those 
 Window   a network that says ``window = (past, future)`` sees each frame with its neighbours,
          oldest first. Beyond a scene cut, or beyond the ends, the nearest frame of the same
          scene stands in: at a cut, a network of previous and current frame gets the current twice.
-State    of a recurrent network is reset at each cut and at the start.
+State    of a recurrent network is reset at each cut and at the start. It sees every frame that
+         it is given, those of its context too: it warms up on them, and looks ahead.
 """
 
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Protocol, cast
 
@@ -41,6 +41,11 @@ class WindowedCard(Protocol):
         """Whether the network carries a state from frame to frame."""
         ...
 
+    @property
+    def context(self) -> tuple[int, int]:
+        """Frames before and after a stretch of video that its answer there is made from."""
+        ...
+
 
 class Upscaler(Protocol):
     """An opened network: planes in, larger planes out, in order, several in flight."""
@@ -56,6 +61,10 @@ class Upscaler(Protocol):
 
     def collect(self) -> tuple[Plane, ...]:
         """Wait for the oldest window submitted; its planes in the source's pixel format."""
+        ...
+
+    def drop(self) -> None:
+        """Forget all windows submitted; nothing runs any more."""
         ...
 
 
@@ -173,8 +182,7 @@ def run_network(
 
     try:
         for window in windows(frames, past, future, cuts=cuts if temporal else None):
-            # Context frames only fill windows; a recurrent network also warms up on them.
-            if not wanted(window.frame) and not (card.state and _before(window.frame, first)):
+            if not wanted(window.frame) and not card.state:
                 continue
             if len(in_flight) >= upscaler.depth:
                 frame = collect()
@@ -184,16 +192,9 @@ def run_network(
                 cast("StatefulUpscaler", upscaler).reset()
             upscaler.submit(window.planes)
             in_flight.append(window.frame)
-        while in_flight:
+        while in_flight and (stop is None or in_flight[0].index < stop):
             frame = collect()
             if wanted(frame):
                 yield frame
     finally:
-        while in_flight:  # left early: the network must be idle for the next caller
-            in_flight.popleft()
-            with suppress(Exception):  # what made us leave is what the caller shall see
-                upscaler.collect()
-
-
-def _before(frame: Frame, first: int | None) -> bool:
-    return first is not None and frame.index < first
+        upscaler.drop()  # the network must be idle for the next caller

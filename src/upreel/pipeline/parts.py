@@ -27,16 +27,7 @@ from upreel.video.notice import Notice
 from upreel.video.read import read_frames
 from upreel.video.write import ImageWriter, PartWriter
 
-__all__ = ["Encoding", "context_frames", "run_parts", "runs_of"]
-
-STATE_WARM_UP = 16
-"""Frames from which a recurrent network gets its state before a part begins."""
-
-
-def context_frames(card: WindowedCard) -> tuple[int, int]:
-    """Frames that a part reads before and after its own, but does not write."""
-    past, future = card.window
-    return (past + STATE_WARM_UP if card.state else past), future
+__all__ = ["Encoding", "run_parts", "runs_of"]
 
 
 def runs_of(parts: Iterable[Part]) -> Iterator[list[Part]]:
@@ -232,7 +223,7 @@ def run_parts(
     Raises:
         UpreelError: whatever went wrong in any of the three threads.
     """
-    past, future = context_frames(card)
+    past, future = card.context
     num_frames = len(timeline.pts)
     for run in runs_of(parts):
         notices: deque[Notice] = deque()

@@ -10,7 +10,7 @@ from typing import Any
 from upreel import __version__
 from upreel.errors import DamagedError, OptionError
 from upreel.pipeline.backend import Backend, ReportingUpscaler
-from upreel.pipeline.parts import Encoding, context_frames
+from upreel.pipeline.parts import Encoding
 from upreel.pipeline.plan import (
     Part,
     Plan,
@@ -90,7 +90,7 @@ def make_plan(resolved: Resolved, upscaler: ReportingUpscaler, folder: Path) -> 
         precision=report.precision,
         tile=upscaler.tile,
         output_size=(resolved.width, resolved.height),
-        context=context_frames(resolved.card),
+        context=resolved.card.context,
         settings=resolved.encoding.settings,
         trim=trim,
         timeline=timeline,

@@ -20,7 +20,6 @@ from upreel.pipeline.channel import prefetched
 from upreel.pipeline.enhance import QUEUE_FRAMES, enhance
 from upreel.pipeline.finish import join_parts, output_exists, work_name
 from upreel.pipeline.job import UpscaleResult
-from upreel.pipeline.parts import context_frames
 from upreel.pipeline.plan import Part, Plan, frame_range
 from upreel.pipeline.planning import open_upscaler
 from upreel.pipeline.resolve import Resolved
@@ -121,7 +120,7 @@ def _to_file(
         precision=report.precision,
         tile=upscaler.tile,
         output_size=(resolved.width, resolved.height),
-        context=context_frames(resolved.card),
+        context=resolved.card.context,
         settings=encoding.settings,
         trim=None,
         timeline=Timeline(
@@ -152,7 +151,7 @@ def _enlarged(
     if info.seekable:
         timeline = scan(info)
         first, stop = frame_range(timeline, job.start, job.end)
-        past, future = context_frames(card)
+        past, future = card.context
         frames = read_frames(
             info,
             timeline=timeline,

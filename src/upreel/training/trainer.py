@@ -23,12 +23,12 @@ from upreel.networks.baselines import Espcn
 from upreel.networks.build import build_network
 from upreel.networks.fast import FastNetwork
 from upreel.networks.planes import (
-    CHANNELS,
     channels_last,
     interpolation_kernel,
     luma_of,
     pack,
 )
+from upreel.networks.sizes import CHANNELS
 from upreel.training.checkpoint import (
     Checkpoint,
     Result,

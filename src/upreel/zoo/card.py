@@ -1,7 +1,7 @@
 """A model is its card: all that callers may ask of a network, as plain values.
 
-A card is one JSON file with its ONNX file beside it. Its identity is the SHA-256 of the ONNX
-file, which is checked whenever the network is opened.
+A card is one JSON file with its ONNX file beside it; a recurrent network has one ONNX file for each
+of its cells. Its identity is their SHA-256, which is checked whenever the network is opened.
 """
 
 import hashlib
@@ -17,6 +17,7 @@ from upreel.zoo.configs import Layout, NetworkConfig, network_config
 __all__ = ["CARD_VERSION", "ModelCard", "Precision", "read_card", "write_card"]
 
 CARD_VERSION = 1
+_RECURRENT_CONTEXT = (16, 8)
 Precision = Literal["f32", "bf16", "f16"]
 
 
@@ -33,7 +34,7 @@ class ModelCard:
         licence: of the weights (SPDX).
         steps: optimiser steps.
         commit: of this project when it was trained.
-        sha256: of the ONNX file.
+        sha256: of the ONNX file; of several, one behind the other in the order of `cells`.
         tolerance: levels of 255 by which two engines or precisions may differ on a picture, by
             precision.
         scores: figures by what was measured, such as ``"vid4 BI x4, Y-PSNR dB"``.
@@ -68,7 +69,20 @@ class ModelCard:
     @property
     def state(self) -> bool:
         """Whether it carries a state from frame to frame."""
-        return False
+        return self.network.recurrent
+
+    @property
+    def context(self) -> tuple[int, int]:
+        """Frames before and after a stretch of video that its answer there is made from.
+
+        Those of the window; a recurrent network warms up on the ones before, and looks ahead.
+        """
+        return _RECURRENT_CONTEXT if self.state else self.window
+
+    @property
+    def cells(self) -> tuple[str, ...]:
+        """Networks that it is made of, one ONNX file each; a single one has no name."""
+        return self.network.cells
 
     @property
     def layout(self) -> Layout:
@@ -105,27 +119,30 @@ class ModelCard:
         """Multiply-accumulates for one low-resolution luma sample."""
         return round(self.network.macs_per_position / self.block**2)
 
-    @property
-    def onnx_path(self) -> Path:
-        """The network, float in and out."""
-        return self.folder / f"{self.name}.onnx"
+    def onnx_path(self, cell: str = "") -> Path:
+        """The network, or a cell of it, float in and out."""
+        return self.folder / ".".join(filter(None, (self.name, cell, "onnx")))
 
-    def verified_onnx(self) -> bytes:
-        """The ONNX file's bytes, checked against `sha256`.
+    def verified_onnx(self, cell: str = "") -> bytes:
+        """The bytes of the ONNX file, or of a cell's; all files are checked against `sha256`.
 
         Raises:
-            WeightsError: it is missing, or another file than the card was written for.
+            WeightsError: one is missing, or another file than the card was written for.
         """
-        try:
-            data = self.onnx_path.read_bytes()
-        except OSError as error:
-            raise WeightsError(f"cannot read {self.onnx_path}: {error.strerror}") from error
-        digest = hashlib.sha256(data).hexdigest()
+        files = {name: self.onnx_path(name) for name in self.cells}
+        found: dict[str, bytes] = {}
+        for name, path in files.items():
+            try:
+                found[name] = path.read_bytes()
+            except OSError as error:
+                raise WeightsError(f"cannot read {path}: {error.strerror}") from error
+        digest = hashlib.sha256(b"".join(found.values())).hexdigest()
         if digest != self.sha256:
             raise WeightsError(
-                f"{self.onnx_path} has SHA-256 {digest}, its card says {self.sha256}"
+                f"{', '.join(map(str, files.values()))}: SHA-256 {digest}, "
+                f"the card says {self.sha256}"
             )
-        return data
+        return found[cell]
 
 
 def write_card(card: ModelCard) -> Path:

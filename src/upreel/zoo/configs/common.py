@@ -4,7 +4,6 @@ from abc import ABC, abstractmethod
 from typing import Literal
 
 __all__ = [
-    "CHANNELS",
     "NEAREST_FIRST",
     "Architecture",
     "Layout",
@@ -22,8 +21,6 @@ __all__ = [
 ]
 
 Layout = Literal["packed", "luma"]
-CHANNELS: dict[str, int] = {"packed": 6, "luma": 1}
-"""Channels of one frame."""
 NEAREST_FIRST = (0, -1, 1, -2, 2)
 """Offsets of frames in the order of the input channels."""
 
@@ -60,6 +57,11 @@ class Architecture(ABC):
     def recurrent(self) -> bool:
         """Whether it answers every frame of a scene at once; else one, from its window."""
         return False
+
+    @property
+    def cells(self) -> tuple[str, ...]:
+        """Networks that it is run as; a single one needs no name."""
+        return ("",)
 
 
 class Windowed(Architecture):

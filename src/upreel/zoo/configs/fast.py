@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from typing import Literal
 
+from upreel.networks.sizes import CHANNELS
 from upreel.zoo.configs.common import (
-    CHANNELS,
     Layout,
     Windowed,
     check_choice,

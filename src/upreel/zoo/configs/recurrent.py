@@ -12,8 +12,6 @@ from upreel.zoo.configs.common import (
 )
 from upreel.zoo.configs.fusion import (
     FLOW_MULTIPLE,
-    FLOW_RADIUS,
-    FLOW_REACH,
     BranchConfig,
     check_branch,
     check_first,
@@ -58,17 +56,22 @@ class RecurrentConfig(LumaFrame):
 
     @property
     def radius(self) -> int:
-        """Positions around a position that its answer depends on within one step.
+        """Positions around a position that matter to its answer.
 
-        Over many steps it is any; what is farther than this matters little.
+        Over many steps it depends on any; by a tile's border it changed by less than a level of
+        255 where this much was seen around it (tests/inference/test_recurrent.py).
         """
-        carried = FLOW_REACH + 1 + self.depth + 2
-        return self.depth + 2 + max(FLOW_RADIUS, carried + self.first.radius)
+        return 64
+
+    @property
+    def cells(self) -> tuple[str, ...]:
+        """The network of one frame, motion between two, and a step of each direction."""
+        return ("first", "motion", "from_future", "from_past")
 
     @property
     def margin(self) -> int:
-        """The first network's; the cells repeat border samples themselves."""
-        return self.first.radius
+        """None: its convolutions repeat border samples themselves."""
+        return 0
 
     @property
     def widest(self) -> int:

@@ -3,8 +3,8 @@
 from dataclasses import dataclass, replace
 from typing import Literal, cast
 
+from upreel.networks.sizes import CHANNELS
 from upreel.zoo.configs.common import (
-    CHANNELS,
     NEAREST_FIRST,
     Architecture,
     Layout,

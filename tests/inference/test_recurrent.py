@@ -1,0 +1,298 @@
+"""RecurrentUpscaler: chunks, scenes, what is carried, tiles, lack of memory, formats, engines.
+
+The slow twin runs the PyTorch cells frame by frame over one list. Mutations tried: nothing carried
+to the next chunk, the state kept at a cut, the backward direction begun with the chunk, states of
+the backward direction given in the wrong order, a retry that goes on from a half-answered chunk.
+"""
+
+from collections.abc import Callable, Sequence
+from fractions import Fraction
+
+import numpy as np
+import pytest
+import torch
+from small_cards import CONFIGS, random_network
+
+from upreel.errors import OutOfMemoryError
+from upreel.inference import RecurrentUpscaler, recurrent
+from upreel.inference.engine import Cells, EngineReport, Values
+from upreel.inference.picture import Planes
+from upreel.inference.selection import open_cells
+from upreel.networks.recurrent import RecurrentNetwork
+from upreel.pipeline.enhance import enhance
+from upreel.video.formats import pixel_format
+from upreel.video.frame import Colour, Frame, plane_size
+from upreel.zoo import ModelCard
+
+WIDTH, HEIGHT = 45, 37  # no multiples of anything
+CARD = ModelCard(
+    name="recurrent", summary="", network=CONFIGS["recurrent"], training_data=(), degradation="",
+    licence="", steps=0, commit="", sha256="", tolerance={"f32": 1.0},
+)  # fmt: skip
+
+
+class TorchCells:
+    """The cells by PyTorch, without any file; runs out of memory where a test wants it to."""
+
+    def __init__(self, fails: Callable[[int], bool] = lambda _call: False) -> None:
+        network = random_network("recurrent")
+        assert isinstance(network, RecurrentNetwork)
+        self.cells = network.cells()
+        self.fails = fails
+        self.opened: list[tuple[int, int]] = []
+        self.calls = 0
+
+    def open(self, _card: ModelCard, height: int, width: int, **_options: object) -> Cells:
+        self.opened.append((height, width))
+        return self
+
+    def run(self, cell: str, *inputs: Values) -> tuple[Values, ...]:
+        self.calls += 1
+        if self.fails(self.calls):
+            raise MemoryError("no more")
+        with torch.no_grad():
+            given = [torch.from_numpy(values) for values in inputs]
+            outputs = self.cells[cell](*given)
+        outputs = outputs if isinstance(outputs, tuple) else (outputs,)
+        return tuple(output.numpy() for output in outputs)
+
+    def describe(self) -> EngineReport:
+        raise AssertionError
+
+
+def upscaler(
+    cells: TorchCells | None = None,
+    *,
+    fmt: str = "gray",
+    tile: int | None = None,
+    width: int = WIDTH,
+) -> RecurrentUpscaler:
+    return RecurrentUpscaler(
+        CARD,
+        pixel_format=pixel_format(fmt),
+        colour=Colour(chroma_location=1),
+        width=width,
+        height=HEIGHT,
+        tile=tile,
+        open_cells=(cells or TorchCells()).open,
+    )
+
+
+def moving(count: int, *, seed: int = 0, width: int = WIDTH) -> list[Planes]:
+    """Soft random grey pictures that move by half a pixel a frame."""
+    y, x = np.mgrid[:HEIGHT, :width]
+    phases = np.random.default_rng(seed).uniform(0, 6, 4)
+    return [
+        (np.rint(255 * (0.5 + 0.1 * sum(_waves(y, x + 0.5 * t, phases)))).astype(np.uint8),)
+        for t in range(count)
+    ]
+
+
+def _waves(y: np.ndarray, x: np.ndarray, phases: np.ndarray) -> list[np.ndarray]:
+    return [
+        np.sin((0.2 + 0.15 * k) * x + (0.5 - 0.1 * k) * y + phase) for k, phase in enumerate(phases)
+    ]
+
+
+def enlarged(made: RecurrentUpscaler, scenes: Sequence[Sequence[Planes]]) -> list[Planes]:
+    """All frames, as many as possible in flight."""
+    found: list[Planes] = []
+    waiting = 0
+    for scene in scenes:
+        made.reset()
+        for planes in scene:
+            if waiting == made.depth:
+                found.append(made.collect())
+                waiting -= 1
+            made.submit([planes])
+            waiting += 1
+    return found + [made.collect() for _ in range(waiting)]
+
+
+def by_hand(clip: Sequence[Planes], chunk: int, ahead: int) -> list[np.ndarray]:
+    """One scene's luma by the PyTorch cells: levels, not rounded."""
+    cells = TorchCells().run
+    rows, columns = 48, 48
+    missing = ((0, rows - HEIGHT), (0, columns - WIDTH))
+    limit = np.float32(np.iinfo(clip[0][0].dtype).max)
+    lumas = [np.pad(planes[0] / limit, missing, mode="edge")[None, None] for planes in clip]
+    firsts = [cells("first", luma.astype(np.float32))[0] for luma in lumas]
+    lumas = [luma.astype(np.float32) for luma in lumas]
+    begun = (
+        np.zeros((1, 2, rows // 4, columns // 4), np.float32),
+        np.zeros((1, 6, rows, columns), np.float32),
+    )
+    level = np.zeros(6, np.float32)
+
+    def motion(here: int, there: int) -> Values:
+        return cells("motion", lumas[here], lumas[there])[0]
+
+    answers: list[np.ndarray] = []
+    past: tuple[Values, ...] = ()
+    for t, first in enumerate(firsts):
+        start = t // chunk * chunk
+        last = min(start + chunk + ahead, len(clip)) - 1
+        state = cells("from_future", firsts[last], *begun, firsts[last], level)
+        for k in reversed(range(t, last)):
+            state = cells("from_future", firsts[k], motion(k, k + 1), *state)
+        given = (motion(t, t - 1), *past) if t else (*begun, first, level)
+        past = cells("from_past", first, *given, *state)
+        shuffled = torch.pixel_shuffle(torch.from_numpy(past[1]), 2)[0, 0].numpy()
+        answers.append(shuffled[: 2 * HEIGHT, : 2 * WIDTH] * limit)
+    return answers
+
+
+@pytest.mark.parametrize("count", [1, 2, 7, 11])
+def test_a_scene_is_what_the_cells_answer_one_by_one(
+    count: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(recurrent, "CHUNK", 4)
+    monkeypatch.setattr(ModelCard, "context", (4, 2))
+    clip = moving(count)
+
+    found = enlarged(upscaler(), [clip])
+
+    for planes, exact in zip(found, by_hand(clip, 4, 2), strict=True):
+        assert planes[0].shape == (2 * HEIGHT, 2 * WIDTH)
+        assert np.abs(planes[0] - exact.clip(0, 255)).max() <= 0.51
+
+
+def test_a_short_scene_is_the_network_s_answer_to_it() -> None:
+    network = random_network("recurrent")
+    clip = moving(5)
+    missing = ((0, 48 - HEIGHT), (0, 48 - WIDTH))
+    padded = [np.pad(planes[0], missing, mode="edge") for planes in clip]
+    given = torch.from_numpy(np.stack(padded)[None].astype(np.float32) / 255)
+
+    found = enlarged(upscaler(), [clip])
+
+    with torch.no_grad():
+        exact = torch.pixel_shuffle(network(given)[0], 2)[:, 0].numpy() * 255
+    for planes, truth, single in zip(found, exact, padded, strict=True):
+        truth = truth[: 2 * HEIGHT, : 2 * WIDTH]
+        assert np.abs(planes[0] - truth.clip(0, 255)).max() <= 1
+        assert np.abs(truth - single[:HEIGHT, :WIDTH].repeat(2, 0).repeat(2, 1)).mean() > 1
+
+
+def test_scenes_know_nothing_of_each_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(recurrent, "CHUNK", 4)
+    monkeypatch.setattr(ModelCard, "context", (4, 2))
+    scenes = [moving(count, seed=seed) for seed, count in enumerate((1, 6, 3, 9))]
+
+    joined = enlarged(upscaler(), scenes)
+
+    alone = [planes for scene in scenes for planes in enlarged(upscaler(), [scene])]
+    for found, expected in zip(joined, alone, strict=True):
+        np.testing.assert_array_equal(found[0], expected[0])
+
+
+def test_what_was_dropped_leaves_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(recurrent, "CHUNK", 4)
+    made, clip = upscaler(), moving(6, seed=1)
+    for planes in moving(8):
+        made.submit([planes])
+    made.collect()
+
+    made.drop()
+    made.submit([clip[0]])
+
+    np.testing.assert_array_equal(made.collect()[0], enlarged(upscaler(), [clip[:1]])[0][0])
+
+
+@pytest.mark.parametrize("failing", [3, 20, 40])
+def test_a_lack_of_memory_makes_tiles_smaller_and_loses_no_frame(
+    failing: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(recurrent, "CHUNK", 4)
+    monkeypatch.setattr(ModelCard, "context", (4, 2))
+    cells = TorchCells(lambda call: call == failing)
+    made, clip = upscaler(cells), moving(9)
+
+    found = enlarged(made, [clip])
+
+    assert cells.opened == [(48, 48), (48, 48)]  # a tile of 32 and its surroundings
+    assert made.tile == (32, 48)
+    assert made.notices == ("out of memory: went on with tiles of 48x32",)
+    for planes, exact in zip(found, by_hand(clip, 4, 2), strict=True):
+        error = np.abs(planes[0] - exact.clip(0, 255))
+        assert error.max() <= 0.51 or failing == 3 or error.mean() < 0.5
+    with pytest.raises(OutOfMemoryError, match="out of memory with the smallest tile of 32x32"):
+        enlarged(upscaler(TorchCells(lambda call: call > 5)), [clip])
+
+
+def test_tiles_hardly_differ_from_the_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(recurrent, "CHUNK", 4)
+    cells, clip = TorchCells(), moving(6, width=250)
+
+    tiled = enlarged(upscaler(cells, width=250, tile=32), [clip])
+    whole = enlarged(upscaler(width=250), [clip])
+
+    assert cells.opened == [(48, 32 + 2 * CARD.radius)]
+    for found, expected in zip(tiled, whole, strict=True):
+        assert np.abs(found[0].astype(int) - expected[0]).max() <= 1
+
+
+@pytest.mark.parametrize("fmt", ["yuv420p", "yuv420p10le", "yuv444p", "gray16le", "gbrp"])
+def test_formats_come_back_larger_and_flat_stays_flat(fmt: str) -> None:
+    form = pixel_format(fmt)
+    values = [int(share * form.max_value) for share in (0.31, 0.62, 0.77)]
+    planes = tuple(
+        np.full(plane_size(form, n, width=WIDTH, height=HEIGHT), values[n], form.dtype)
+        for n in range(form.num_planes)
+    )
+
+    found = enlarged(upscaler(fmt=fmt), [[planes] * 3])
+
+    for answer in found:
+        for n, plane in enumerate(answer):
+            assert plane.shape == plane_size(form, n, width=2 * WIDTH, height=2 * HEIGHT)
+            assert np.abs(plane.astype(int) - values[n]).max() <= (form.bits == 16)
+
+
+@pytest.mark.parametrize(("first", "stop"), [(0, 7), (9, 20), (14, 30)])
+def test_a_part_with_its_context_is_the_whole_clip(first: int, stop: int) -> None:
+    clip = [
+        Frame(
+            planes=planes,
+            format=pixel_format("gray"),
+            index=t,
+            pts=t,
+            time_base=Fraction(1, 25),
+            colour=Colour(),
+        )
+        for t, planes in enumerate(moving(30))
+    ]
+    past, future = CARD.context
+
+    whole = list(enhance(clip, upscaler(), CARD))
+    seen = clip[max(first - past, 0) : stop + future]
+    part = list(enhance(seen, upscaler(), CARD, first=first, stop=stop))
+
+    assert [frame.index for frame in part] == list(range(first, stop))
+    for found, expected in zip(part, whole[first:stop], strict=True):
+        error = np.abs(found.planes[0].astype(int) - expected.planes[0])
+        assert error.max() <= 1
+
+
+@pytest.mark.parametrize("device", ["cpu", "ort-cpu"])
+def test_engines_agree_with_the_cells(device: str, small_cards: Callable[[str], ModelCard]) -> None:
+    card = small_cards("recurrent")
+    clip = moving(5)
+
+    made = RecurrentUpscaler(
+        card,
+        pixel_format=pixel_format("gray"),
+        colour=Colour(),
+        width=WIDTH,
+        height=HEIGHT,
+        device=device,
+        precision="f32",
+        threads=1,
+        open_cells=open_cells,
+    )
+
+    assert made.describe().device == device
+    for found, expected in zip(enlarged(made, [clip]), enlarged(upscaler(), [clip]), strict=True):
+        error = np.abs(found[0].astype(int) - expected[0])
+        assert error.max() <= 1
+        assert error.mean() < 0.02

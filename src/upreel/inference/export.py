@@ -122,6 +122,7 @@ def _traced(
     with warnings.catch_warnings():  # the exporter warns about its own insides
         warnings.simplefilter("ignore", FutureWarning)
         warnings.simplefilter("ignore", DeprecationWarning)
+        warnings.filterwarnings("ignore", "# The axis name", UserWarning)
         program = torch.onnx.export(
             network.eval(),
             tuple(example for example, _ in inputs.values()),

@@ -315,6 +315,8 @@ def test_batch_norm_is_averaged_and_started_from(config: TrainConfig, pairs: lis
         ({"auxiliary": -1.0}, "auxiliary must be at least 0, got -1.0"),
         ({"batch": 0}, "batch must be at least 1, got 0"),
         ({"sequence": 3}, "sequence is for recurrent networks, got 3"),
+        ({"pan_frames": 5}, "pan_frames is for networks of luma, got 5"),
+        ({"pan_frames": 1, "network": ESPCN}, "pan_frames must be 0 or at least 2, got 1"),
         ({"network": NETWORKS["recurrent"], "patch": 32}, "sequence must be at least 2, got 0"),
         ({"patch": 26, "network": NETWORKS["vespcn"]}, "patch must be a multiple of 4, got 26"),
     ],

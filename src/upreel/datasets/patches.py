@@ -6,6 +6,7 @@ same data, and nothing of the order has to be stored.
 
 # pyright: reportUnknownArgumentType=false
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -13,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from upreel.datasets.clips import Clip
+from upreel.datasets.pans import panned
 from upreel.degradation.degrade import Degradation, degrade
 
 __all__ = ["Batch", "Pair", "draw_batch", "make_pairs"]
@@ -25,10 +27,19 @@ class Pair:
     Attributes:
         high: high resolution.
         low: low resolution, the same frames.
+        distinct: frames of it that show something of their own, 0 for all: of a pan over a still
+            picture it is one.
     """
 
     high: Clip
     low: Clip
+    distinct: int = 0
+
+    @property
+    def weight(self) -> float:
+        """How often it is drawn: its pixels, to the power of one half."""
+        num_frames, height, width = self.low.luma.shape
+        return math.sqrt((self.distinct or num_frames) * height * width)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -51,16 +62,38 @@ class Batch:
 
 
 def make_pairs(
-    clips: Sequence[Clip], scale: int, degradation: Degradation, *, variants: int, seed: int
+    clips: Sequence[Clip],
+    scale: int,
+    degradation: Degradation,
+    *,
+    variants: int,
+    seed: int,
+    pan_frames: int = 0,
+    patch: int = 0,
 ) -> list[Pair]:
-    """Degrade every clip in `variants` ways that the seed, the clip and the variant decide."""
+    """Degrade every clip in `variants` ways that the seed, the clip and the variant decide.
+
+    Args:
+        clips: high resolution.
+        scale: high over low resolution.
+        degradation: what they go through.
+        variants: of each clip.
+        seed: of the run.
+        pan_frames: frames of a pan over each single picture; 0 leaves pictures as they are.
+        patch: low-resolution rows and columns that a pan leaves, where a picture has as many.
+    """
     pairs: list[Pair] = []
     for number, clip in enumerate(clips):
         for variant in range(variants):
             random = np.random.default_rng([seed, number, variant])
             drawn = degradation.draw(random)
-            luma, chroma = degrade(clip.luma, clip.chroma, scale, drawn)
-            pairs.append(Pair(high=clip, low=Clip(name=clip.name, luma=luma, chroma=chroma)))
+            is_still = len(clip.luma) == 1 and pan_frames > 0
+            high = clip
+            if is_still:
+                high = panned(clip, pan_frames, scale, random, smallest=scale * patch)
+            luma, chroma = degrade(high.luma, high.chroma, scale, drawn)
+            low = Clip(name=clip.name, luma=luma, chroma=chroma)
+            pairs.append(Pair(high=high, low=low, distinct=1 if is_still else 0))
     return pairs
 
 
@@ -94,7 +127,7 @@ def draw_batch(
             where it is long enough.
     """
     random = np.random.default_rng([seed, step])
-    weights = np.sqrt([float(pair.low.luma.size) for pair in pairs])
+    weights = np.array([pair.weight for pair in pairs])
     chosen = random.choice(len(pairs), size=size, p=weights / weights.sum())
     low_luma = np.empty((size, len(offsets), patch, patch), np.uint8)
     low_chroma = np.empty((size, len(offsets), 2, patch // 2, patch // 2), np.uint8)

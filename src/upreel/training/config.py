@@ -41,6 +41,8 @@ class TrainConfig:
         patch: low-resolution luma rows and columns of a patch, even.
         sequence: frames of a patch that a recurrent network goes through, each of which it
             answers; 0 for other networks.
+        pan_frames: frames of a pan over each photograph, for networks of luma that see more than
+            one; 0 leaves photographs as they are.
         border: positions of the network's grid at a patch's border that the losses leave out,
             because a network sees zeros beyond them.
         learning_rate: its peak.
@@ -72,6 +74,7 @@ class TrainConfig:
     batch: int = 16
     patch: int = 72
     sequence: int = 0
+    pan_frames: int = 0
     border: int = 2
     learning_rate: float = 1.5e-3
     optimizer: Literal["adam", "muon"] = "adam"
@@ -98,6 +101,10 @@ class TrainConfig:
             raise ValueError(f"sequence must be at least 2, got {self.sequence}")
         if not self.network.recurrent and self.sequence:
             raise ValueError(f"sequence is for recurrent networks, got {self.sequence}")
+        if self.pan_frames and self.network.layout != "luma":
+            raise ValueError(f"pan_frames is for networks of luma, got {self.pan_frames}")
+        if self.pan_frames < 0 or self.pan_frames == 1:
+            raise ValueError(f"pan_frames must be 0 or at least 2, got {self.pan_frames}")
         for name in ("steps", "batch", "variants", "validate_every"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")

@@ -445,7 +445,15 @@ def train(
     trained_on = tuple(sorted({clip.source for clip in learning if "_" in clip.name}))
     stills = sum("_" not in clip.name for clip in learning)
     training_data = (*trained_on, *([f"{stills} photographs"] if stills else []))
-    pairs = make_pairs(learning, scale, config.degradation, variants=config.variants, seed=seed)
+    pairs = make_pairs(
+        learning,
+        scale,
+        config.degradation,
+        variants=config.variants,
+        seed=seed,
+        pan_frames=config.pan_frames,
+        patch=config.patch,
+    )
     validation = make_pairs(held_back, scale, config.degradation, variants=1, seed=seed)
     for pair in pairs:
         rows, columns = pair.low.luma.shape[1:]

@@ -16,6 +16,7 @@ _NAMES = (
     "fast-x4",
     "fast-x4-clean",
     "tan-x4",
+    "srcnn-x4",
     "espcn-x4",
     "vespcn-x4",
 )

@@ -98,5 +98,5 @@ def test_data_and_devices_that_are_not_there(
     assert failure(f"{recipe}:tiny", "-d", "cuda", *place) == "no CUDA device here; there is: cpu"
     assert "no device 'tpu'" in failure(f"{recipe}:tiny", "-d", "tpu", *place)
     assert failure(f"{recipe}:tiny", "--start", "/nowhere.ckpt", *place).startswith(
-        "cannot read the checkpoint /nowhere.ckpt"
+        "cannot read /nowhere.ckpt"
     )

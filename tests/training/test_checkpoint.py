@@ -104,7 +104,7 @@ def test_damaged_and_foreign_files_are_refused(tmp_path: Path) -> None:
 
     for data in (b"", b"text" * 100, whole[:-10], whole[:100]):
         path.write_bytes(data)
-        with pytest.raises(WeightsError, match=r"cannot read the checkpoint .*run\.ckpt"):
+        with pytest.raises(WeightsError, match=r"cannot read .*run\.ckpt"):
             load_checkpoint(path)
     save_file({"a": torch.zeros(1)}, path, metadata={"name": "no checkpoint"})
     with pytest.raises(WeightsError, match="checkpoint of version None; this one reads 1"):

@@ -30,6 +30,7 @@ from upreel.zoo import (
     card_names,
     load_card,
     network_config,
+    read_stored,
 )
 
 if TYPE_CHECKING:
@@ -160,20 +161,10 @@ def _inspections(
 
 def _load(card: ModelCard) -> "TemporalAdaptiveNetwork":
     """The PyTorch network of a card."""
-    from safetensors import SafetensorError, safe_open
-
     from upreel.networks.build import build_network
 
     path = card.folder / f"{card.name}.safetensors"
-    try:
-        path.open("rb").close()  # safetensors does not say why it cannot open a file
-        with safe_open(path, framework="pt") as file:
-            header = dict(file.metadata() or {})
-            stored = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-    except OSError as error:
-        raise WeightsError(f"cannot read {path}: {error.strerror or error}") from error
-    except SafetensorError as error:
-        raise WeightsError(f"cannot read {path}: {error}") from error
+    header, stored = read_stored(path)
     _check_header(path, header, card)
     network = build_network(asdict(card.network)).eval()
     try:

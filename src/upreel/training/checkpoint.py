@@ -15,14 +15,13 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
 from upreel.degradation.degrade import Coding, Degradation
 from upreel.errors import WeightsError
 from upreel.training.config import Loss, TrainConfig
-from upreel.zoo import network_config
+from upreel.zoo import network_config, read_stored
 
 __all__ = ["Checkpoint", "Result", "load_checkpoint", "load_result", "save_checkpoint"]
 
@@ -96,7 +95,7 @@ def load_checkpoint(path: Path) -> Checkpoint:
     Raises:
         WeightsError: there is none, or it is damaged or of another version.
     """
-    header, tensors = _read(path)
+    header, tensors = read_stored(path)
     if header.get("version") != _VERSION:
         raise WeightsError(
             f"{path} is a checkpoint of version {header.get('version')!r}; "
@@ -131,7 +130,7 @@ def load_result(path: Path) -> Result:
     Raises:
         WeightsError: it is neither.
     """
-    header, tensors = _read(path)
+    header, tensors = read_stored(path)
     if "version" in header:
         checkpoint = load_checkpoint(path)
         return Result(name=checkpoint.config.name, weights=dict(checkpoint.ema))
@@ -139,16 +138,6 @@ def load_result(path: Path) -> Result:
         raise WeightsError(f"{path} is neither a checkpoint nor the weights of a card")
     weights = {name: tensor.float() for name, tensor in tensors.items()}
     return Result(name=header["name"], weights=weights)
-
-
-def _read(path: Path) -> tuple[dict[str, str], dict[str, Tensor]]:
-    """Header and tensors of a safetensors file."""
-    try:
-        with safe_open(path, framework="pt") as file:
-            header = dict(file.metadata() or {})
-            return header, {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-    except (OSError, SafetensorError) as error:
-        raise WeightsError(f"cannot read the checkpoint {path}: {error}") from error
 
 
 def _config(values: dict[str, Any]) -> TrainConfig:

@@ -15,6 +15,7 @@ from upreel.zoo.configs import SrcnnConfig as SrcnnConfig
 from upreel.zoo.configs import TemporalAdaptiveConfig as TemporalAdaptiveConfig
 from upreel.zoo.configs import VespcnConfig as VespcnConfig
 from upreel.zoo.configs import network_config as network_config
+from upreel.zoo.stored import read_stored as read_stored
 from upreel.zoo.table import card_names as card_names
 from upreel.zoo.table import load_card as load_card
 
@@ -36,4 +37,5 @@ __all__ = [
     "card_names",
     "load_card",
     "network_config",
+    "read_stored",
 ]

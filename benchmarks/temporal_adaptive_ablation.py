@@ -13,7 +13,7 @@ import json
 import re
 import statistics
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
@@ -28,16 +28,18 @@ from upreel.evaluation.sets import open_vid4
 from upreel.metrics.fidelity import psnr
 from upreel.networks.build import build_network
 from upreel.networks.planes import luma_of, pack
+from upreel.networks.temporal_adaptive import TemporalAdaptiveNetwork
 from upreel.training.checkpoint import load_checkpoint
-from upreel.zoo import NetworkConfig
+from upreel.zoo import EspcnConfig, NetworkConfig, TemporalAdaptiveConfig
 
 STAGES: dict[str, tuple[str, tuple[str, ...]]] = {
     "b1": ("B1: one frame", ()),
     "b2": ("B2: three frames", ("b1",)),
     "b3": ("B3: five frames", ("b1",)),
-    "mean": ("B1,2,3: plain average", ("b1",)),
+    "plain": ("B1,2,3: plain average", ("b1",)),
+    "mean": ("B1,2,3: average, trained together", ("plain",)),
     "free": ("B1,2,3 + T, weights as in the paper", ("mean", "t")),
-    "t": ("B1,2,3 + T, softmax", ("mean",)),
+    "t": ("B1,2,3 + T, softmax", ("plain", "mean")),
     "rectified": ("B1,2,3 + T + rectified alignment", ("t",)),
     "spatial": ("B1,2,3 + T + spatial alignment", ("t",)),
     "answers-still": ("B1 + fusions of answers in place + T", ("b1",)),
@@ -46,6 +48,7 @@ STAGES: dict[str, tuple[str, tuple[str, ...]]] = {
 }
 """Rows of the table: what each is, and the stages that its gains are over."""
 
+_TRAINED = tuple(stage for stage in STAGES if stage != "plain")
 Scores = dict[str, float]  # Y-PSNR in dB by clip
 
 
@@ -58,11 +61,28 @@ def find_runs(folder: Path) -> dict[str, dict[int, Path]]:
     runs: dict[str, dict[int, Path]] = {}
     for path in sorted(folder.glob("ablation-*.ckpt")):
         match = re.fullmatch(r"ablation-([\w-]+)-seed(\d+)\.ckpt", path.name)
-        if match and match[1] in STAGES:
+        if match and match[1] in _TRAINED:
             runs.setdefault(match[1], {})[int(match[2])] = path
     if not runs:
-        raise InputError(f"no ablation-STAGE-seedN.ckpt in {folder}; stages: {', '.join(STAGES)}")
+        raise InputError(f"no ablation-STAGE-seedN.ckpt in {folder}; stages: {', '.join(_TRAINED)}")
     return runs
+
+
+def load_average(paths: Sequence[Path]) -> tuple[nn.Module, NetworkConfig]:
+    """The plain average of branches, each as its own run left it: nothing is trained together.
+
+    Args:
+        paths: of the branches on 1, 3, ... frames.
+    """
+    branches = [load_network(path) for path in paths]
+    first = branches[0][1]
+    assert isinstance(first, EspcnConfig)
+    config = TemporalAdaptiveConfig(branch=first, branches=len(branches), modulation="mean")
+    network = build_network(asdict(config)).eval()
+    assert isinstance(network, TemporalAdaptiveNetwork)
+    for own, (branch, _) in zip(network.branches, branches, strict=True):
+        own.load_state_dict(branch.state_dict())
+    return network, config
 
 
 def load_network(path: Path) -> tuple[nn.Module, NetworkConfig]:
@@ -102,6 +122,18 @@ def _upscaled(
     answer = network(padded)[..., before : before + rows, before : before + columns]
     luma = luma_of(answer, config.scale, config.layout)[0, 0] * 255
     return luma.round().clamp(0, 255).byte().numpy()
+
+
+def _networks(
+    runs: Mapping[str, Mapping[int, Path]],
+) -> Iterator[tuple[str, int, nn.Module, NetworkConfig]]:
+    """Every run's result, and the plain average where a seed has all three branches."""
+    for stage, by_seed in runs.items():
+        for seed, path in by_seed.items():
+            yield stage, seed, *load_network(path)
+    branches = [runs.get(stage, {}) for stage in ("b1", "b2", "b3")]
+    for seed in sorted(set.intersection(*(set(found) for found in branches))):
+        yield "plain", seed, *load_average([found[seed] for found in branches])
 
 
 def table(results: Mapping[str, Mapping[int, Scores]]) -> str:
@@ -166,11 +198,9 @@ def main() -> None:
         runs = find_runs(options.runs)
         pairs = list(open_vid4(options.vid4, 4, Degradation(), limit=options.frames))
         results: dict[str, dict[int, Scores]] = {}
-        for stage, by_seed in runs.items():
-            for seed, path in by_seed.items():
-                network, config = load_network(path)
-                scores = {pair.truth.name: score(network, config, pair) for pair in pairs}
-                results.setdefault(stage, {})[seed] = scores
+        for stage, seed, network, config in _networks(runs):
+            scores = {pair.truth.name: score(network, config, pair) for pair in pairs}
+            results.setdefault(stage, {})[seed] = scores
     except UpreelError as error:
         sys.exit(f"temporal_adaptive_ablation: {error}")
     print(table(results))

@@ -11,6 +11,8 @@ from types import ModuleType
 import numpy as np
 import pytest
 
+from upreel.datasets.clips import drawn_clips
+from upreel.degradation.degrade import Degradation
 from upreel.errors import InputError
 from upreel.evaluation.clips import YUV420P, Clip
 from upreel.evaluation.degrade import Degraded
@@ -59,6 +61,7 @@ def test_a_clip_is_scored_frame_by_frame(ablation: ModuleType, alignment: str) -
 def test_the_table_tells_means_spread_and_gains(ablation: ModuleType) -> None:
     results = {
         "b1": {1: {"city": 25.0, "walk": 27.0}, 2: {"city": 25.2, "walk": 27.2}},
+        "plain": {1: {"city": 25.1, "walk": 27.1}, 2: {"city": 25.3, "walk": 27.3}},
         "mean": {1: {"city": 25.3, "walk": 27.3}, 2: {"city": 25.5, "walk": 27.5}},
         "t": {1: {"city": 25.4, "walk": 27.4}, 2: {"city": 25.9, "walk": 27.9}},
         "answers-mean": {1: {"city": 25.1, "walk": 27.1}},
@@ -70,7 +73,8 @@ def test_the_table_tells_means_spread_and_gains(ablation: ModuleType) -> None:
     rows = {line.split("  ")[0]: line.split() for line in ablation.table(results).splitlines()}
 
     assert rows["B1: one frame"][-4:] == ["25.10", "27.10", "26.100", "0.141"]
-    assert rows["B1,2,3: plain average"][-5:] == ["0.141", "+0.300", "0.000", "over", "b1"]
+    assert rows["B1,2,3: plain average"][-5:] == ["0.141", "+0.100", "0.000", "over", "b1"]
+    assert rows["B1,2,3: average, trained together"][-4:] == ["+0.200", "0.000", "over", "plain"]
     assert rows["B1,2,3 + T, softmax"][-4:] == ["+0.250", "0.212", "over", "mean"]
     both = ["+0.100", "-", "over", "answers-mean", "+0.200", "-", "over", "answers-still"]
     assert rows["B1 + fusions of moved answers + T"][-8:] == both
@@ -110,3 +114,37 @@ def test_numbers_of_frames_are_checked(
     assert exit_.value.code == 2
     expected = f"argument --frames: expected 1 or more, got '{frames}'"
     assert expected in capsys.readouterr().err
+
+
+def test_the_plain_average_is_that_of_the_branches_alone(
+    ablation: ModuleType, tmp_path: Path
+) -> None:
+    import torch
+
+    from upreel.datasets.patches import make_pairs
+    from upreel.training.checkpoint import save_checkpoint
+    from upreel.training.config import TrainConfig
+    from upreel.training.trainer import Trainer
+
+    clean = Degradation(kernels=("bicubic",))
+    given = torch.rand(1, 5, 12, 16, generator=torch.Generator().manual_seed(3))
+    answers: list[torch.Tensor] = []
+    paths: list[Path] = []
+    for k in range(3):
+        network = EspcnConfig(scale=4, channels=(3, 2), residual=True, frames=2 * k + 1)
+        config = TrainConfig(name=f"b{k}", network=network, degradation=clean, seed=k)
+        trainer = Trainer(config, make_pairs(drawn_clips(1), 4, clean, variants=1, seed=0))
+        for values in trainer.ema.values():
+            values += 0.05 * torch.rand_like(values)
+        paths.append(tmp_path / f"b{k}.ckpt")
+        save_checkpoint(trainer.checkpoint((), ""), paths[-1])
+        alone, _ = ablation.load_network(paths[-1])
+        with torch.no_grad():
+            answers.append(alone(given[:, : 2 * k + 1]))
+
+    average, config = ablation.load_average(paths)
+
+    assert config.offsets == (0, -1, 1, -2, 2)
+    with torch.no_grad():
+        torch.testing.assert_close(average(given), torch.stack(answers).mean(dim=0))
+    assert (answers[0] - answers[1]).abs().max() > 0.01

@@ -33,7 +33,7 @@ class StandInCard(ModelCard):
 
     @property
     def context(self) -> tuple[int, int]:
-        return (16, 0) if self.recurrent else self.seen
+        return (16, 8) if self.recurrent else self.seen
 
 
 def card(scale: int = 2, *, seen: tuple[int, int] = (0, 0), recurrent: bool = False) -> StandInCard:
@@ -129,7 +129,7 @@ class StandIn:
     recurrent: bool = False
     on_submit: Callable[[int], None] = lambda _number: None
     opened: list[Repeater] = field(default_factory=list)
-    tiles: list[int | None] = field(default_factory=list)
+    tiles: list[int | tuple[int, int] | None] = field(default_factory=list)
 
     def load_card(self, name: str) -> StandInCard:
         scale = int(name[-1]) if name[-1].isdigit() else 2
@@ -147,7 +147,7 @@ class StandIn:
         device: str,
         precision: str,
         threads: int,
-        tile: int | None,
+        tile: int | tuple[int, int] | None,
     ) -> Repeater:
         assert isinstance(card, StandInCard)
         self.tiles.append(tile)
@@ -157,7 +157,7 @@ class StandIn:
             width=output_size[0],
             height=output_size[1],
             on_submit=self.on_submit,
-            tile=(height, width) if tile is None else (tile, tile),
+            tile=(tile, tile) if isinstance(tile, int) else tile or (height, width),
         )
         self.opened.append(repeater)
         return repeater

@@ -66,6 +66,9 @@ class RepeatingSession:
         self.submit(batch, state)
         return self.wait()
 
+    def drop(self) -> None:
+        self._running.clear()
+
     def describe(self) -> EngineReport:
         return EngineReport(
             engine="repeating", device="none", name="", precision="exact", threads=1, reason="test"

@@ -17,6 +17,7 @@ from stand_in_session import RepeatingSession
 
 from upreel.errors import OptionError, OutOfMemoryError
 from upreel.inference import PlaneUpscaler
+from upreel.inference.engine import Batch
 from upreel.video.formats import pixel_format
 from upreel.video.frame import Colour, Plane
 from upreel.zoo import FastConfig, Layout, ModelCard
@@ -248,3 +249,45 @@ def test_the_current_frame_comes_first_and_then_the_nearest(
             np.testing.assert_array_equal(seen[..., n], plane[:rows, :columns])
     with pytest.raises(ValueError, match=f"takes {frames} frames, got 1"):
         made([frame(0)])
+
+
+class Broken(RepeatingSession):
+    """Raises once where it is told to, as an interrupt would: what ran is not running any more."""
+
+    def __init__(
+        self, card: ModelCard, height: int, width: int, *, fails_in: str, error: type[BaseException]
+    ) -> None:
+        super().__init__(card, height, width)
+        self._place, self._error = fails_in, error
+
+    def submit(self, batch: Batch, state: object = None) -> None:
+        if self._place == "submit":
+            self._place = ""
+            raise self._error
+        super().submit(batch, state)
+
+    def wait(self) -> tuple[Batch, object]:
+        answer = super().wait()
+        if self._place == "wait":
+            self._place = ""
+            raise self._error
+        return answer
+
+
+@pytest.mark.parametrize("fails_in", ["submit", "wait"])
+@pytest.mark.parametrize("error", [KeyboardInterrupt, RuntimeError])
+def test_what_was_dropped_after_an_error_does_not_come_back(
+    fails_in: str, error: type[BaseException]
+) -> None:
+    """Leaving early must neither hide the error nor leave a frame behind."""
+    made = upscaler(partial(Broken, fails_in=fails_in, error=error))
+
+    with pytest.raises(error):  # noqa: PT012
+        try:
+            made.submit([frame(0)])
+            made.submit([frame(1)])
+            made.collect()
+        finally:
+            made.drop()
+
+    assert_same(made([frame(2)]), repeated(frame(2)))

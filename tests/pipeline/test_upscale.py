@@ -376,7 +376,7 @@ def test_a_smaller_tile_goes_into_the_plan_and_a_resumed_job_begins_with_it(
     again = StandIn()
     upscale(job(clip, "b.mp4"), backend=again)
 
-    assert again.tiles == [32]
+    assert again.tiles == [(32, 32)]
 
 
 def test_out_of_memory_keeps_finished_parts(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from upreel.cli.errors import exit_with_message
 from upreel.errors import BackendUnavailableError, OptionError
 
 CheckpointFile = Annotated[Path, typer.Argument(help="What `upreel train` wrote (.ckpt).")]
-Out = Annotated[Path, typer.Option("--out", help="Folder for the three files.")]
+Out = Annotated[Path, typer.Option("--out", help="Folder for the files.")]
 Name = Annotated[str | None, typer.Option("--name", help="Of the model. Default: the run's.")]
 Summary = Annotated[str | None, typer.Option("--summary", help="One line that `models` shows.")]
 Sources = Annotated[

@@ -29,6 +29,8 @@ def models(*, as_json: Json = False) -> None:
                 shown[card.name] |= {
                     "layout": card.layout,
                     "window": card.window,
+                    "state": card.state,
+                    "context": card.context,
                     "parameters": card.num_parameters,
                     "macs_per_pixel": card.macs_per_pixel,
                 }
@@ -36,10 +38,12 @@ def models(*, as_json: Json = False) -> None:
             return
         for card in cards:
             frames = 1 + sum(card.window)
+            seen = f"{frames} frame{'s' * (frames > 1)}"
+            if card.state:
+                seen = "whole scenes"
             typer.echo(f"{card.name}: {card.summary}")
             typer.echo(
-                f"  x{card.scale}, sees {_SEEN[card.layout]}{frames} "
-                f"frame{'s' * (frames > 1)}, "
+                f"  x{card.scale}, sees {_SEEN[card.layout]}{seen}, "
                 f"{card.num_parameters / 1000:.0f}k parameters, "
                 f"{card.macs_per_pixel / 1000:.{1 if card.macs_per_pixel < 1e5 else 0}f}k "
                 f"multiply-adds a source pixel, "

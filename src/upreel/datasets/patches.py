@@ -114,8 +114,8 @@ def draw_batch(
     left of luma, so that mirrored and transposed patches teach luma only.
 
     Args:
-        pairs: material; a pair is drawn in proportion to its pixels in all frames, to the power
-            of one half, so that long clips do not drown single pictures.
+        pairs: material, drawn in proportion to `Pair.weight`, so that long clips do not drown
+            single pictures.
         scale: high over low resolution.
         offsets: low-resolution frames, relative to the current one; a clip's ends are repeated.
             Run backwards, a clip's last frame is its first.

@@ -5,6 +5,7 @@ from upreel.inference.engine import EngineReport as EngineReport
 from upreel.inference.engine import Session as Session
 from upreel.inference.recurrent import RecurrentUpscaler as RecurrentUpscaler
 from upreel.inference.selection import available_devices as available_devices
+from upreel.inference.selection import open_cells as open_cells
 from upreel.inference.selection import open_session as open_session
 from upreel.inference.upscaler import PlaneUpscaler as PlaneUpscaler
 
@@ -15,5 +16,6 @@ __all__ = [
     "RecurrentUpscaler",
     "Session",
     "available_devices",
+    "open_cells",
     "open_session",
 ]

@@ -8,7 +8,6 @@ State    opaque to callers: what a session returned for the frame before, or Non
 A recurrent network is run as `Cells`: float32 arrays as its cells take and give them.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -23,8 +22,6 @@ __all__ = [
     "Cells",
     "DeviceInfo",
     "EngineReport",
-    "OpenCells",
-    "OpenSession",
     "Session",
     "SessionRequest",
     "Values",
@@ -137,6 +134,10 @@ class Session(Protocol):
         """`submit` and `wait` in one."""
         ...
 
+    def drop(self) -> None:
+        """Forget the batches submitted, failed ones too, once none of them is read any more."""
+        ...
+
     def describe(self) -> EngineReport:
         """What runs, and why."""
         ...
@@ -156,7 +157,3 @@ class Cells(Protocol):
     def describe(self) -> EngineReport:
         """What runs, and why."""
         ...
-
-
-OpenSession = Callable[[SessionRequest], Session]
-OpenCells = Callable[[SessionRequest], Cells]

@@ -85,6 +85,10 @@ class OnnxRuntimeSession:
         self.submit(batch, state)
         return self.wait()
 
+    def drop(self) -> None:
+        """Forget what was submitted."""
+        self._answers.clear()
+
     def describe(self) -> EngineReport:
         """What runs, and why."""
         return self._report
@@ -143,7 +147,8 @@ def _opened(data: bytes, request: SessionRequest) -> ort.InferenceSession:
     options.intra_op_num_threads = _report(request).threads
     options.log_severity_level = 3
     settings = {"trt_fp16_enable": "1"} if request.precision == "f16" else {}
-    session = ort.InferenceSession(data, options, providers=[(provider, settings)])
+    with _memory_errors():
+        session = ort.InferenceSession(data, options, providers=[(provider, settings)])
     if provider not in session.get_providers():
         raise BackendUnavailableError(
             f"ONNX Runtime cannot start {provider} on this machine: is its driver installed?"

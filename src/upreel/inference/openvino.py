@@ -26,6 +26,7 @@ from upreel.networks.sizes import CELL, CHANNELS
 __all__ = ["OpenVinoCells", "OpenVinoSession", "devices"]
 
 _DEPTH = 2  # one runs while the next is packed and the last is unpacked
+_NO_MEMORY = ("bad_alloc", "allocat", "memory", "resource temporarily unavailable")
 _NAMES = {"cpu": "CPU", "gpu": "GPU"}
 
 
@@ -80,14 +81,13 @@ class OpenVinoSession:
         if request.card.network.each_frame:
             self._answers = _Answers(_compiled(_one_frame_graph(request), request), request)
         network = _compiled(_graph(request), request)
-        self._requests = [network.create_infer_request() for _ in range(_DEPTH)]
+        with _memory_errors():
+            self._requests = [network.create_infer_request() for _ in range(_DEPTH)]
         self._next = 0
 
     def __del__(self) -> None:
         """A session given up after an error: what still runs reads batches that go with it."""
-        for request, _ in self._running:
-            with suppress(RuntimeError, MemoryError):
-                request.wait()
+        self.drop()
 
     @property
     def depth(self) -> int:
@@ -121,6 +121,13 @@ class OpenVinoSession:
         self.submit(batch, state)
         return self.wait()
 
+    def drop(self) -> None:
+        """Forget what was submitted; see `upreel.inference.engine.Session`."""
+        while self._running:
+            request, _ = self._running.popleft()
+            with suppress(RuntimeError):
+                request.wait()
+
     def describe(self) -> EngineReport:
         """What runs, and why."""
         return self._report
@@ -143,7 +150,8 @@ class OpenVinoCells:
         for cell in request.card.cells:
             model = _core().read_model(request.card.verified_onnx(cell))
             model.reshape({port: _cell_shape(port, request) for port in model.inputs})
-            self._cells[cell] = _compiled(model, request).create_infer_request()
+            with _memory_errors():
+                self._cells[cell] = _compiled(model, request).create_infer_request()
 
     def run(self, cell: str, *inputs: Values) -> tuple[Values, ...]:
         """A cell's outputs; see `upreel.inference.engine.Cells`."""
@@ -196,7 +204,8 @@ def _compiled(model: ov.Model, request: SessionRequest) -> ov.CompiledModel:
     }
     if request.device == "cpu":
         options["INFERENCE_NUM_THREADS"] = _report(request).threads
-    return _core().compile_model(model, _NAMES[request.device], options)
+    with _memory_errors():
+        return _core().compile_model(model, _NAMES[request.device], options)
 
 
 def _check_f32(request: SessionRequest) -> None:
@@ -214,7 +223,7 @@ def _memory_errors() -> Generator[None, None, None]:
     try:
         yield
     except RuntimeError as error:
-        if any(word in str(error).lower() for word in ("bad_alloc", "allocat", "memory")):
+        if any(word in str(error).lower() for word in _NO_MEMORY):
             raise MemoryError(str(error)) from error
         raise
 
@@ -231,7 +240,8 @@ class _Answers:
     """
 
     def __init__(self, network: ov.CompiledModel, request: SessionRequest) -> None:
-        self._network = network.create_infer_request()
+        with _memory_errors():
+            self._network = network.create_infer_request()
         self._limit = np.float32(request.max_value)
         self._kept: list[tuple[npt.NDArray[Any], npt.NDArray[np.float32]]] = []
 

@@ -94,7 +94,7 @@ class PictureForm:
         return luma, (cb, cr)
 
     def network_planes(self, planes: Planes) -> tuple[Plane, tuple[Plane, Plane] | None]:
-        """Luma, and for packed planes 4:2:0 chroma sited left, integers of `_bits` bits."""
+        """Luma, and for packed planes 4:2:0 chroma sited left, integers of `bits` bits."""
         if self.card.layout == "luma":
             if self.format.model == "rgb":
                 return _to_levels(_from_rgb(planes, self.format.max_value)[0], 16), None

@@ -18,7 +18,7 @@ tile knows nothing of what entered its surroundings from farther than the card's
 import math
 from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from types import EllipsisType
 from typing import cast
 
@@ -37,6 +37,8 @@ __all__ = ["CHUNK", "RecurrentUpscaler"]
 
 CHUNK = 16
 """Frames answered at once."""
+_FEATURE_MAPS = 8  # that an engine holds at work, as wide as the widest: measured with OpenVINO
+_OPENED = 140 << 20  # bytes of an engine with four cells opened, whatever their size
 
 _Crop = tuple[EllipsisType, slice, slice]
 _State = tuple[Values, Values, Values]  # features (1, C, H, W), answer (1, A, H, W), level (C,)
@@ -48,16 +50,16 @@ class _Job:
 
     Attributes:
         planes: of the source.
-        luma: in [0, 1] on the network's grid, (1, 1, H, W).
         begins: whether a scene begins with it.
-        kept: by tile its first answer, which a frame looked at ahead needs again.
+        luma: of the whole grid (H, W), integers, from when its chunk or the one before is answered.
+        first: its first answer, kept for the next chunk where the picture is one tile.
         answer: luma of the output, once it is known.
     """
 
     planes: Planes
-    luma: Values
     begins: bool
-    kept: dict[tuple[int, int], Values] = field(default_factory=dict[tuple[int, int], Values])
+    luma: Plane | None = None
+    first: Values | None = None
     answer: Plane | None = None
 
 
@@ -66,7 +68,7 @@ class _Carried:
     """What a chunk leaves to the next one of its scene, of the whole picture."""
 
     state: _State
-    luma: Values
+    luma: Plane
 
 
 class RecurrentUpscaler:
@@ -82,7 +84,8 @@ class RecurrentUpscaler:
         device: "auto", or one of `available_devices()`.
         precision: "auto", or one of the device's.
         threads: of the engine, 0 for all that this process may use.
-        tile: largest luma rows and columns of a tile; None lets `memory_limit` decide.
+        tile: largest luma rows and columns of a tile, a pair for those chosen before; None lets
+            `memory_limit` decide.
         memory_limit: bytes that the network may use; None for half of what is available.
         open_cells: opens the cells; tests inject engines that run out of memory.
 
@@ -104,7 +107,7 @@ class RecurrentUpscaler:
         device: str = "auto",
         precision: str = "auto",
         threads: int = 0,
-        tile: int | None = None,
+        tile: int | tuple[int, int] | None = None,
         memory_limit: int | None = None,
         open_cells: Callable[..., Cells] = open_cells,
     ) -> None:
@@ -170,12 +173,7 @@ class RecurrentUpscaler:
         """
         (planes,) = window
         assert len(self._jobs) < self.depth, "collect() before the next submit()"
-        layout = self._tiles.layout
-        plane, _ = self._form.network_planes(planes)
-        missing = [(0, s - n) for s, n in zip(layout.padded, plane.shape, strict=True)]
-        limit = np.float32((1 << self._form.bits) - 1)
-        luma = np.pad(plane.astype(np.float32) / limit, missing, mode="edge")
-        self._jobs.append(_Job(planes=planes, luma=luma[None, None], begins=self._begins))
+        self._jobs.append(_Job(planes=planes, begins=self._begins))
         self._begins = False
 
     def collect(self) -> Planes:
@@ -185,7 +183,7 @@ class RecurrentUpscaler:
             OutOfMemoryError: the smallest tile does not fit into memory.
         """
         if self._jobs[0].answer is None:
-            self._tiles.retrying(self._answer_chunk, self._forget_tiles)
+            self._tiles.retrying(self._answer_chunk, self._forget_first_answers)
         job = self._jobs.popleft()
         assert job.answer is not None
         return self._form.finish(job.planes, (job.answer,))
@@ -193,19 +191,23 @@ class RecurrentUpscaler:
     def drop(self) -> None:
         """Forget all that was submitted; the next frame begins a scene."""
         self._jobs.clear()
+        self._carried = None
         self.reset()
 
     def _needed(self, layout: TileLayout) -> int:
-        """Rough bytes of a tile's chunk: first answers, backward states, feature maps at work."""
+        """Rough bytes: of the engine, of a tile's chunk, and of what is kept of whole pictures."""
         network = self.card.network
         answer, state = network.scale**2, self._channels + network.scale**2
-        values = (CHUNK + self._ahead) * (1 + answer) + (CHUNK + 3) * state + 3 * network.widest
-        return 4 * math.prod(layout.window) * values
+        frames = CHUNK + self._ahead
+        tile = frames * (1 + answer) + (CHUNK + 4) * state + CHUNK * answer
+        tile += _FEATURE_MAPS * network.widest
+        whole = 4 * 2 * state + self._form.dtype(0).itemsize * (frames * 3 + CHUNK * answer)
+        return _OPENED + 4 * math.prod(layout.window) * tile + math.prod(layout.padded) * whole
 
-    def _forget_tiles(self) -> None:
-        """They are cut anew."""
+    def _forget_first_answers(self) -> None:
+        """They were those of another tile."""
         for job in self._jobs:
-            job.kept.clear()
+            job.first = None
 
     def _answer_chunk(self) -> None:
         """The oldest frames, up to the end of their scene, and what they leave to the next ones."""
@@ -214,13 +216,18 @@ class RecurrentUpscaler:
         seen = waiting[: min(ends, CHUNK + self._ahead)]
         chunk = seen[:CHUNK]
         layout, scale = self._tiles.layout, self.card.scale
+        if seen[0].begins:
+            self._carried = None
+        lumas = [self._luma(job) for job in seen]
         answers = [self._form.empty_answer()[0] for _ in chunk]
-        left = _Carried(state=self._state(layout.padded), luma=chunk[-1].luma)
+        left = _Carried(state=self._state(layout.padded), luma=lumas[len(chunk) - 1])
         for y, x in layout.corners:
             place = layout.place(y, x)
             window = _crop(place, layout.window)
             inner = _crop((y - place[0], x - place[1]), (layout.tile_height, layout.tile_width))
-            refined, state = self._refined(seen, len(chunk), place, window)
+            firsts = self._first_answers(seen, lumas, window)
+            tile = [self._values(luma[window]) for luma in lumas]
+            refined, state = self._refined(tile, firsts, len(chunk), window)
             for answer, plane in zip(refined, answers, strict=True):
                 part = plane[scale * y : scale * (y + layout.tile_height)]
                 part = part[:, scale * x : scale * (x + layout.tile_width)]
@@ -231,27 +238,43 @@ class RecurrentUpscaler:
             left.state[2][:] = state[2]
         # Only now: where memory runs out on the way the chunk is answered again.
         for job, answer in zip(chunk, answers, strict=True):
-            job.answer = answer
-            job.kept.clear()
+            job.answer, job.luma, job.first = answer, None, None
         self._carried = left
 
-    def _refined(
-        self,
-        seen: Sequence[_Job],
-        count: int,
-        place: tuple[int, int],
-        window: _Crop,
-    ) -> tuple[list[Values], _State]:
-        """Answers to the first `count` frames in a window, and the state after them."""
-        cells = self._tiles.network
-        lumas = [np.ascontiguousarray(job.luma[window]) for job in seen]
+    def _luma(self, job: _Job) -> Plane:
+        """On the network's grid; what a picture lacks for that repeats its last sample."""
+        if job.luma is None:
+            plane, _ = self._form.network_planes(job.planes)
+            sizes = zip(self._tiles.layout.padded, plane.shape, strict=True)
+            job.luma = np.pad(plane, [(0, size - side) for size, side in sizes], mode="edge")
+        return job.luma
+
+    def _values(self, luma: Plane) -> Values:
+        """In [0, 1], (1, 1, H, W)."""
+        return luma.astype(np.float32)[None, None] / np.float32((1 << self._form.bits) - 1)
+
+    def _first_answers(
+        self, seen: Sequence[_Job], lumas: Sequence[Plane], window: _Crop
+    ) -> list[Values]:
+        """To each frame alone. Of the frames looked at ahead the next chunk needs them again."""
+        found: list[Values] = []
         for job, luma in zip(seen, lumas, strict=True):
-            if place not in job.kept:
-                (job.kept[place],) = cells.run("first", luma)
-        answers = [job.kept[place] for job in seen]
+            first = job.first
+            if first is None:
+                (first,) = self._tiles.network.run("first", self._values(luma[window]))
+            if self._tiles.layout.is_whole:
+                job.first = first
+            found.append(first)
+        return found
+
+    def _refined(
+        self, lumas: Sequence[Values], answers: Sequence[Values], count: int, window: _Crop
+    ) -> tuple[list[Values], _State]:
+        """Answers to the first `count` frames of a tile, and the state after them."""
+        cells = self._tiles.network
         behind: list[_State] = []  # of the first frames alone, the last one first
         state: _State | None = None
-        for t in reversed(range(len(seen))):
+        for t in reversed(range(len(lumas))):
             given = (
                 self._begun(answers[t])
                 if state is None
@@ -265,11 +288,11 @@ class RecurrentUpscaler:
         for t in range(count):
             if state is not None:
                 given = (self._motion(lumas[t], lumas[t - 1]), *state)
-            elif seen[0].begins or self._carried is None:
+            elif self._carried is None:
                 given = self._begun(answers[t])
             else:
                 features, answer, level = self._carried.state
-                before = np.ascontiguousarray(self._carried.luma[window])
+                before = self._values(self._carried.luma[window])
                 given = (
                     self._motion(lumas[t], before),
                     np.ascontiguousarray(features[window]),

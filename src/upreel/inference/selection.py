@@ -5,7 +5,7 @@ Never a silent substitute: what was asked for and is not there is an error.
 
 from importlib.util import find_spec
 
-from upreel.errors import BackendUnavailableError
+from upreel.errors import BackendUnavailableError, OptionError
 from upreel.inference.engine import Cells, DeviceInfo, Session, SessionRequest
 from upreel.zoo import ModelCard
 
@@ -51,8 +51,11 @@ def open_session(
 
     Raises:
         BackendUnavailableError: no such device or precision here.
+        OptionError: a recurrent model, which is run as cells: `open_cells`.
         WeightsError: the weights are missing or not the card's.
     """
+    if card.state:
+        raise OptionError(f"{card.name} is recurrent: it is opened by open_cells()")
     engine, request = _request(
         card,
         height,

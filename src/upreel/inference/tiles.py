@@ -1,11 +1,11 @@
 """Pictures larger than memory allows: cut into tiles, chosen beforehand and halved when need be.
 
 A frame too large for the memory limit is cut into tiles of one size with the card's radius of
-samples around each, as far as there are any, so their seams cannot be seen: the same samples come
-out. Sizes, corners and margins are whole multiples of `card.network.period`, so that a network
-which pools or works in blocks meets each sample at the same place of a block, in a tile and in the
-whole; what a picture lacks for that at the bottom and right repeats its last sample and is cut off
-again.
+samples around each, as far as there are any, so their seams cannot be seen: of a network of one
+window the same samples come out. Sizes, corners and margins are whole multiples of
+`card.network.period`, so that a network which pools or works in blocks meets each sample at the
+same place of a block, in a tile and in the whole; what a picture lacks for that at the bottom and
+right repeats its last sample and is cut off again.
 """
 
 import os
@@ -130,7 +130,8 @@ class TiledNetwork(Generic[_Network]):
         card: the model.
         height: rows of luma.
         width: columns of luma.
-        tile: largest luma rows and columns of a tile; None lets `memory_limit` decide.
+        tile: largest luma rows and columns of a tile; a pair: those that were chosen before, for a
+            recurrent network whatever the limit; None lets `memory_limit` decide.
         memory_limit: bytes that the network may use; None for half of what is available.
         needed: bytes that it needs with that layout.
         opened: opens it for that layout.
@@ -150,20 +151,21 @@ class TiledNetwork(Generic[_Network]):
         height: int,
         width: int,
         *,
-        tile: int | None,
+        tile: int | tuple[int, int] | None,
         memory_limit: int | None,
         needed: Callable[[TileLayout], int],
         opened: Callable[[TileLayout], _Network],
     ) -> None:
-        if tile is not None and tile < SMALLEST_TILE:
+        if isinstance(tile, int) and tile < SMALLEST_TILE:
             raise OptionError(f"a tile must be at least {SMALLEST_TILE} pixels, got {tile}")
         limit = memory_limit if memory_limit is not None else memory_available() // 2
         period, block = card.network.period, card.block
         rows, columns, margin = grid_size(card, height, width)
-        tile_height, tile_width = rows, columns
-        if tile is not None:
-            largest = max(tile // block // period, 1) * period
-            tile_height, tile_width = min(rows, largest), min(columns, largest)
+        asked = (tile, tile) if isinstance(tile, int) else tile or (height, width)
+        largest = (_up(-(-side // block), period) for side in asked)
+        if isinstance(tile, int):
+            largest = (max(tile // block // period, 1) * period for _ in range(2))
+        tile_height, tile_width = map(min, (rows, columns), largest)
         self.layout = TileLayout(
             block=block,
             period=period,
@@ -174,7 +176,9 @@ class TiledNetwork(Generic[_Network]):
             margin=margin,
             radius=_up(card.network.radius, period),
         )
-        while needed(self.layout) > limit:
+        # Where it is cut shows in a recurrent network's answers, not in others'.
+        is_given = isinstance(tile, tuple) and card.state
+        while needed(self.layout) > limit and not is_given:
             smaller = self.layout.halved()
             if smaller is None:
                 raise OutOfMemoryError(
@@ -186,6 +190,11 @@ class TiledNetwork(Generic[_Network]):
         self._opened = opened
         self._network: _Network | None = None
         self.retrying(lambda: None, lambda: None)
+
+    @property
+    def is_open(self) -> bool:
+        """Whether there is a network: not after the smallest tile ran out of memory."""
+        return self._network is not None
 
     @property
     def network(self) -> _Network:

@@ -7,7 +7,6 @@ Margins: the border samples of a frame are repeated outwards as far as the card 
 import math
 from collections import deque
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import cast
 
@@ -49,7 +48,8 @@ class PlaneUpscaler:
         device: "auto", or one of `available_devices()`.
         precision: "auto", or one of the device's.
         threads: of the engine, 0 for all that this process may use.
-        tile: largest luma rows and columns of a tile; None lets `memory_limit` decide.
+        tile: largest luma rows and columns of a tile, a pair for those chosen before; None lets
+            `memory_limit` decide.
         memory_limit: bytes that the network may use; None for half of what is available.
         open_session: opens sessions; tests inject engines that run out of memory.
 
@@ -71,7 +71,7 @@ class PlaneUpscaler:
         device: str = "auto",
         precision: str = "auto",
         threads: int = 0,
-        tile: int | None = None,
+        tile: int | tuple[int, int] | None = None,
         memory_limit: int | None = None,
         open_session: Callable[..., Session] = open_session,
     ) -> None:
@@ -161,11 +161,9 @@ class PlaneUpscaler:
 
     def drop(self) -> None:
         """Forget all that was submitted."""
-        while self._jobs:
-            job = self._jobs.popleft()
-            if job.batch is not None:
-                with suppress(MemoryError):
-                    self._tiles.network.wait()
+        self._jobs.clear()
+        if self._tiles.is_open:
+            self._tiles.network.drop()
 
     def _unpack_all(self) -> None:
         """Tiles are cut anew, and the memory is needed."""

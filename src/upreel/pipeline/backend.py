@@ -70,7 +70,7 @@ class Backend(Protocol):
         device: str,
         precision: str,
         threads: int,
-        tile: int | None,
+        tile: int | tuple[int, int] | None,
     ) -> ReportingUpscaler:
         """The network of that card, opened for frames of that kind."""
         ...
@@ -97,7 +97,7 @@ class DefaultBackend:
         device: str,
         precision: str,
         threads: int,
-        tile: int | None,
+        tile: int | tuple[int, int] | None,
     ) -> ReportingUpscaler:
         """See `upreel.inference.PlaneUpscaler` and `RecurrentUpscaler`."""
         from upreel.inference import PlaneUpscaler, RecurrentUpscaler

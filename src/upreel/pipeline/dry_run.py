@@ -19,6 +19,7 @@ from upreel.video.probe import probe
 __all__ = ["Preview", "preview"]
 
 SAMPLE_FRAMES = 24
+_SAMPLE_CONTEXTS = 4  # a network's context counts for little beside the sample, as beside a part
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -84,13 +85,14 @@ def preview(job: UpscaleJob, *, backend: Backend | None = None) -> Preview:
     with tempfile.TemporaryDirectory(prefix="upreel-") as name, Work(Path(name) / "sample") as work:
         plan = make_plan(resolved, upscaler, work.folder)
         first, stop = plan.parts[0].first, plan.parts[-1].stop
-        first = max(first, (first + stop - SAMPLE_FRAMES) // 2)
+        wanted = max(SAMPLE_FRAMES, _SAMPLE_CONTEXTS * sum(resolved.card.context))
+        first = max(first, (first + stop - wanted) // 2)
         encoding = resolved.encoding
         if encoding.suffix == ".y4m":  # of raw planes the size is known: a picture a frame will do
             encoding = replace(encoding, suffix="", pictures=".png")
         start = time.perf_counter()
         run_parts(
-            [Part(index=0, first=first, stop=min(stop, first + SAMPLE_FRAMES))],
+            [Part(index=0, first=first, stop=min(stop, first + wanted))],
             info=resolved.info,
             timeline=plan.timeline,
             upscaler=upscaler,

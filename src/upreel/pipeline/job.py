@@ -80,8 +80,8 @@ class UpscaleJob:
             raise OptionError(f"size must be at least 1x1, got {self.size[0]}x{self.size[1]}")
         if self.size is not None and self.scale is not None:
             raise OptionError("either a scale or a size can be given, not both")
-        if self.tile is not None and self.tile < 16:
-            raise OptionError(f"tile must be at least 16 pixels, got {self.tile}")
+        if self.tile is not None and self.tile < 32:
+            raise OptionError(f"a tile must be at least 32 pixels, got {self.tile}")
         if self.deinterlace not in get_args(Deinterlace):
             raise OptionError(f"deinterlace must be auto, on or off, got {self.deinterlace!r}")
         if self.threads < 0:

@@ -34,7 +34,9 @@ __all__ = [
 ]
 
 
-def open_upscaler(resolved: Resolved, backend: Backend, *, tile: int | None) -> ReportingUpscaler:
+def open_upscaler(
+    resolved: Resolved, backend: Backend, *, tile: int | tuple[int, int] | None
+) -> ReportingUpscaler:
     """The network of a resolved job."""
     job, info = resolved.job, resolved.info
     return backend.open(

@@ -135,7 +135,7 @@ class _Run:
             stored = None
         if stored is None and not job.overwrite and output_exists(self.resolved):
             raise ExistsError(f"{self.resolved.output} exists; --overwrite replaces it")
-        tile = max(stored.tile) if stored is not None and job.tile is None else job.tile
+        tile = stored.tile if stored is not None else job.tile
         upscaler = open_upscaler(self.resolved, self.backend, tile=tile)
         if stored is not None:
             identity = identity_of(self.resolved, upscaler)

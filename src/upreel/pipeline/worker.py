@@ -73,8 +73,7 @@ def run_part(folder: Path, number: int, *, backend: Backend | None = None) -> Pa
     done = work.finished(part, encoding.suffix)
     if done is not None:
         return done
-    tile = max(plan.tile) if plan.job.tile is None else plan.job.tile
-    upscaler = open_upscaler(resolved, backend, tile=tile)
+    upscaler = open_upscaler(resolved, backend, tile=plan.tile)
     identity = identity_of(resolved, upscaler)
     if fingerprint(identity) != fingerprint(plan.identity):
         raise StaleWorkError(stale_message(work, plan, identity))

@@ -103,8 +103,12 @@ class TrainConfig:
             raise ValueError(f"sequence is for recurrent networks, got {self.sequence}")
         if self.pan_frames and self.network.layout != "luma":
             raise ValueError(f"pan_frames is for networks of luma, got {self.pan_frames}")
-        if self.pan_frames < 0 or self.pan_frames == 1:
-            raise ValueError(f"pan_frames must be 0 or at least 2, got {self.pan_frames}")
+        seen = self.sequence or len(self.network.offsets)
+        if self.pan_frames and not 1 < seen <= self.pan_frames:
+            raise ValueError(
+                f"pan_frames must be at least the {seen} frames that are seen, and these more than "
+                f"one, got {self.pan_frames}"
+            )
         for name in ("steps", "batch", "variants", "validate_every"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")

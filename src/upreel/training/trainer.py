@@ -444,7 +444,8 @@ def train(
         raise OptionError(f"every source is one of the validation sources {config.validation}")
     trained_on = tuple(sorted({clip.source for clip in learning if "_" in clip.name}))
     stills = sum("_" not in clip.name for clip in learning)
-    training_data = (*trained_on, *([f"{stills} photographs"] if stills else []))
+    kind = "panned photographs" if config.pan_frames else "photographs"
+    training_data = (*trained_on, *([f"{stills} {kind}"] if stills else []))
     pairs = make_pairs(
         learning,
         scale,

@@ -58,8 +58,8 @@ class RecurrentConfig(LumaFrame):
     def radius(self) -> int:
         """Positions around a position that matter to its answer.
 
-        Over many steps it depends on any; by a tile's border it changed by less than a level of
-        255 where this much was seen around it (tests/inference/test_recurrent.py).
+        Over many steps it depends on any: tiles differ from the whole, the less the more they
+        see. What this much around them costs with trained weights is not known yet.
         """
         return 64
 

@@ -1,5 +1,8 @@
 """Reading weights as they are stored: safetensors, which hold no code (needs PyTorch)."""
 
+# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false
+# pyright: reportUnknownArgumentType=false
+
 from pathlib import Path
 from typing import TYPE_CHECKING
 

@@ -246,7 +246,8 @@ class RecurrentUpscaler:
         if job.luma is None:
             plane, _ = self._form.network_planes(job.planes)
             sizes = zip(self._tiles.layout.padded, plane.shape, strict=True)
-            job.luma = np.pad(plane, [(0, size - side) for size, side in sizes], mode="edge")
+            missing = [(0, size - side) for size, side in sizes]
+            job.luma = cast("Plane", np.pad(plane, missing, mode="edge"))
         return job.luma
 
     def _values(self, luma: Plane) -> Values:

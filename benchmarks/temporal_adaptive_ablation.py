@@ -9,6 +9,7 @@ it differs from by one part.
 """
 
 import argparse
+import hashlib
 import json
 import re
 import statistics
@@ -124,16 +125,49 @@ def _upscaled(
     return luma.round().clamp(0, 255).byte().numpy()
 
 
-def _networks(
+def score_all(
+    runs: Mapping[str, Mapping[int, Path]], pairs: Sequence[Degraded], known: Path | None
+) -> dict[str, dict[int, Scores]]:
+    """Scores of every run's result, and of the plain average where a seed has all three branches.
+
+    Args:
+        runs: of `find_runs`.
+        pairs: the clips.
+        known: JSON file of scores of earlier calls, by what was scored, added to after each one.
+
+    Raises:
+        InputError: `known` is no such file.
+    """
+    stored: dict[str, Scores] = {}
+    if known is not None and known.exists():
+        try:
+            stored = json.loads(known.read_text(encoding="utf-8"))["scores"]
+        except (OSError, ValueError, TypeError, KeyError) as error:
+            raise InputError(f"{known} holds no scores of this program: {error!r}") from error
+    frames = "-".join(str(pair.truth.num_frames) for pair in pairs)
+    results: dict[str, dict[int, Scores]] = {}
+    for stage, seed, paths in _contestants(runs):
+        digest = hashlib.sha256(b"".join(path.read_bytes() for path in paths)).hexdigest()
+        key = f"{stage} {seed} {frames} {digest}"
+        if key not in stored:
+            network, config = load_average(paths) if stage == "plain" else load_network(paths[0])
+            stored[key] = {pair.truth.name: score(network, config, pair) for pair in pairs}
+            if known is not None:
+                known.write_text(json.dumps({"scores": stored}, indent=2) + "\n", encoding="utf-8")
+        results.setdefault(stage, {})[seed] = stored[key]
+    return results
+
+
+def _contestants(
     runs: Mapping[str, Mapping[int, Path]],
-) -> Iterator[tuple[str, int, nn.Module, NetworkConfig]]:
-    """Every run's result, and the plain average where a seed has all three branches."""
+) -> Iterator[tuple[str, int, list[Path]]]:
+    """Stage, seed and checkpoints."""
     for stage, by_seed in runs.items():
         for seed, path in by_seed.items():
-            yield stage, seed, *load_network(path)
+            yield stage, seed, [path]
     branches = [runs.get(stage, {}) for stage in ("b1", "b2", "b3")]
     for seed in sorted(set.intersection(*(set(found) for found in branches))):
-        yield "plain", seed, *load_average([found[seed] for found in branches])
+        yield "plain", seed, [found[seed] for found in branches]
 
 
 def table(results: Mapping[str, Mapping[int, Scores]]) -> str:
@@ -192,20 +226,15 @@ def main() -> None:
     parser.add_argument("runs", type=Path, help="folder of checkpoints")
     parser.add_argument("vid4", type=Path, help="folder with GT and BIx4")
     parser.add_argument("--frames", type=_count, help="at most so many frames of each clip")
-    parser.add_argument("--json", type=Path, help="write all scores here too")
+    parser.add_argument("--json", type=Path, help="keep scores here and take known ones from it")
     options = parser.parse_args()
     try:
         runs = find_runs(options.runs)
         pairs = list(open_vid4(options.vid4, 4, Degradation(), limit=options.frames))
-        results: dict[str, dict[int, Scores]] = {}
-        for stage, seed, network, config in _networks(runs):
-            scores = {pair.truth.name: score(network, config, pair) for pair in pairs}
-            results.setdefault(stage, {})[seed] = scores
+        results = score_all(runs, pairs, options.json)
     except UpreelError as error:
         sys.exit(f"temporal_adaptive_ablation: {error}")
     print(table(results))
-    if options.json:
-        options.json.write_text(json.dumps(results, indent=2) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

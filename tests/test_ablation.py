@@ -148,3 +148,36 @@ def test_the_plain_average_is_that_of_the_branches_alone(
     with torch.no_grad():
         torch.testing.assert_close(average(given), torch.stack(answers).mean(dim=0))
     assert (answers[0] - answers[1]).abs().max() > 0.01
+
+
+def test_scores_are_kept_and_taken_from_the_file(
+    ablation: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    paths = {
+        stage: {seed: tmp_path / f"{stage}-{seed}" for seed in (1, 2)} for stage in ("b1", "t")
+    }
+    for by_seed in paths.values():
+        for path in by_seed.values():
+            path.write_text(path.name)
+    scored: list[str] = []
+
+    def load(path: Path) -> tuple[str, None]:
+        scored.append(path.name)
+        return path.name, None
+
+    monkeypatch.setattr(ablation, "load_network", load)
+    monkeypatch.setattr(ablation, "score", lambda network, *_: float(len(network)))
+    pairs = [Degraded(truth=clip(40, 56), low=clip(10, 14))]
+    known = tmp_path / "known.json"
+
+    first = ablation.score_all(paths, pairs, known)
+    paths["t"][2].write_text("trained further")
+    again = ablation.score_all(paths, pairs, known)
+
+    assert scored == ["b1-1", "b1-2", "t-1", "t-2", "t-2"]
+    assert first == again
+    levels = {"b1": 4.0, "t": 3.0}
+    assert first == {k: {seed: {"levels": v} for seed in (1, 2)} for k, v in levels.items()}
+    known.write_text("[]")
+    with pytest.raises(InputError, match=r"known\.json holds no scores of this program"):
+        ablation.score_all(paths, pairs, known)

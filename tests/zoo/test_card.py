@@ -110,7 +110,7 @@ def test_unknown_names_are_answered_with_the_known_ones(name: str) -> None:
 
     assert str(caught.value) == (
         f"no model {name!r}; there are: fast-x2, fast-x2-clean, fast-x3, fast-x4, fast-x4-clean, "
-        "tan-x4, srcnn-x4, espcn-x4, vespcn-x4, or the path of a card (.json)"
+        "tan-x4, srcnn-x4, espcn-x4, vespcn-x4, encoder-decoder-x4, or the path of a card (.json)"
     )
 
 
@@ -128,7 +128,8 @@ def test_bundled_cards_are_whole(name: str) -> None:
     card = load_card(name)
 
     assert card.name == name
-    assert re.fullmatch(rf"(fast|tan|srcnn|espcn|vespcn)-x{card.scale}(-clean)?", name)
+    families = "fast|tan|srcnn|espcn|vespcn|encoder-decoder"
+    assert re.fullmatch(rf"({families})-x{card.scale}(-clean)?", name)
     assert card.verified_onnx()
     assert card.licence == "Apache-2.0"
     assert card.training_data

@@ -19,6 +19,7 @@ _NAMES = (
     "srcnn-x4",
     "espcn-x4",
     "vespcn-x4",
+    "encoder-decoder-x4",
 )
 
 

@@ -9,6 +9,7 @@ import pytest
 
 from upreel.errors import BackendUnavailableError, WeightsError
 from upreel.inference import available_devices, open_session
+from upreel.inference.engine import DeviceInfo, SessionRequest, report_of
 from upreel.inference.tiles import memory_available
 from upreel.zoo import ModelCard, load_card
 
@@ -90,3 +91,24 @@ def test_onnx_runtime_out_of_memory_is_a_memory_error(
 
 def test_available_memory_is_some_of_the_machine() -> None:
     assert 1 << 20 < memory_available() < 1 << 50
+
+
+@pytest.mark.parametrize(
+    ("device", "precision"), [("cuda", "f32"), ("cpu", "f16")], ids=["device", "precision"]
+)
+def test_an_engine_refuses_what_it_does_not_have(device: str, precision: str) -> None:
+    there = DeviceInfo(
+        device="cpu", engine="x", name="a CPU", precisions=("bf16", "f32"), reason="a test"
+    )
+    request = SessionRequest(
+        card=load_card("fast-x2"), height=8, width=8, precision=precision, device=device
+    )
+
+    with pytest.raises(BackendUnavailableError) as caught:
+        report_of(request, "x 1.0", [there])
+
+    assert str(caught.value) == (
+        f"x 1.0 has no {precision} on {device} here; there are: cpu (bf16/f32)"
+    )
+    fine = replace(request, device="cpu", precision="f32", threads=3)
+    assert report_of(fine, "x 1.0", [there]).threads == 3

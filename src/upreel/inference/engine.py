@@ -8,12 +8,15 @@ State    opaque to callers: what a session returned for the frame before, or Non
 A recurrent network is run as `Cells`: float32 arrays as its cells take and give them.
 """
 
+import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
 
+from upreel.errors import BackendUnavailableError
 from upreel.networks.sizes import CHANNELS
 from upreel.zoo import ModelCard
 
@@ -25,6 +28,7 @@ __all__ = [
     "Session",
     "SessionRequest",
     "Values",
+    "report_of",
 ]
 
 Batch = npt.NDArray[np.uint8] | npt.NDArray[np.uint16]
@@ -157,3 +161,30 @@ class Cells(Protocol):
     def describe(self) -> EngineReport:
         """What runs, and why."""
         ...
+
+
+def report_of(request: SessionRequest, package: str, devices: Sequence[DeviceInfo]) -> EngineReport:
+    """What is going to run.
+
+    Args:
+        request: what is asked for.
+        package: the engine's name and version.
+        devices: that it has here.
+
+    Raises:
+        BackendUnavailableError: it has no such device or precision.
+    """
+    info = next((d for d in devices if d.device == request.device), None)
+    if info is None or request.precision not in info.precisions:
+        raise BackendUnavailableError(
+            f"{package} has no {request.precision} on {request.device} here; there are: "
+            + ", ".join(f"{d.device} ({'/'.join(d.precisions)})" for d in devices)
+        )
+    return EngineReport(
+        engine=package,
+        device=request.device,
+        name=info.name,
+        precision=request.precision,
+        threads=request.threads or len(os.sched_getaffinity(0)),
+        reason=info.reason,
+    )

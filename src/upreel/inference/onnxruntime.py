@@ -3,7 +3,6 @@
 # pyright: reportUnknownMemberType=false, reportUnknownVariableType=false
 # pyright: reportUnknownArgumentType=false
 
-import os
 from collections import deque
 from collections.abc import Generator
 from contextlib import contextmanager
@@ -13,7 +12,14 @@ import numpy as np
 import onnxruntime as ort
 
 from upreel.errors import BackendUnavailableError
-from upreel.inference.engine import Batch, DeviceInfo, EngineReport, SessionRequest, Values
+from upreel.inference.engine import (
+    Batch,
+    DeviceInfo,
+    EngineReport,
+    SessionRequest,
+    Values,
+    report_of,
+)
 
 __all__ = ["OnnxRuntimeCells", "OnnxRuntimeSession", "devices"]
 
@@ -125,20 +131,7 @@ class OnnxRuntimeCells:
 
 def _report(request: SessionRequest) -> EngineReport:
     """What is going to run, if it can here."""
-    info = next((d for d in devices() if d.device == request.device), None)
-    if info is None or request.precision not in info.precisions:
-        raise BackendUnavailableError(
-            f"ONNX Runtime has no {request.precision} on {request.device} here; there are: "
-            + ", ".join(f"{d.device} ({'/'.join(d.precisions)})" for d in devices())
-        )
-    return EngineReport(
-        engine=f"onnxruntime {ort.__version__}",
-        device=request.device,
-        name=info.name,
-        precision=request.precision,
-        threads=request.threads or len(os.sched_getaffinity(0)),
-        reason=info.reason,
-    )
+    return report_of(request, f"onnxruntime {ort.__version__}", devices())
 
 
 def _opened(data: bytes, request: SessionRequest) -> ort.InferenceSession:

@@ -7,7 +7,6 @@ A network of convolutions, additions and ReLU alone computes in levels, exact ev
 # pyright: reportUnknownMemberType=false, reportUnknownVariableType=false
 # pyright: reportUnknownArgumentType=false
 
-import os
 from collections import deque
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager, suppress
@@ -20,7 +19,14 @@ import openvino as ov
 from openvino import opset13 as ops
 
 from upreel.errors import BackendUnavailableError, WeightsError
-from upreel.inference.engine import Batch, DeviceInfo, EngineReport, SessionRequest, Values
+from upreel.inference.engine import (
+    Batch,
+    DeviceInfo,
+    EngineReport,
+    SessionRequest,
+    Values,
+    report_of,
+)
 from upreel.networks.sizes import CELL, CHANNELS
 
 __all__ = ["OpenVinoCells", "OpenVinoSession", "devices"]
@@ -181,20 +187,7 @@ def _cell_shape(port: ov.Output, request: SessionRequest) -> list[int]:
 
 def _report(request: SessionRequest) -> EngineReport:
     """What is going to run, if it can here."""
-    info = next((d for d in devices() if d.device == request.device), None)
-    if info is None or request.precision not in info.precisions:
-        raise BackendUnavailableError(
-            f"OpenVINO has no {request.precision} on {request.device} here; there are: "
-            + ", ".join(f"{d.device} ({'/'.join(d.precisions)})" for d in devices())
-        )
-    return EngineReport(
-        engine=f"openvino {ov.__version__.split('-')[0]}",
-        device=request.device,
-        name=info.name,
-        precision=request.precision,
-        threads=request.threads or len(os.sched_getaffinity(0)),
-        reason=info.reason,
-    )
+    return report_of(request, f"openvino {ov.__version__.split('-')[0]}", devices())
 
 
 def _compiled(model: ov.Model, request: SessionRequest) -> ov.CompiledModel:

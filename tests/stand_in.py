@@ -130,6 +130,7 @@ class StandIn:
     on_submit: Callable[[int], None] = lambda _number: None
     opened: list[Repeater] = field(default_factory=list)
     tiles: list[int | tuple[int, int] | None] = field(default_factory=list)
+    ensembles: list[bool] = field(default_factory=list)
 
     def load_card(self, name: str) -> StandInCard:
         scale = int(name[-1]) if name[-1].isdigit() else 2
@@ -148,9 +149,11 @@ class StandIn:
         precision: str,
         threads: int,
         tile: int | tuple[int, int] | None,
+        self_ensemble: bool,
     ) -> Repeater:
         assert isinstance(card, StandInCard)
         self.tiles.append(tile)
+        self.ensembles.append(self_ensemble)
         repeater = Repeater(
             card=card,
             format=pixel_format,

@@ -264,6 +264,19 @@ def test_engine_options_reach_the_engine(folder: Path) -> None:
     assert (asked["width"], asked["height"], asked["output_size"]) == (32, 24, (64, 48))
 
 
+def test_a_self_ensemble_has_a_name_of_its_own(folder: Path) -> None:
+    backend = StandIn()
+    models = ("repeat-x2", "repeat-x2+ensemble")
+    job = EvaluationJob(set=str(folder), models=models, scale=2, only=("walk",))
+
+    result = evaluate(job, backend=backend)
+
+    assert backend.ensembles == [False, True]
+    assert [score.model for score in result.scores] == list(models)
+    alone, ensemble = (result.facts[name] for name in models)
+    assert ensemble["macs_per_pixel"] == 8 * alone["macs_per_pixel"]
+
+
 def test_a_quick_look_says_so(folder: Path) -> None:
     job = EvaluationJob(set=str(folder), models=("bicubic",), scale=2, limit=2)
 

@@ -282,6 +282,7 @@ def test_the_source_is_never_the_output(tmp_path: Path) -> None:
         ({"subtitles": False}, "subtitles"),
         ({"end": Fraction(1, 2)}, "end"),
         ({"tile": 64}, "tile"),
+        ({"self_ensemble": True}, "self-ensemble"),
         ({"part_seconds": Fraction(1)}, "part length"),
         ({"deinterlace": "off"}, "deinterlacing"),
     ],
@@ -377,6 +378,7 @@ def test_a_smaller_tile_goes_into_the_plan_and_a_resumed_job_begins_with_it(
     upscale(job(clip, "b.mp4"), backend=again)
 
     assert again.tiles == [(32, 32)]
+    assert again.ensembles == [False]
 
 
 def test_out_of_memory_keeps_finished_parts(tmp_path: Path) -> None:

@@ -17,7 +17,10 @@ Set = Annotated[
 ]
 Data = Annotated[Path | None, typer.Option(help="Folder with vid4's GT and BIx4.")]
 Models = Annotated[
-    str, typer.Option(help="Comma-separated: bicubic, lanczos, models, cards, opencv:FSRCNN.")
+    str,
+    typer.Option(
+        help="Comma-separated: bicubic, lanczos, models, cards, NAME+ensemble, opencv:FSRCNN."
+    ),
 ]
 Frames = Annotated[
     list[str] | None,

@@ -73,6 +73,14 @@ Tile = Annotated[
     int | None,
     typer.Option("-t", "--tile", help="Side of a tile in pixels. Default: what memory allows."),
 ]
+SelfEnsemble = Annotated[
+    bool,
+    typer.Option(
+        "--self-ensemble",
+        help="Average the answers to the picture turned over in all eight ways: eight times "
+        "slower. For networks of luma, such as the x4 ones.",
+    ),
+]
 Threads = Annotated[int, typer.Option(help="Threads of the network; 0: all cores.")]
 Codec = Annotated[
     str | None,
@@ -125,6 +133,7 @@ def upscale(
     device: Device = "auto",
     precision: Precision = "auto",
     tile: Tile = None,
+    self_ensemble: SelfEnsemble = False,
     threads: Threads = 0,
     codec: Codec = None,
     crf: Crf = None,
@@ -161,6 +170,7 @@ def upscale(
             device=device,
             precision=precision,
             tile=tile,
+            self_ensemble=self_ensemble,
             threads=threads,
             codec=codec,
             crf=crf,

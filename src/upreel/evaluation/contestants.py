@@ -29,6 +29,7 @@ KINDS = ("filter", "network", "peer", "frames")
 """What a contestant may be: ours are networks."""
 
 _OPENCV = "opencv:"
+_ENSEMBLE = "+ensemble"
 
 Picture = tuple[npt.NDArray[np.uint8] | npt.NDArray[np.uint16] | npt.NDArray[np.float32], ...]
 """Planes of one frame, code values or the same in floating point."""
@@ -125,16 +126,19 @@ class _OpenCv(_Computed):
 class _Model(_Computed):
     """A card's network through the pipeline's own frame loop."""
 
-    def __init__(self, card: ModelCard, options: EngineOptions, backend: Backend) -> None:
+    def __init__(
+        self, card: ModelCard, options: EngineOptions, backend: Backend, *, self_ensemble: bool
+    ) -> None:
         self._card = card
         self._options = options
         self._backend = backend
         self._opened: tuple[object, ReportingUpscaler] | None = None
-        self.name = card.name
+        self._self_ensemble = self_ensemble
+        self.name = card.name + _ENSEMBLE * self_ensemble
         self.facts: dict[str, Any] = {
             "kind": "network",
             "parameters": card.num_parameters,
-            "macs_per_pixel": card.macs_per_pixel,
+            "macs_per_pixel": card.macs_per_pixel * (8 if self_ensemble else 1),
             "sha256": card.sha256,
         }
 
@@ -155,6 +159,7 @@ class _Model(_Computed):
                 precision=self._options.precision,
                 threads=self._options.threads,
                 tile=None,
+                self_ensemble=self._self_ensemble,
             )
             report = upscaler.describe()
             self.facts |= {
@@ -175,6 +180,8 @@ class _Model(_Computed):
 def open_contestant(name: str, scale: int, options: EngineOptions, backend: Backend) -> Contestant:
     """A contestant by its name: a baseline, ``opencv:NAME``, a model or the path of its card.
 
+    A model with ``+ensemble`` behind its name is asked in eight ways, `upreel.inference.ensemble`.
+
     Raises:
         OptionError: a model of another scale, or an unknown OpenCV network.
         ModelError: no such model, or its weights are not there.
@@ -187,7 +194,7 @@ def open_contestant(name: str, scale: int, options: EngineOptions, backend: Back
             raise OptionError(f"{name} needs --weights DIR with its .pb files")
         network = OpenCvNetwork(name.removeprefix(_OPENCV), scale, options.weights)
         return _OpenCv(name, network, {"kind": "peer", "engine": f"OpenCV {opencv_version()}"})
-    card = backend.load_card(name)
+    card = backend.load_card(name.removesuffix(_ENSEMBLE))
     if card.scale != scale:
         raise OptionError(f"{card.name} is a x{card.scale} model; --scale says {scale}")
-    return _Model(card, options, backend)
+    return _Model(card, options, backend, self_ensemble=name.endswith(_ENSEMBLE))

@@ -3,6 +3,7 @@
 from upreel.inference.engine import DeviceInfo as DeviceInfo
 from upreel.inference.engine import EngineReport as EngineReport
 from upreel.inference.engine import Session as Session
+from upreel.inference.ensemble import EnsembleUpscaler as EnsembleUpscaler
 from upreel.inference.recurrent import RecurrentUpscaler as RecurrentUpscaler
 from upreel.inference.selection import available_devices as available_devices
 from upreel.inference.selection import open_cells as open_cells
@@ -12,6 +13,7 @@ from upreel.inference.upscaler import PlaneUpscaler as PlaneUpscaler
 __all__ = [
     "DeviceInfo",
     "EngineReport",
+    "EnsembleUpscaler",
     "PlaneUpscaler",
     "RecurrentUpscaler",
     "Session",

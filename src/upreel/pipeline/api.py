@@ -28,6 +28,7 @@ def upscale(
     device: str = "auto",
     precision: str = "auto",
     tile: int | None = None,
+    self_ensemble: bool = False,
     threads: int = 0,
     codec: str | None = None,
     crf: float | None = None,
@@ -53,6 +54,8 @@ def upscale(
         device: see `upreel devices`.
         precision: "auto", or one of the card's.
         tile: rows and columns of a tile in source pixels; None: chosen from the memory limit.
+        self_ensemble: whether a picture is answered turned over in eight ways, and averaged:
+            eight times slower, and for networks of luma alone.
         threads: of the network, 0 for the engine's choice.
         codec: word for the encoder; None: the first that keeps depth, chroma and size.
         crf: quality of the encoder, lower is better; None: its default.
@@ -80,6 +83,7 @@ def upscale(
         device=device,
         precision=precision,
         tile=tile,
+        self_ensemble=self_ensemble,
         threads=threads,
         codec=codec,
         crf=crf,
@@ -105,6 +109,7 @@ class Model:
         device: see `upreel devices`.
         precision: "auto", or one of the card's.
         tile: rows and columns of a tile in source pixels; None: chosen from the memory limit.
+        self_ensemble: see `upscale`.
         threads: 0 for the engine's choice.
     """
 
@@ -112,6 +117,7 @@ class Model:
     device: str = "auto"
     precision: str = "auto"
     tile: int | None = None
+    self_ensemble: bool = False
     threads: int = 0
     backend: Backend = field(default_factory=DefaultBackend, repr=False)
 
@@ -135,6 +141,7 @@ class Model:
             precision=self.precision,
             threads=self.threads,
             tile=self.tile,
+            self_ensemble=self.self_ensemble,
         )
         yield from enhance(chain([first], source), upscaler, self.card)
 
@@ -145,6 +152,7 @@ def load_model(
     device: str = "auto",
     precision: str = "auto",
     tile: int | None = None,
+    self_ensemble: bool = False,
     threads: int = 0,
 ) -> Model:
     """A model by its name in the zoo, or by the path of its card.
@@ -157,5 +165,6 @@ def load_model(
         device=device,
         precision=precision,
         tile=tile,
+        self_ensemble=self_ensemble,
         threads=threads,
     )

@@ -71,6 +71,7 @@ class Backend(Protocol):
         precision: str,
         threads: int,
         tile: int | tuple[int, int] | None,
+        self_ensemble: bool,
     ) -> ReportingUpscaler:
         """The network of that card, opened for frames of that kind."""
         ...
@@ -98,11 +99,16 @@ class DefaultBackend:
         precision: str,
         threads: int,
         tile: int | tuple[int, int] | None,
+        self_ensemble: bool,
     ) -> ReportingUpscaler:
-        """See `upreel.inference.PlaneUpscaler` and `RecurrentUpscaler`."""
-        from upreel.inference import PlaneUpscaler, RecurrentUpscaler
+        """See `upreel.inference.PlaneUpscaler`, `RecurrentUpscaler` and `EnsembleUpscaler`."""
+        from upreel.inference import EnsembleUpscaler, PlaneUpscaler, RecurrentUpscaler
 
-        return (RecurrentUpscaler if card.state else PlaneUpscaler)(
+        if self_ensemble:
+            kind = EnsembleUpscaler
+        else:
+            kind = RecurrentUpscaler if card.state else PlaneUpscaler
+        return kind(
             card,
             pixel_format=pixel_format,
             colour=colour,

@@ -35,6 +35,7 @@ class UpscaleJob:
         device: "auto", or a device as `upreel devices` lists them.
         precision: "auto", or one of the card's.
         tile: rows and columns of a tile in source pixels; None: chosen from the memory limit.
+        self_ensemble: whether a picture is answered turned over in eight ways, and averaged.
         threads: of the network, 0 for the engine's choice.
         codec: word for the encoder; None: the first that keeps depth, chroma and size.
         crf: quality of the encoder, lower is better; None for the encoder's default.
@@ -59,6 +60,7 @@ class UpscaleJob:
     device: str = "auto"
     precision: str = "auto"
     tile: int | None = None
+    self_ensemble: bool = False
     threads: int = 0
     codec: str | None = None
     crf: float | None = None

@@ -50,6 +50,7 @@ def open_upscaler(
         precision=job.precision,
         threads=job.threads,
         tile=tile,
+        self_ensemble=job.self_ensemble,
     )
 
 
@@ -114,6 +115,7 @@ def identity_of(resolved: Resolved, upscaler: ReportingUpscaler) -> dict[str, An
         "device": report.device,
         "precision": report.precision,
         "tile": job.tile,
+        "self-ensemble": job.self_ensemble,
         "size": [resolved.width, resolved.height],
         "encoder": settings,
         "container": resolved.output.suffix,

@@ -1,0 +1,197 @@
+"""Self-ensemble: the mean of what a network answers to a picture turned over in all eight ways.
+
+A picture is mirrored, turned upside down and transposed in every combination, each is answered,
+turned back, and the answers are averaged ("enhanced prediction", Timofte et al., CVPR 2016,
+section 2.4). It costs eight times the arithmetic, and is the network's score no more. Luma
+alone: chroma is sited left of it, so networks of packed planes cannot be asked.
+"""
+
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from itertools import product
+from typing import cast
+
+import numpy as np
+
+from upreel.errors import OptionError
+from upreel.inference.engine import EngineReport
+from upreel.inference.picture import PictureForm, Planes
+from upreel.inference.recurrent import RecurrentUpscaler
+from upreel.inference.tiles import memory_available
+from upreel.inference.upscaler import PlaneUpscaler
+from upreel.video.frame import Colour, PixelFormat, Plane
+from upreel.zoo import ModelCard
+
+__all__ = ["EnsembleUpscaler"]
+
+_WAYS = tuple(product((False, True), repeat=3))
+_Member = PlaneUpscaler | RecurrentUpscaler
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Way:
+    """One way to turn a picture over, and the network that is opened for it.
+
+    Attributes:
+        transposes: rows become columns, before all else.
+        flips: rows are turned upside down.
+        mirrors: columns are mirrored.
+        member: the network.
+    """
+
+    transposes: bool
+    flips: bool
+    mirrors: bool
+    member: _Member
+
+    def turned(self, plane: Plane) -> Plane:
+        """There."""
+        plane = plane.T if self.transposes else plane
+        return np.ascontiguousarray(self._reversed(plane))
+
+    def turned_back(self, plane: Plane) -> Plane:
+        """And back."""
+        plane = self._reversed(plane)
+        return plane.T if self.transposes else plane
+
+    def _reversed(self, plane: Plane) -> Plane:
+        return plane[:: -1 if self.flips else 1, :: -1 if self.mirrors else 1]
+
+
+class EnsembleUpscaler:
+    """Eight upscalers that are asked one after the other; see `PlaneUpscaler` for all else.
+
+    Args:
+        card: the model, of luma.
+        pixel_format: of the planes, in and out.
+        colour: its chroma location is respected.
+        width: columns of luma, in.
+        height: rows of luma, in.
+        output_size: (width, height) out; None for `card.scale` times the input.
+        tile: largest luma rows and columns of a tile, a pair for those chosen before; None lets
+            `memory_limit` decide.
+        memory_limit: bytes that all eight may use; None for half of what is available.
+        options: device, precision and threads, and what tests hand over.
+
+    Raises:
+        OptionError: a network of packed planes, a tile or an output size that cannot be.
+        OutOfMemoryError: the smallest tile does not fit into an eighth of `memory_limit`.
+    """
+
+    def __init__(
+        self,
+        card: ModelCard,
+        *,
+        pixel_format: PixelFormat,
+        colour: Colour,
+        width: int,
+        height: int,
+        output_size: tuple[int, int] | None = None,
+        tile: int | tuple[int, int] | None = None,
+        memory_limit: int | None = None,
+        **options: object,
+    ) -> None:
+        if card.layout != "luma":
+            raise OptionError(
+                f"{card.name} cannot be asked eight times: it sees chroma, whose samples lie "
+                "left of luma's; a self-ensemble is for networks of luma"
+            )
+        self.card = card
+        self._form = PictureForm(
+            card,
+            pixel_format=pixel_format,
+            colour=colour,
+            width=width,
+            height=height,
+            output_size=output_size,
+        )
+        limit = memory_available() // 2 if memory_limit is None else memory_limit
+        bits = self._form.bits
+        opened = cast("Callable[..., _Member]", RecurrentUpscaler if card.state else PlaneUpscaler)
+
+        def way(*, transposes: bool, flips: bool, mirrors: bool) -> _Way:
+            rows, columns = (width, height) if transposes else (height, width)
+            turned_tile = tile[::-1] if isinstance(tile, tuple) and transposes else tile
+            member = opened(
+                card,
+                pixel_format=PixelFormat(
+                    name="gray" if bits == 8 else f"gray{bits}le", model="gray", bits=bits
+                ),
+                colour=colour,
+                width=columns,
+                height=rows,
+                tile=turned_tile,
+                memory_limit=limit // len(_WAYS),
+                **options,
+            )
+            return _Way(transposes=transposes, flips=flips, mirrors=mirrors, member=member)
+
+        self._ways = [way(transposes=t, flips=f, mirrors=m) for t, f, m in _WAYS]
+        self._waiting: deque[tuple[Planes, ...]] = deque()
+
+    @property
+    def depth(self) -> int:
+        """Frames that may be submitted before one must be collected."""
+        return self._ways[0].member.depth
+
+    @property
+    def tile(self) -> tuple[int, int]:
+        """Luma rows and columns that a network sees at once, without margins."""
+        return self._ways[0].member.tile
+
+    @property
+    def notices(self) -> tuple[str, ...]:
+        """What the user should know, each line once."""
+        return tuple(dict.fromkeys(line for way in self._ways for line in way.member.notices))
+
+    def describe(self) -> EngineReport:
+        """What runs, and why."""
+        return self._ways[0].member.describe()
+
+    def reset(self) -> None:
+        """The next frame submitted begins a scene."""
+        for way in self._ways:
+            cast("RecurrentUpscaler", way.member).reset()
+
+    def submit(self, window: Sequence[Planes]) -> None:
+        """Take a frame; nothing is computed before it is collected.
+
+        Args:
+            window: planes of the frames that the card's window names, in time's order.
+        """
+        assert len(self._waiting) < self.depth, "collect() before the next submit()"
+        self._waiting.append(tuple(window))
+        if self.card.state:
+            for way in self._ways:
+                way.member.submit(self._turned(way, window))
+
+    def collect(self) -> Planes:
+        """The oldest submitted frame, upscaled: planes in the same format.
+
+        Raises:
+            OutOfMemoryError: the smallest tile does not fit into memory.
+        """
+        window = self._waiting[0]
+        total: Plane | None = None
+        for way in self._ways:
+            if isinstance(way.member, PlaneUpscaler):
+                way.member.submit(self._turned(way, window))
+            (answer,) = way.member.collect()
+            answer = way.turned_back(answer).astype(np.uint32)
+            total = answer if total is None else total + answer
+        assert total is not None
+        self._waiting.popleft()
+        count = len(self._ways)
+        mean = ((total + count // 2) // count).astype(self._form.dtype)
+        return self._form.finish(window[self.card.window[0]], (cast("Plane", mean),))
+
+    def drop(self) -> None:
+        """Forget all that was submitted."""
+        self._waiting.clear()
+        for way in self._ways:
+            way.member.drop()
+
+    def _turned(self, way: _Way, window: Sequence[Planes]) -> list[Planes]:
+        """Luma of each frame, turned over."""
+        return [(way.turned(self._form.network_planes(planes)[0]),) for planes in window]

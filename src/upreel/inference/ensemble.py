@@ -48,7 +48,7 @@ class _Way:
     def turned(self, plane: Plane) -> Plane:
         """There."""
         plane = plane.T if self.transposes else plane
-        return np.ascontiguousarray(self._reversed(plane))
+        return cast("Plane", np.ascontiguousarray(self._reversed(plane)))
 
     def turned_back(self, plane: Plane) -> Plane:
         """And back."""
@@ -173,14 +173,12 @@ class EnsembleUpscaler:
             OutOfMemoryError: the smallest tile does not fit into memory.
         """
         window = self._waiting[0]
-        total: Plane | None = None
+        total = np.zeros(self._form.empty_answer()[0].shape, np.uint32)
         for way in self._ways:
             if isinstance(way.member, PlaneUpscaler):
                 way.member.submit(self._turned(way, window))
             (answer,) = way.member.collect()
-            answer = way.turned_back(answer).astype(np.uint32)
-            total = answer if total is None else total + answer
-        assert total is not None
+            total += way.turned_back(answer)
         self._waiting.popleft()
         count = len(self._ways)
         mean = ((total + count // 2) // count).astype(self._form.dtype)

@@ -7,7 +7,8 @@ import pytest
 from clips import draw_planes, write_clip
 from PIL import Image
 
-from upreel.datasets.clips import drawn_clips, load_clips
+from upreel.datasets.clips import drawn_clips
+from upreel.datasets.load import load_clips
 from upreel.errors import InputError
 
 
@@ -119,7 +120,7 @@ def test_folders_are_read_in_the_order_of_names(tmp_path: Path) -> None:
 
 
 def test_folders_without_material_are_named(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="nowhere is not a folder"):
+    with pytest.raises(InputError, match="nowhere is neither a folder nor a pack"):
         load_clips([tmp_path / "nowhere"])
     with pytest.raises(InputError, match=r"holds no \.avi, \.jpeg, .* file"):
         load_clips([tmp_path])

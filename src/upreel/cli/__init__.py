@@ -16,6 +16,7 @@ from upreel.cli.evaluate import evaluate
 from upreel.cli.export import export
 from upreel.cli.inspect import inspect
 from upreel.cli.models import models
+from upreel.cli.pack import pack
 from upreel.cli.probe import probe
 from upreel.cli.train import train
 from upreel.cli.upscale import upscale
@@ -60,6 +61,7 @@ for _command in (
     verify,
     models,
     devices,
+    pack,
     train,
     export,
     evaluate,

@@ -21,7 +21,9 @@ Recipe = Annotated[
 ]
 Data = Annotated[
     list[Path] | None,
-    typer.Option("--data", help="Folder of videos and pictures; repeatable. Default: drawn clips."),
+    typer.Option(
+        "--data", help="Folder of videos and pictures, or a pack; repeatable. Default: drawn clips."
+    ),
 ]
 Out = Annotated[Path, typer.Option("--out", help="Folder for the checkpoint and TensorBoard.")]
 Resume = Annotated[bool, typer.Option("--resume", help="Go on from the checkpoint in --out.")]
@@ -58,7 +60,8 @@ def train(
     with exit_with_message():
         if importlib.util.find_spec("torch") is None:
             raise BackendUnavailableError("training needs PyTorch: pip install 'upreel[train]'")
-        from upreel.datasets.clips import drawn_clips, load_clips
+        from upreel.datasets.clips import drawn_clips
+        from upreel.datasets.load import load_clips
         from upreel.training.trainer import train as run
 
         config = _load_recipe(recipe, seed)

@@ -7,7 +7,6 @@ import io
 from fractions import Fraction
 from typing import Literal
 
-import av
 import numpy as np
 import numpy.typing as npt
 
@@ -43,6 +42,8 @@ def recode(
     Returns:
         Luma and chroma of the same shapes.
     """
+    import av  # here: what trains on clean clips from a pack needs no PyAV
+
     name, options = RECODERS[codec]
     num_frames, height, width = luma.shape
     if codec == "x265" and num_frames < _X265_DELAY:

@@ -15,7 +15,13 @@ from torch import Tensor
 from upreel.networks.build import build_network
 from upreel.networks.planes import interpolation_kernel, pack
 from upreel.networks.temporal_adaptive import TemporalAdaptiveNetwork
-from upreel.zoo import EncoderDecoderConfig, EspcnConfig, FastConfig, TemporalAdaptiveConfig
+from upreel.zoo import (
+    EncoderDecoderConfig,
+    EspcnConfig,
+    FastConfig,
+    SrcnnConfig,
+    TemporalAdaptiveConfig,
+)
 
 LUMA = FastConfig(scale=4, channels=6, depth=2, layout="luma")
 PACKED = FastConfig(scale=2, channels=6, depth=2)
@@ -36,6 +42,15 @@ CONFIGS = [
         modulation_channels=SMALL,
         branches=2,
         fusion=(5, 2),
+    ),
+    TemporalAdaptiveConfig(
+        branch=SrcnnConfig(scale=2, channels=(4, 3)), modulation_channels=SMALL, branches=4
+    ),
+    TemporalAdaptiveConfig(
+        branch=EncoderDecoderConfig(scale=2, channels=(4, 3)),
+        modulation="mean",
+        branches=2,
+        alignment="rectified",
     ),
 ]
 
@@ -103,6 +118,9 @@ def test_counts_are_those_of_the_module(config: TemporalAdaptiveConfig) -> None:
         )  # type: ignore[union-attr]
         if isinstance(config.branch, EncoderDecoderConfig):
             counted += config.frames * network.interpolation.numel()
+    elif isinstance(config.branch, SrcnnConfig | EncoderDecoderConfig):
+        seen = sum(2 * k + 1 for k in range(config.branches))
+        counted += seen * network.interpolation.numel()
     if localised is not None:
         layers = [
             (m.weight.numel(), m) for m in localised.modules() if isinstance(m, torch.nn.Conv2d)

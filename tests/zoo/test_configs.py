@@ -55,7 +55,7 @@ def test_windows_are_centred_and_the_current_frame_is_first(config: NetworkConfi
     ("kind", "values", "message"),
     [
         ("espcn", {"scale": 5}, "scale must be 2, 3 or 4, got 5"),
-        ("espcn", {"scale": 2, "frames": 2}, r"frames must be one of \(1, 3, 5\), got 2"),
+        ("espcn", {"scale": 2, "frames": 2}, r"frames must be one of \(1, 3, 5, 7, 9\), got 2"),
         ("espcn", {"scale": 2, "channels": [8]}, r"channels must be 2 numbers.*got \(8,\)"),
         ("espcn", {"scale": 2, "channels": [8, 0]}, r"channels must be 2 .* got \(8, 0\)"),
         ("espcn", {"scale": 2, "activation": "elu"}, "activation must be tanh or relu, got 'elu'"),
@@ -65,7 +65,11 @@ def test_windows_are_centred_and_the_current_frame_is_first(config: NetworkConfi
         ("vespcn", {"scale": 2, "depth": 1}, "depth must be at least 2, got 1"),
         ("vespcn", {"scale": 2, "coarse": 0}, "coarse must be at least 1, got 0"),
         ("fusion", {"first": asdict(FastConfig(scale=2, channels=4, depth=0))}, "got 'packed'"),
-        ("fusion", {"first": asdict(FAST), "frames": 1}, r"frames must be one of \(3, 5\), got 1"),
+        (
+            "fusion",
+            {"first": asdict(FAST), "frames": 1},
+            r"frames must be one of \(3, 5, 7, 9\), got 1",
+        ),
         ("fusion", {"first": asdict(FAST), "depth": 3}, "depth must be an even .* got 3"),
         ("fusion", {"first": asdict(FAST), "alignment": "rectified"}, "flow or none, got 'rect"),
         ("fast", {"scale": 2, "channels": 0, "depth": 2}, "channels must be at least 1, got 0"),
@@ -80,11 +84,11 @@ def test_impossible_networks_are_refused(kind: str, values: dict[str, Any], mess
 @pytest.mark.parametrize(
     ("values", "message"),
     [
-        ({"branches": 4}, "branches must be 1, 2 or 3, got 4"),
+        ({"branches": 6}, "branches must be 1 to 5, got 6"),
         ({"branch": asdict(EspcnConfig(scale=2, frames=3))}, "branch must be of one frame, got 3"),
         (
-            {"branch": asdict(SrcnnConfig(scale=2))},
-            "branch of frames must be of kind fast or espcn",
+            {"branch": asdict(VespcnConfig(scale=2))},
+            "branch must be of kind fast, espcn, srcnn or encoder_decoder, got Vespcn",
         ),
         ({"branch": {"kind": "new"}}, "no network of kind 'new'"),
         ({"branch": 3}, "branch must be of kind fast, espcn, srcnn or encoder_decoder, got 3"),

@@ -19,7 +19,7 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from upreel.networks.planes import interpolation_kernel
+from upreel.networks.planes import interpolation_kernel, upscaled_frames
 
 __all__ = ["Espcn", "Srcnn"]
 
@@ -98,15 +98,18 @@ class Srcnn(nn.Module):
 
     Args:
         scale: 2, 3 or 4.
+        frames: upscaled each and stacked at the input, the current one first.
         channels: features of the first two convolutions.
         sizes: of the three filters, odd.
     """
 
-    def __init__(self, *, scale: int, channels: Sequence[int], sizes: Sequence[int]) -> None:
+    def __init__(
+        self, *, scale: int, frames: int, channels: Sequence[int], sizes: Sequence[int]
+    ) -> None:
         super().__init__()
         self.scale = scale
         first, second = channels
-        widths = ((1, first), (first, second), (second, 1))
+        widths = ((frames, first), (first, second), (second, 1))
         self.head, self.body, self.tail = (
             nn.Conv2d(inputs, outputs, size, padding=size // 2)
             for size, (inputs, outputs) in zip(sizes, widths, strict=True)
@@ -121,8 +124,12 @@ class Srcnn(nn.Module):
                 layer.weight[0, 0, size // 2, size // 2] = 1
                 layer.bias[0] = 0
 
-    def forward(self, packed: Float[Tensor, "B 1 H W"]) -> Float[Tensor, "B C H W"]:
-        """Super-resolve the frame: about [0, 1], not clipped."""
-        upscaled = F.pixel_shuffle(F.conv2d(packed, self.interpolation, padding=2), self.scale)
+    def forward(self, packed: Float[Tensor, "B F H W"]) -> Float[Tensor, "B C H W"]:
+        """Super-resolve the current frame: about [0, 1], not clipped."""
+        return self.detail(packed)
+
+    def detail(self, packed: Float[Tensor, "B F H W"]) -> Float[Tensor, "B C H W"]:
+        """The whole answer: it is not residual."""
+        upscaled = upscaled_frames(packed, self.interpolation)
         features = F.relu(self.body(F.relu(self.head(upscaled))))
         return F.pixel_unshuffle(self.tail(features), self.scale)

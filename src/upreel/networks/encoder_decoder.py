@@ -20,7 +20,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
-from upreel.networks.planes import interpolation_kernel
+from upreel.networks.planes import interpolation_kernel, upscaled_frames
 
 __all__ = ["EncoderDecoder"]
 
@@ -30,14 +30,15 @@ class EncoderDecoder(nn.Module):
 
     Args:
         scale: 2, 3 or 4.
+        frames: upscaled each and stacked at the input, the current one first.
         channels: features at the upscaled picture's size, and at its half and its quarter.
     """
 
-    def __init__(self, *, scale: int, channels: Sequence[int]) -> None:
+    def __init__(self, *, scale: int, frames: int, channels: Sequence[int]) -> None:
         super().__init__()
         first, second = channels
         self.scale = scale
-        self.head = nn.Conv2d(1, first, 3, padding=1)
+        self.head = nn.Conv2d(frames, first, 3, padding=1)
         self.head_norm = nn.BatchNorm2d(first)
         self.down = nn.Conv2d(first, second, 3, padding=1)
         self.down_norm = nn.BatchNorm2d(second)
@@ -53,16 +54,19 @@ class EncoderDecoder(nn.Module):
         nn.init.zeros_(self.tail.weight)
         nn.init.zeros_(self.tail.bias)  # pyright: ignore[reportArgumentType]
 
-    def forward(self, packed: Float[Tensor, "B 1 H W"]) -> Float[Tensor, "B C H W"]:
-        """Super-resolve the frame: about [0, 1], not clipped."""
-        interpolated = F.conv2d(packed, self.interpolation, padding=2)
-        upscaled = F.pixel_shuffle(interpolated, self.scale)
+    def forward(self, packed: Float[Tensor, "B F H W"]) -> Float[Tensor, "B C H W"]:
+        """Super-resolve the current frame: about [0, 1], not clipped."""
+        return F.conv2d(packed[:, :1], self.interpolation, padding=2) + self.detail(packed)
+
+    def detail(self, packed: Float[Tensor, "B F H W"]) -> Float[Tensor, "B C H W"]:
+        """What is added to the interpolated frame."""
+        upscaled = upscaled_frames(packed, self.interpolation)
         whole = F.relu(self.head_norm(self.head(upscaled)))
         half = F.relu(self.down_norm(self.down(F.max_pool2d(whole, 2))))
         quarter = F.relu(self.bottom_norm(self.bottom(F.max_pool2d(half, 2))))
         half = half + F.relu(self.up_half_norm(self.up_half(quarter)))
         whole = whole + F.relu(self.up_full_norm(self.up_full(half)))
-        return interpolated + F.pixel_unshuffle(self.tail(whole), self.scale)
+        return F.pixel_unshuffle(self.tail(whole), self.scale)
 
     def folded(self) -> "EncoderDecoder":
         """The same function with batch norm worked into the convolutions, ready for export."""

@@ -29,22 +29,21 @@ from upreel.networks.motion import cell_motion, enlarged_motion
 from upreel.networks.planes import channels_last
 from upreel.networks.sizes import CELL
 
-__all__ = ["AnswerFusion", "FusionNetwork", "aligned_answers", "make_branch", "make_first"]
+__all__ = ["AnswerFusion", "FusionNetwork", "aligned_answers", "make_branch"]
 
 
-def make_branch(branch: Mapping[str, Any], frames: int) -> FastNetwork | Espcn:
+def make_branch(
+    branch: Mapping[str, Any], frames: int
+) -> FastNetwork | Espcn | Srcnn | EncoderDecoder:
     """A network of so many frames, from the values of the config that it has with one frame."""
-    kinds: dict[str, type[FastNetwork | Espcn]] = {"fast": FastNetwork, "espcn": Espcn}
+    kinds: dict[str, type[FastNetwork | Espcn | Srcnn | EncoderDecoder]] = {
+        "fast": FastNetwork,
+        "espcn": Espcn,
+        "srcnn": Srcnn,
+        "encoder_decoder": EncoderDecoder,
+    }
     values = {k: v for k, v in branch.items() if k not in ("kind", "frames")}
     return kinds[branch["kind"]](frames=frames, **values)
-
-
-def make_first(first: Mapping[str, Any]) -> nn.Module:
-    """A network of one frame from the values of its config."""
-    kinds: dict[str, type[nn.Module]] = {"srcnn": Srcnn, "encoder_decoder": EncoderDecoder}
-    if first["kind"] not in kinds:
-        return make_branch(first, 1)
-    return kinds[first["kind"]](**{k: v for k, v in first.items() if k != "kind"})
 
 
 def aligned_answers(
@@ -110,7 +109,7 @@ class FusionNetwork(AnswerFusion):
 
     Args:
         first: values of the single-frame network's config.
-        frames: 3 or 5, the current one first.
+        frames: an odd number from 3 on, the current one first.
         channels: features of the fusion.
         depth: its convolutions between the first and the last.
         alignment: "flow" or "none".
@@ -121,7 +120,7 @@ class FusionNetwork(AnswerFusion):
     ) -> None:
         super().__init__(scale=first["scale"], frames=frames, channels=channels, depth=depth)
         self.scale: int = first["scale"]
-        self.first = make_first(first)
+        self.first = make_branch(first, 1)
         self.moves = alignment == "flow"
 
     def forward(self, packed: Float[Tensor, "B T H W"]) -> Float[Tensor, "B C H W"]:

@@ -26,6 +26,7 @@ __all__ = [
     "pack",
     "to_grid",
     "unpack",
+    "upscaled_frames",
 ]
 
 
@@ -107,6 +108,15 @@ def interpolation_kernel(scale: int, layout: str = "packed") -> Float[Tensor, "C
     kernel[4 * scale * scale : 5 * scale * scale, 4] = chroma
     kernel[5 * scale * scale :, 5] = chroma
     return to_grid(kernel.flatten(1), step=1 / 256).unflatten(1, (6, 3, 3))
+
+
+def upscaled_frames(
+    frames: Float[Tensor, "B F H W"], kernel: Float[Tensor, "P 1 5 5"]
+) -> Float[Tensor, "B F Y X"]:
+    """Luma of each frame at the answer's size, by `interpolation_kernel` of layout luma."""
+    scale = int(kernel.shape[0] ** 0.5)
+    each = F.conv2d(frames.flatten(0, 1)[:, None], kernel, padding=2)
+    return F.pixel_shuffle(each, scale)[:, 0].unflatten(0, (-1, frames.shape[1]))
 
 
 def to_grid(rows: Float[Tensor, "R N"], step: float) -> Float[Tensor, "R N"]:

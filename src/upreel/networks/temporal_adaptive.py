@@ -33,10 +33,10 @@ from upreel.networks.alignment import (
     spread,
     warp,
 )
-from upreel.networks.baselines import Espcn
+from upreel.networks.baselines import Espcn, Srcnn
 from upreel.networks.encoder_decoder import EncoderDecoder
 from upreel.networks.fast import FastNetwork, FoldedFastNetwork
-from upreel.networks.fusion import AnswerFusion, aligned_answers, make_branch, make_first
+from upreel.networks.fusion import AnswerFusion, aligned_answers, make_branch
 from upreel.networks.motion import rectified_displacement
 from upreel.networks.planes import channels_last, interpolation_kernel
 from upreel.networks.sizes import CELL, CHANNELS
@@ -115,14 +115,14 @@ class TemporalAdaptiveNetwork(nn.Module):
         self.fuses_answers = bool(fusion)
         answer = self.each * self.scale**2
         self.seen = answer if fusion else self.each  # channels that branches see of a frame
-        self.branches = nn.ModuleList([make_first(branch)])
+        self.branches = nn.ModuleList([make_branch(branch, 1)])
         for frames in range(3, 2 * branches, 2):
             self.branches.append(
                 AnswerFusion(scale=self.scale, frames=frames, channels=fusion[0], depth=fusion[1])
                 if fusion
                 else make_branch(branch, frames)
             )
-        self.is_residual = bool(branch.get("residual", True))
+        self.is_residual = branch["kind"] != "srcnn" and bool(branch.get("residual", True))
         self.modulation = (
             None
             if modulation == "mean"
@@ -168,7 +168,8 @@ class TemporalAdaptiveNetwork(nn.Module):
         seen = [frames[:, : self.seen * (2 * i + 1)] for i in range(len(self.branches))]
         details = [torch.zeros_like(seen[0])] if self.fuses_answers else []
         for branch, part in zip(self.branches[len(details) :], seen[len(details) :], strict=True):
-            details.append(cast("FastNetwork | Espcn | AnswerFusion", branch).detail(part))
+            own = cast("FastNetwork | Espcn | Srcnn | EncoderDecoder | AnswerFusion", branch)
+            details.append(own.detail(part))
         return details
 
     def weights(self, frames: Float[Tensor, "B F H W"]) -> Float[Tensor, "B N C H W"] | None:

@@ -19,8 +19,9 @@ from torch.utils.tensorboard import SummaryWriter
 from upreel.datasets.clips import Clip
 from upreel.datasets.patches import Batch, Pair, draw_batch, make_pairs
 from upreel.errors import BackendUnavailableError, InputError, OptionError
-from upreel.networks.baselines import Espcn
+from upreel.networks.baselines import Espcn, Srcnn
 from upreel.networks.build import build_network
+from upreel.networks.encoder_decoder import EncoderDecoder
 from upreel.networks.fast import FastNetwork
 from upreel.networks.planes import (
     channels_last,
@@ -275,7 +276,8 @@ class Trainer:
         owner, _, rest = f".{name}".rpartition(".head.")
         if rest != "weight":
             return 0
-        sees_frames = isinstance(self.network.get_submodule(owner[1:]), FastNetwork | Espcn)
+        kinds = FastNetwork | Espcn | Srcnn | EncoderDecoder
+        sees_frames = isinstance(self.network.get_submodule(owner[1:]), kinds)
         return CHANNELS[self.config.network.layout] if sees_frames else 0
 
     def start_from_runs(self, results: Sequence[Result]) -> list[str]:

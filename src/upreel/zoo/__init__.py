@@ -6,7 +6,6 @@ from upreel.zoo.configs import BranchConfig as BranchConfig
 from upreel.zoo.configs import EncoderDecoderConfig as EncoderDecoderConfig
 from upreel.zoo.configs import EspcnConfig as EspcnConfig
 from upreel.zoo.configs import FastConfig as FastConfig
-from upreel.zoo.configs import FrameConfig as FrameConfig
 from upreel.zoo.configs import FusionConfig as FusionConfig
 from upreel.zoo.configs import Layout as Layout
 from upreel.zoo.configs import NetworkConfig as NetworkConfig
@@ -24,7 +23,6 @@ __all__ = [
     "EncoderDecoderConfig",
     "EspcnConfig",
     "FastConfig",
-    "FrameConfig",
     "FusionConfig",
     "Layout",
     "ModelCard",

@@ -15,7 +15,6 @@ from upreel.zoo.configs.common import Layout as Layout
 from upreel.zoo.configs.espcn import EspcnConfig as EspcnConfig
 from upreel.zoo.configs.fast import FastConfig as FastConfig
 from upreel.zoo.configs.fusion import BranchConfig as BranchConfig
-from upreel.zoo.configs.fusion import FrameConfig as FrameConfig
 from upreel.zoo.configs.fusion import FusionConfig as FusionConfig
 from upreel.zoo.configs.recurrent import RecurrentConfig as RecurrentConfig
 from upreel.zoo.configs.srcnn import EncoderDecoderConfig as EncoderDecoderConfig
@@ -28,7 +27,6 @@ __all__ = [
     "EncoderDecoderConfig",
     "EspcnConfig",
     "FastConfig",
-    "FrameConfig",
     "FusionConfig",
     "Layout",
     "NetworkConfig",

@@ -4,6 +4,7 @@ from abc import ABC, abstractmethod
 from typing import Literal
 
 __all__ = [
+    "CENTRED",
     "NEAREST_FIRST",
     "Architecture",
     "Layout",
@@ -21,8 +22,10 @@ __all__ = [
 ]
 
 Layout = Literal["packed", "luma"]
-NEAREST_FIRST = (0, -1, 1, -2, 2)
+NEAREST_FIRST = (0, -1, 1, -2, 2, -3, 3, -4, 4)
 """Offsets of frames in the order of the input channels."""
+CENTRED = (1, 3, 5, 7, 9)
+"""Frames of a window about the current one."""
 
 
 class Architecture(ABC):

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from upreel.zoo.configs.common import (
+    CENTRED,
     LumaWindowed,
     check_choice,
     check_frames,
@@ -22,7 +23,7 @@ class EspcnConfig(LumaWindowed):
 
     Attributes:
         scale: 2, 3 or 4.
-        frames: 1, 3 or 5 (centred), stacked at the input.
+        frames: an odd number up to 9 (centred), stacked at the input.
         channels: features of its 5x5 and of its first 3x3 convolution.
         activation: after both: "tanh" as in that paper, "relu" as in Liu et al. (ICCV 2017).
         residual: whether its answer is added to bicubic interpolation; the papers' is not.
@@ -38,7 +39,7 @@ class EspcnConfig(LumaWindowed):
     def __post_init__(self) -> None:
         check_kind(self.kind, "espcn")
         check_scale(self.scale)
-        check_frames(self.frames, (1, 3, 5))
+        check_frames(self.frames, CENTRED)
         object.__setattr__(self, "channels", tuple(self.channels))  # JSON has lists
         check_positive("channels", self.channels, 2)
         check_choice("activation", self.activation, ("tanh", "relu"))

@@ -5,6 +5,7 @@ from typing import Literal
 
 from upreel.networks.sizes import CHANNELS
 from upreel.zoo.configs.common import (
+    CENTRED,
     Layout,
     Windowed,
     check_choice,
@@ -27,7 +28,7 @@ class FastConfig(Windowed):
         scale: 2, 3 or 4.
         channels: features of each convolution.
         depth: convolutions between the first and the last, an even number.
-        frames: 1, 2 (current and previous), 3 or 5 (centred).
+        frames: 2 (current and previous), or an odd number up to 9 (centred).
         layout: "packed" or "luma".
     """
 
@@ -41,7 +42,7 @@ class FastConfig(Windowed):
     def __post_init__(self) -> None:
         check_kind(self.kind, "fast")
         check_scale(self.scale)
-        check_frames(self.frames, (1, 2, 3, 5))
+        check_frames(self.frames, (2, *CENTRED))
         check_choice("layout", self.layout, ("packed", "luma"))
         check_positive("channels", (self.channels,))
         check_depth(self.depth)

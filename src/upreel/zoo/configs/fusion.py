@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from upreel.zoo.configs.common import (
+    CENTRED,
     LumaWindowed,
     check_choice,
     check_depth,
@@ -22,16 +23,12 @@ __all__ = [
     "FLOW_RADIUS",
     "FLOW_REACH",
     "BranchConfig",
-    "FrameConfig",
     "FusionConfig",
     "check_branch",
-    "check_first",
 ]
 
-BranchConfig = FastConfig | EspcnConfig
-"""A network of one frame that has a form for more, stacked at its input."""
-FrameConfig = BranchConfig | SrcnnConfig | EncoderDecoderConfig
-"""A network of one frame, whose answers can be fused."""
+BranchConfig = FastConfig | EspcnConfig | SrcnnConfig | EncoderDecoderConfig
+"""A network of one frame; each has a form for more, stacked at its input."""
 
 FLOW_MULTIPLE = 16
 """Rows and columns that `upreel.networks.motion.cell_motion` takes are multiples of it."""
@@ -42,19 +39,13 @@ FLOW_RADIUS = 176
 
 
 def check_branch(branch: object) -> None:
-    """Refuse what has no form for more than one frame."""
-    if not isinstance(branch, FastConfig | EspcnConfig):
-        raise ValueError(f"branch of frames must be of kind fast or espcn, got {branch!r}")
-
-
-def check_first(first: object) -> None:
     """Refuse what is no network of one frame."""
-    if not isinstance(first, FastConfig | EspcnConfig | SrcnnConfig | EncoderDecoderConfig):
+    if not isinstance(branch, BranchConfig):
         raise ValueError(
-            f"branch must be of kind fast, espcn, srcnn or encoder_decoder, got {first!r}"
+            f"branch must be of kind fast, espcn, srcnn or encoder_decoder, got {branch!r}"
         )
-    if first.frames != 1:
-        raise ValueError(f"branch must be of one frame, got {first.frames}")
+    if branch.frames != 1:
+        raise ValueError(f"branch must be of one frame, got {branch.frames}")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,13 +54,13 @@ class FusionConfig(LumaWindowed):
 
     Attributes:
         first: the network of one frame, on luma.
-        frames: 3 or 5 (centred) whose answers are fused.
+        frames: 3, 5, 7 or 9 (centred) whose answers are fused.
         channels: features of the fusion.
         depth: its convolutions between the first and the last, an even number.
         alignment: of the answers: "flow" (sub-pixel motion) or "none".
     """
 
-    first: FrameConfig
+    first: BranchConfig
     frames: int = 5
     channels: int = 32
     depth: int = 8
@@ -78,10 +69,10 @@ class FusionConfig(LumaWindowed):
 
     def __post_init__(self) -> None:
         check_kind(self.kind, "fusion")
-        check_first(self.first)
+        check_branch(self.first)
         if self.first.layout != "luma":
             raise ValueError(f"first must be of layout luma, got {self.first.layout!r}")
-        check_frames(self.frames, (3, 5))
+        check_frames(self.frames, CENTRED[1:])
         check_positive("channels", (self.channels,))
         check_depth(self.depth)
         check_choice("alignment", self.alignment, ("flow", "none"))

@@ -10,11 +10,11 @@ from upreel.zoo.configs.common import (
     check_positive,
     convolution,
 )
+from upreel.zoo.configs.espcn import EspcnConfig
+from upreel.zoo.configs.fast import FastConfig
 from upreel.zoo.configs.fusion import (
     FLOW_MULTIPLE,
-    BranchConfig,
     check_branch,
-    check_first,
 )
 
 __all__ = ["RecurrentConfig"]
@@ -30,15 +30,16 @@ class RecurrentConfig(LumaFrame):
         depth: convolutions of a direction between its first and its last, an even number.
     """
 
-    first: BranchConfig
+    first: FastConfig | EspcnConfig
     channels: int = 48
     depth: int = 10
     kind: Literal["recurrent"] = "recurrent"
 
     def __post_init__(self) -> None:
         check_kind(self.kind, "recurrent")
-        check_first(self.first)
         check_branch(self.first)
+        if not isinstance(self.first, FastConfig | EspcnConfig):
+            raise ValueError(f"first must be of kind fast or espcn, got {self.first!r}")
         if self.first.layout != "luma":
             raise ValueError(f"first must be of layout luma, got {self.first.layout!r}")
         check_positive("channels", (self.channels,))

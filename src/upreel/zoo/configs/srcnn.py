@@ -5,7 +5,9 @@ from dataclasses import dataclass
 from typing import Literal
 
 from upreel.zoo.configs.common import (
-    LumaFrame,
+    CENTRED,
+    LumaWindowed,
+    check_frames,
     check_kind,
     check_positive,
     check_scale,
@@ -17,16 +19,18 @@ __all__ = ["EncoderDecoderConfig", "SrcnnConfig"]
 
 
 @dataclass(frozen=True, kw_only=True)
-class SrcnnConfig(LumaFrame):
+class SrcnnConfig(LumaWindowed):
     """Architecture of `upreel.networks.baselines.Srcnn` (Dong et al., IEEE TPAMI 2016).
 
     Attributes:
         scale: 2, 3 or 4.
+        frames: an odd number up to 9 (centred), stacked at the input; the paper has one.
         channels: features of its first two convolutions.
         sizes: rows and columns of its three filters, odd: 9-5-5 is the paper's best form.
     """
 
     scale: int
+    frames: int = 1
     channels: tuple[int, int] = (64, 32)
     sizes: tuple[int, int, int] = (9, 5, 5)
     kind: Literal["srcnn"] = "srcnn"
@@ -34,6 +38,7 @@ class SrcnnConfig(LumaFrame):
     def __post_init__(self) -> None:
         check_kind(self.kind, "srcnn")
         check_scale(self.scale)
+        check_frames(self.frames, CENTRED)
         object.__setattr__(self, "channels", tuple(self.channels))  # JSON has lists
         object.__setattr__(self, "sizes", tuple(self.sizes))
         check_positive("channels", self.channels, 2)
@@ -60,31 +65,34 @@ class SrcnnConfig(LumaFrame):
     def macs_per_position(self) -> int:
         """Multiply-accumulates of one position, the interpolation counted."""
         each = sum(convolution(*layer, bias=False) for layer in self._layers())
-        return self.scale**2 * (each + 25)
+        return self.scale**2 * (each + 25 * self.frames)
 
     def _layers(self) -> tuple[tuple[int, int, int], ...]:
         """Filter size, inputs and outputs of each convolution."""
         first, second = self.channels
-        inputs, outputs = (1, first, second), (first, second, 1)
+        inputs, outputs = (self.frames, first, second), (first, second, 1)
         return tuple(zip(self.sizes, inputs, outputs, strict=True))
 
 
 @dataclass(frozen=True, kw_only=True)
-class EncoderDecoderConfig(LumaFrame):
+class EncoderDecoderConfig(LumaWindowed):
     """Architecture of `upreel.networks.encoder_decoder.EncoderDecoder`.
 
     Attributes:
         scale: 2, 3 or 4.
+        frames: an odd number up to 9 (centred), stacked at the input.
         channels: features at the upscaled picture's size, and at its half and its quarter.
     """
 
     scale: int
+    frames: int = 1
     channels: tuple[int, int] = (32, 64)
     kind: Literal["encoder_decoder"] = "encoder_decoder"
 
     def __post_init__(self) -> None:
         check_kind(self.kind, "encoder_decoder")
         check_scale(self.scale)
+        check_frames(self.frames, CENTRED)
         object.__setattr__(self, "channels", tuple(self.channels))  # JSON has lists
         check_positive("channels", self.channels, 2)
 
@@ -118,7 +126,7 @@ class EncoderDecoderConfig(LumaFrame):
     def num_parameters(self) -> int:
         """Trained weights and biases, batch norm's counted."""
         first, second = self.channels
-        filters = convolution(3, 1, first) + convolution(3, first, second)
+        filters = convolution(3, self.frames, first) + convolution(3, first, second)
         filters += convolution(3, second, second) + convolution(2, second, second)
         filters += convolution(2, second, first) + convolution(3, first, 1)
         return filters + 2 * (2 * first + 3 * second)
@@ -127,7 +135,8 @@ class EncoderDecoderConfig(LumaFrame):
     def macs_per_position(self) -> int:
         """Multiply-accumulates of one position, the interpolation counted."""
         first, second = self.channels
-        full = 9 * first + first * second + 9 * first + 25  # a transposed filter has one tap here
+        full = first * second + 9 * first  # a transposed filter has one tap here
+        full += self.frames * (9 * first + 25)
         half = 9 * first * second + second * second
         quarter = 9 * second * second
         return round(self.scale**2 * (full + half / 4 + quarter / 16))

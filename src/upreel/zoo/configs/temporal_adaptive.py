@@ -1,7 +1,7 @@
 """The temporal adaptive network's architecture."""
 
 from dataclasses import dataclass, replace
-from typing import Literal, cast
+from typing import Literal
 
 from upreel.networks.sizes import CHANNELS
 from upreel.zoo.configs.common import (
@@ -17,10 +17,8 @@ from upreel.zoo.configs.fusion import (
     FLOW_MULTIPLE,
     FLOW_RADIUS,
     BranchConfig,
-    FrameConfig,
     FusionConfig,
     check_branch,
-    check_first,
 )
 
 __all__ = ["TemporalAdaptiveConfig"]
@@ -34,7 +32,7 @@ class TemporalAdaptiveConfig(Architecture):
 
     Attributes:
         branch: of one frame, any network; without `fusion` the other branches are the same with
-            3 and 5 frames, which ESPCN and the fast family have a form for.
+            3, 5, ... frames at the input.
         branches: N: branch i sees 2i - 1 frames.
         modulation: how branches are weighed: "softmax", "free" (the paper's, any weights) or
             "mean" (the plain average, no modulation branch).
@@ -48,7 +46,7 @@ class TemporalAdaptiveConfig(Architecture):
             empty: branches of more frames see the frames themselves, as in the paper.
     """
 
-    branch: FrameConfig
+    branch: BranchConfig
     branches: int = 3
     modulation: Literal["softmax", "free", "mean"] = "softmax"
     modulation_channels: tuple[int, int] = (64, 32)
@@ -59,9 +57,9 @@ class TemporalAdaptiveConfig(Architecture):
 
     def __post_init__(self) -> None:
         check_kind(self.kind, "temporal_adaptive")
-        check_first(self.branch)
-        if self.branches not in (1, 2, 3):
-            raise ValueError(f"branches must be 1, 2 or 3, got {self.branches}")
+        check_branch(self.branch)
+        if self.branches not in range(1, 6):
+            raise ValueError(f"branches must be 1 to 5, got {self.branches}")
         check_choice("modulation", self.modulation, ("softmax", "free", "mean"))
         object.__setattr__(self, "fusion", tuple(self.fusion))  # JSON has lists
         if self.fusion:
@@ -69,7 +67,6 @@ class TemporalAdaptiveConfig(Architecture):
             check_choice("alignment of answers", self.alignment, ("none", "flow"))
             self._fusions()  # its own checks
         else:
-            check_branch(self.branch)
             check_choice("alignment", self.alignment, ("none", "rectified", "spatial"))
         object.__setattr__(self, "modulation_channels", tuple(self.modulation_channels))
         check_positive("modulation_channels", self.modulation_channels, 2)
@@ -97,12 +94,11 @@ class TemporalAdaptiveConfig(Architecture):
         return NEAREST_FIRST[: self.frames]
 
     @property
-    def branch_configs(self) -> tuple[FrameConfig | FusionConfig, ...]:
+    def branch_configs(self) -> tuple[BranchConfig | FusionConfig, ...]:
         """Of 1, 3, ... frames."""
         if self.fusion:
             return (self.branch, *self._fusions())
-        branch = cast("BranchConfig", self.branch)  # as checked
-        return tuple(replace(branch, frames=2 * i + 1) for i in range(self.branches))
+        return tuple(replace(self.branch, frames=2 * i + 1) for i in range(self.branches))
 
     def _fusions(self) -> tuple[FusionConfig, ...]:
         """Of 3, 5, ... frames."""
@@ -150,7 +146,7 @@ class TemporalAdaptiveConfig(Architecture):
         if self.fusion:
             return self._fusions()[0].multiple if self.branches > 1 else self.branch.multiple
         if self.alignment == "none":
-            return 1
+            return self.branch.multiple
         return FLOW_MULTIPLE // 2 if self.layout == "packed" else FLOW_MULTIPLE
 
     @property

@@ -39,7 +39,7 @@ STAGES: dict[str, tuple[str, tuple[str, ...]]] = {
     "b3": ("B3: five frames", ("b1",)),
     "plain": ("B1,2,3: plain average", ("b1",)),
     "mean": ("B1,2,3: average, trained together", ("plain",)),
-    "free": ("B1,2,3 + T, weights as in the paper", ("mean", "t")),
+    "free": ("B1,2,3 + T, free weights", ("plain", "mean", "t")),
     "t": ("B1,2,3 + T, softmax", ("plain", "mean")),
     "rectified": ("B1,2,3 + T + rectified alignment", ("t",)),
     "spatial": ("B1,2,3 + T + spatial alignment", ("t",)),

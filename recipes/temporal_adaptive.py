@@ -152,7 +152,10 @@ def ablation_t(seed: int = 1) -> TrainConfig:
 
 
 def ablation_free(seed: int = 1) -> TrainConfig:
-    """Stage 2: branches weighed by the modulation branch, weights as in the paper."""
+    """Stage 2: branches weighed by the modulation branch, weights not normalised.
+
+    As in the paper, but of the branches' detail beside bicubic interpolation.
+    """
     return _joint("free", TemporalAdaptiveConfig(branch=SMALL, modulation="free"), seed)
 
 

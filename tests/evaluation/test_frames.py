@@ -10,6 +10,7 @@ from PIL import Image
 
 from upreel.errors import InputError
 from upreel.evaluation.clips import YUV420P, Clip
+from upreel.evaluation.contestants import Expected
 from upreel.evaluation.frames import FrameFolder, from_rgb, list_frames
 from upreel.evaluation.pictures import to_rgb
 from upreel.evaluation.sets import to_420
@@ -21,6 +22,10 @@ CENTRE = Colour(chroma_location=2)
 def low(count: int = 3) -> Clip:
     planes = tuple(draw_planes(n, width=16, height=12) for n in range(count))
     return Clip(name="walk", planes=planes, format=YUV420P, colour=CENTRE)
+
+
+def expected(name: str, count: int = 1) -> Expected:
+    return Expected(name=name, format=YUV420P, width=32, height=24, num_frames=count)
 
 
 @pytest.fixture
@@ -55,7 +60,7 @@ def test_frames_come_in_the_order_of_their_numbers(
         contestant, clip = FrameFolder("other", make(*names)), low(11)
     else:
         contestant, clip = FrameFolder("other", make(*names)), low(3)
-    contestant.check(["walk"])
+    contestant.check([expected("walk", clip.num_frames)])
 
     assert lumas(contestant, clip) == [10 * n for n in range(clip.num_frames)]
 
@@ -93,15 +98,15 @@ def test_a_flat_folder_is_for_one_clip_alone(make: Callable[..., Path]) -> None:
     contestant = FrameFolder("other", make("0.png"))
 
     with pytest.raises(InputError, match=r"has no folder city; expected one .*: city, walk"):
-        contestant.check(["city", "walk"])
-    contestant.check(["walk"])
+        contestant.check([expected("city"), expected("walk")])
+    contestant.check([expected("walk")])
     assert lumas(contestant, low(1)) == [0]
 
 
 def test_a_flat_folder_may_have_endings_in_capitals(make: Callable[..., Path]) -> None:
     contestant = FrameFolder("other", make("0.PNG", "1.Png"))
 
-    contestant.check(["walk"])
+    contestant.check([expected("walk", 2)])
 
     assert lumas(contestant, low(2)) == [0, 10]
 
@@ -115,16 +120,17 @@ def test_no_folder_is_refused(tmp_path: Path) -> None:
     ("size", "mode", "message"),
     [
         ((32, 25), "RGB", "is 32x25; the ground truth is 32x24"),
-        ((32, 24), "RGBA", "is 8-bit RGBA; 8-bit RGB is allowed"),
-        ((32, 24), "L", "is 8-bit L; 8-bit RGB is allowed"),
+        ((32, 24), "RGBA", "is 8-bit RGB with alpha; 8-bit RGB is allowed"),
+        ((32, 24), "L", "is 8-bit grey; 8-bit RGB is allowed"),
     ],
 )
 def test_other_pictures_are_refused(
     make: Callable[..., Path], size: tuple[int, int], mode: str, message: str
 ) -> None:
     contestant = FrameFolder("other", make("0.png", size=size, mode=mode))
-    contestant.check(["walk"])
 
+    with pytest.raises(InputError, match=message):
+        contestant.check([expected("walk")])
     with pytest.raises(InputError, match=message):
         list(contestant.enhance(low(1), 2))
 
@@ -133,8 +139,12 @@ def test_a_png_that_is_none_is_refused(make: Callable[..., Path]) -> None:
     folder = make("0.png")
     (folder / "0.png").write_bytes(b"no picture")
     contestant = FrameFolder("other", folder)
-    contestant.check(["walk"])
 
+    with pytest.raises(InputError, match=r"0\.png cannot be read as PNG: "):
+        contestant.check([expected("walk")])
+    Image.new("RGB", (32, 24), 7).save(folder / "0.png")
+    (folder / "0.png").write_bytes((folder / "0.png").read_bytes()[:60])
+    contestant.check([expected("walk")])  # its header is whole, its samples are not
     with pytest.raises(InputError, match=r"0\.png cannot be read as PNG: "):
         list(contestant.enhance(low(1), 2))
 

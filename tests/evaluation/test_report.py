@@ -192,6 +192,44 @@ def test_nothing_published_compares_with_another_input(values: dict[str, Any]) -
     assert "VESPCN" not in page(as_vid4(values, degradation=degradation))
 
 
+def test_eleven_contestants_have_a_colour_each(values: dict[str, Any]) -> None:
+    model = values["models"][1]
+    values["models"][1:] = [model | {"name": f"model-{k}"} for k in range(11)]
+
+    text = page(values)
+
+    legend = text[text.index('class="legend"') :].split("</div>")[0]
+    colours = [part.split('"')[0] for part in legend.split('class="dot ')[1:]]
+    assert colours == [f"k{n}" for n in range(12)]
+    for colour in colours:
+        assert f".{colour} {{ --k: var(--c{colour[1:]}) }}" in text
+        assert text.count(f"--c{colour[1:]}:") == 2  # in light and in dark
+
+
+def test_the_lowest_published_row_has_its_line(values: dict[str, Any]) -> None:
+    degradation = {"name": "BD", "description": "x"}
+    for model in values["models"]:
+        model["mean"]["psnr_y"] = 25.4
+    assert "learned temporal dynamics" in plots(page(as_vid4(values, degradation=degradation)))
+    for model in values["models"]:
+        model["mean"]["psnr_y"] = 23.8
+    assert ">bicubic 23.78<" not in plots(page(as_vid4(values)))  # it has a dot
+
+
+def plots(text: str) -> str:
+    return text[text.index("Quality over speed") :].split("</svg>")[0]
+
+
+def test_many_clips_have_no_curves_and_the_page_says_so(values: dict[str, Any]) -> None:
+    for model in values["models"]:
+        model["clips"] = model["clips"] * 5
+
+    text = page(values)
+
+    assert "drawn for up to 8 clips; these are 10" in text
+    assert "frame by frame</h2>" not in text
+
+
 def test_what_is_no_benchmark_is_marked(values: dict[str, Any]) -> None:
     check = {"passed": None, "message": "a quick look at the first 3 frames"}
     quick = page(as_vid4(values, limit=3, complete=False, protocol=check))
@@ -279,6 +317,21 @@ def test_a_metric_that_one_clip_lacks_has_no_mean(evaluation: Evaluation) -> Non
     assert "ssim_y" not in changed.of_set(first.model)
     assert "ssim_y" in changed.of_source(first.model, "walk")
     assert "psnr_y" in changed.of_set(first.model)
+
+
+def test_a_metric_of_some_clips_is_not_called_unmeasured(evaluation: Evaluation) -> None:
+    first, *others = evaluation.scores
+    frames = {name: values for name, values in first.frames.items() if name != "ssim_y"}
+    changed = replace(
+        evaluation,
+        scores=(replace(first, frames=frames), *others),
+        absent={"ssim_y": "bees_1 is tiny", "vmaf": "not asked for"},
+    )
+
+    assert "\nnot on every clip: Y-SSIM: bees_1 is tiny\nnot measured: VMAF:" in summary(changed)
+    text = page(changed.to_json(pictures=True))
+    assert "Gaussian windows. Not on every clip: bees_1 is tiny." in text
+    assert "not measured: not asked for" in text
 
 
 def test_the_keys_of_the_json_are_these(values: dict[str, Any]) -> None:

@@ -63,6 +63,50 @@ def test_scores_are_those_of_the_metrics_on_each_frame(folder: Path) -> None:
     assert score.frames["ssim_cb"] == tuple(ssim(a[1], b[1]) for a, b in pairs)
 
 
+def test_errors_are_in_one_unit_whatever_the_depth(tmp_path: Path) -> None:
+    for name, pix_fmt in (("a", "yuv420p"), ("b", "yuv420p10le")):
+        write_clip(tmp_path / f"{name}.mkv", codec="ffv1", pix_fmt=pix_fmt)
+
+    result = evaluate(EvaluationJob(set=str(tmp_path), models=("bicubic",), scale=2))
+
+    of_8_bits, of_10_bits = (score.mean for score in result.scores)
+    for name in ("mse_y", "mse_cb", "temporal_difference"):
+        assert of_10_bits[name] == pytest.approx(of_8_bits[name], rel=0.2)
+    assert of_10_bits["psnr_y"] == pytest.approx(of_8_bits["psnr_y"], abs=0.1)
+
+
+def test_missing_frames_are_noticed_before_the_work(folder: Path, tmp_path: Path) -> None:
+    frames = tmp_path / "frames"
+    for clip, count in (("bees_1", 2), ("bees_2", 3), ("walk_1", 1)):
+        (frames / clip).mkdir(parents=True)
+        for number in range(count):
+            Image.new("RGB", (64, 48)).save(frames / clip / f"{number}.png")
+    zoo = StandIn()
+    job = EvaluationJob(
+        set=str(folder), models=("repeat-x2",), frames=(("other", frames),), scale=2
+    )
+
+    with pytest.raises(InputError, match=r"walk_1 lacks frame 1; the clip has 2"):
+        evaluate(job, backend=zoo)
+
+    assert not zoo.opened
+
+
+def test_what_a_codec_does_not_take_is_noticed_before_the_work(folder: Path) -> None:
+    write_clip(folder / "z.mkv", codec="ffv1", width=160, height=160, pix_fmt="yuv444p")
+    job = EvaluationJob(
+        set=str(folder), models=("repeat-x2",), only=("z",), scale=2, degradation="codec:x264:crf23"
+    )
+    zoo = StandIn()
+
+    with pytest.raises(InputError, match="z is yuv444p; codec degradations take yuv420p"):
+        evaluate(job, backend=zoo)
+    with pytest.raises(InputError, match="bees_1: 32x24 is too small to be coded"):
+        evaluate(replace(job, only=("bees_1",)), backend=zoo)
+
+    assert not zoo.opened
+
+
 def test_sources_weigh_the_same_however_many_clips_they_have(folder: Path) -> None:
     result = evaluate(EvaluationJob(set=str(folder), models=("bicubic",), scale=2))
 

@@ -125,5 +125,7 @@ def test_two_videos_of_one_name_are_refused(tmp_path: Path) -> None:
     (tmp_path / "a.mkv").touch()
     (tmp_path / "a.mp4").touch()
 
+    with pytest.raises(InputError, match=r"a\.mkv is in the set twice"):
+        list_set([str(tmp_path / "a.mkv"), str(tmp_path)])
     with pytest.raises(InputError, match=r"a\.mkv and .*a\.mp4 have one name; rename one"):
         list_set([str(tmp_path)])

@@ -14,15 +14,24 @@ import numpy as np
 import numpy.typing as npt
 
 from upreel.degradation.resample import Kernel
-from upreel.errors import InputError, OptionError
+from upreel.errors import InputError, OptionError, UnknownModelError
 from upreel.evaluation.clips import Clip, frames_of
 from upreel.evaluation.degrade import resample_frames
 from upreel.evaluation.opencv import OpenCvNetwork, opencv_version
 from upreel.pipeline.backend import Backend, ReportingUpscaler
 from upreel.pipeline.enhance import enhance
+from upreel.video.frame import PixelFormat
 from upreel.zoo import ModelCard
 
-__all__ = ["BASELINES", "KINDS", "Contestant", "EngineOptions", "Picture", "open_contestant"]
+__all__ = [
+    "BASELINES",
+    "KINDS",
+    "Contestant",
+    "EngineOptions",
+    "Expected",
+    "Picture",
+    "open_contestant",
+]
 
 BASELINES: dict[str, Kernel] = {"bicubic": "bicubic", "lanczos": "lanczos3"}
 KINDS = ("filter", "network", "peer", "frames")
@@ -52,6 +61,25 @@ class EngineOptions:
     weights: Path | None = None
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Expected:
+    """A clip of the ground truth as its file promises it.
+
+    Attributes:
+        name: of the clip.
+        format: of its planes.
+        width: columns of luma, cut to what the scale divides.
+        height: rows of it.
+        num_frames: that are taken of it.
+    """
+
+    name: str
+    format: PixelFormat
+    width: int
+    height: int
+    num_frames: int
+
+
 class Contestant(Protocol):
     """One column of the table."""
 
@@ -70,8 +98,8 @@ class Contestant(Protocol):
         """Whether it computes its frames here, so that its speed means something."""
         ...
 
-    def check(self, clips: Sequence[str]) -> None:
-        """Refuse clips of these names before any work; most take all."""
+    def check(self, clips: Sequence[Expected]) -> None:
+        """Refuse clips before any work; most take all."""
         ...
 
     def prepare(self, clip: Clip) -> None:
@@ -88,7 +116,7 @@ class _Computed:
 
     timed = True
 
-    def check(self, clips: Sequence[str]) -> None:
+    def check(self, clips: Sequence[Expected]) -> None:
         """Takes all."""
 
     def prepare(self, clip: Clip) -> None:
@@ -115,9 +143,13 @@ class _OpenCv(_Computed):
     network: OpenCvNetwork
     facts: dict[str, Any]
 
+    def check(self, clips: Sequence[Expected]) -> None:
+        """Refuse all but 8-bit luma."""
+        for clip in clips:
+            if clip.format.bits != 8 or clip.format.model == "rgb":
+                raise InputError(f"{self.name} takes 8-bit luma, {clip.name} is {clip.format.name}")
+
     def enhance(self, clip: Clip, scale: int) -> Iterator[Picture]:
-        if clip.format.bits != 8 or clip.format.model == "rgb":
-            raise InputError(f"{self.name} takes 8-bit luma, {clip.name} is {clip.format.name}")
         large = resample_frames(clip, clip.width * scale, clip.height * scale, "bicubic")
         for planes, low in zip(large, clip.planes, strict=True):
             yield self.network(low[0].astype(np.uint8, copy=False)), *planes[1:]
@@ -194,7 +226,11 @@ def open_contestant(name: str, scale: int, options: EngineOptions, backend: Back
             raise OptionError(f"{name} needs --weights DIR with its .pb files")
         network = OpenCvNetwork(name.removeprefix(_OPENCV), scale, options.weights)
         return _OpenCv(name, network, {"kind": "peer", "engine": f"OpenCV {opencv_version()}"})
-    card = backend.load_card(name.removesuffix(_ENSEMBLE))
+    try:
+        card = backend.load_card(name.removesuffix(_ENSEMBLE))
+    except UnknownModelError as error:
+        others = f"{', '.join(BASELINES)}, {_OPENCV}NAME, NAME{_ENSEMBLE}"
+        raise UnknownModelError(f"{error}; beside these: {others}") from error
     if card.scale != scale:
         raise OptionError(f"{card.name} is a x{card.scale} model; --scale says {scale}")
     return _Model(card, options, backend, self_ensemble=name.endswith(_ENSEMBLE))

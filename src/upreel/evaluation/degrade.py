@@ -33,6 +33,7 @@ __all__ = [
     "Degradation",
     "Degraded",
     "blurred",
+    "check_codable",
     "degrade",
     "parse_degradation",
     "resample_frames",
@@ -42,6 +43,7 @@ __all__ = [
 
 BLUR_SIGMA = 1.6  # samples of the ground truth's plane
 _BLUR_REACH = 6  # samples to either side
+_SMALLEST_CODED = 64
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -228,14 +230,22 @@ def degrade(clip: Clip, scale: int, degradation: Degradation) -> Degraded:
     return Degraded(truth=truth, low=low)
 
 
+def check_codable(name: str, fmt: PixelFormat, width: int, height: int) -> None:
+    """Refuse a low-resolution clip that the codec degradations do not take.
+
+    Raises:
+        InputError: it is not 8-bit 4:2:0, or too small.
+    """
+    if not fmt.is_420 or fmt.bits != 8 or fmt.alpha:
+        raise InputError(f"{name} is {fmt.name}; codec degradations take yuv420p")
+    if min(width, height) < _SMALLEST_CODED:
+        allowed = f"at least {_SMALLEST_CODED}x{_SMALLEST_CODED}"
+        raise InputError(f"{name}: {width}x{height} is too small to be coded, {allowed}")
+
+
 def _through_encoder(clip: Clip, codec: Recoder, crf: int) -> Clip:
     """The clip as its viewer decodes it."""
-    if not clip.format.is_420 or clip.format.bits != 8 or clip.format.alpha:
-        raise InputError(f"{clip.name} is {clip.format.name}; codec degradations take yuv420p")
-    if min(clip.width, clip.height) < 64:
-        raise InputError(
-            f"{clip.name}: {clip.width}x{clip.height} is too small to be coded, at least 64x64"
-        )
+    check_codable(clip.name, clip.format, clip.width, clip.height)
     luma, chroma = recode(
         np.stack([planes[0] for planes in clip.planes]).astype(np.uint8, copy=False),
         np.stack([np.stack(planes[1:]) for planes in clip.planes]).astype(np.uint8, copy=False),

@@ -8,7 +8,8 @@ Colours  8-bit R'G'B' goes to the ground truth's planes in floating point, not r
 """
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -19,12 +20,19 @@ from PIL import Image, UnidentifiedImageError
 from upreel.degradation.resample import resample
 from upreel.errors import InputError
 from upreel.evaluation.clips import Clip
-from upreel.evaluation.contestants import Picture
+from upreel.evaluation.contestants import Expected, Picture
 from upreel.video.frame import Colour, PixelFormat, luma_weights, plane_origins, plane_size
 
 __all__ = ["FrameFolder", "from_rgb", "list_frames"]
 
 _NAMED = 5  # missing frames that a message names
+_MODES = {
+    "L": "grey",
+    "I;16": "grey",
+    "LA": "grey with alpha",
+    "P": "palette",
+    "RGBA": "RGB with alpha",
+}
 
 
 def _number(path: Path) -> int | None:
@@ -134,19 +142,26 @@ class FrameFolder:
         self._exact = exact
         self._flat = False
 
-    def check(self, clips: Sequence[str]) -> None:
-        """Refuse a set of which clips are missing.
+    def check(self, clips: Sequence[Expected]) -> None:
+        """Refuse a set of which frames are missing, by their names and headers.
 
         Raises:
-            InputError: a clip has no folder, and it is not the only one.
+            InputError: a clip has no folder, and it is not the only one; a frame is missing, of
+                another size or no 8-bit RGB PNG.
         """
-        missing = [clip for clip in clips if not (self._folder / clip).is_dir()]
+        names = [clip.name for clip in clips]
+        missing = [name for name in names if not (self._folder / name).is_dir()]
         self._flat = bool(missing) and len(clips) == 1 and bool(_png_files(self._folder))
         if missing and not self._flat:
+            alone = "; PNG files of one clip may also lie in it directly" * (len(clips) == 1)
             raise InputError(
                 f"{self._folder} has no folder {missing[0]}; expected one with PNG files for "
-                f"each clip: {', '.join(clips)}"
+                f"each clip: {', '.join(names)}{alone}"
             )
+        for clip in clips:
+            for path in self._files(clip.name, clip.num_frames):
+                with _opened(path, (clip.width, clip.height)):
+                    pass
 
     def prepare(self, clip: Clip) -> None:
         """Needs nothing."""
@@ -157,13 +172,21 @@ class FrameFolder:
         Raises:
             InputError: a frame is missing, of another size or no 8-bit RGB PNG.
         """
-        folder = self._folder if self._flat else self._folder / clip.name
         size = (clip.width * scale, clip.height * scale)
-        for path in list_frames(folder, clip.num_frames, exact=self._exact):
-            yield from_rgb(_read_png(path, size), clip.format, clip.colour)
+        for path in self._files(clip.name, clip.num_frames):
+            with _opened(path, size) as image:
+                rgb = np.asarray(image, dtype=np.uint8)
+            yield from_rgb(rgb, clip.format, clip.colour)
+
+    def _files(self, clip: str, count: int) -> list[Path]:
+        """Of a clip's frames."""
+        folder = self._folder if self._flat else self._folder / clip
+        return list_frames(folder, count, exact=self._exact)
 
 
-def _read_png(path: Path, size: tuple[int, int]) -> npt.NDArray[np.uint8]:
+@contextmanager
+def _opened(path: Path, size: tuple[int, int]) -> Generator[Image.Image]:
+    """A PNG file that is what it should be, as far as its header says."""
     try:
         header = path.read_bytes()[:26]
         with Image.open(path, formats=["PNG"]) as image:
@@ -174,7 +197,8 @@ def _read_png(path: Path, size: tuple[int, int]) -> npt.NDArray[np.uint8]:
                 )
             # Pillow shows 16-bit RGB as 8-bit: byte 24 of a PNG file is the true depth.
             if image.mode != "RGB" or header[24] != 8:
-                raise InputError(f"{path} is {header[24]}-bit {image.mode}; 8-bit RGB is allowed")
-            return np.asarray(image, dtype=np.uint8)
+                kind = _MODES.get(image.mode, image.mode)
+                raise InputError(f"{path} is {header[24]}-bit {kind}; 8-bit RGB is allowed")
+            yield image
     except (OSError, UnidentifiedImageError) as error:
         raise InputError(f"{path} cannot be read as PNG: {error}") from error

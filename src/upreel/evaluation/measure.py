@@ -84,7 +84,7 @@ METRICS: dict[str, Metric] = {
     "warping_error": Metric(
         label="Warping error", decimals=2, better="",
         meaning="Mean squared change of luma along the ground truth's motion, where seen in both "
-        "frames; read it beside the ground truth's own. Blur lowers it, too.",
+        "frames, in squared levels of 8 bits; read it beside the truth's own. Blur lowers it, too.",
     ),
     "motion_difference": Metric(
         label="Motion px", decimals=3, better="lower",
@@ -94,11 +94,11 @@ METRICS: dict[str, Metric] = {
     "temporal_difference": Metric(
         label="Temporal diff.", decimals=3, better="lower",
         meaning="Mean absolute difference between the output's and the ground truth's change "
-        "from frame to frame, in code values.",
+        "from frame to frame, in levels of 8 bits.",
     ),
     "mse_y": Metric(
         label="Y-MSE", decimals=2, better="lower",
-        meaning="Mean squared error of luma, in squared code values.",
+        meaning="Mean squared error of luma, in squared levels of 8 bits.",
     ),
     "mse_cb": Metric(label="Cb-MSE", decimals=2, better="lower", meaning="As Y-MSE, of Cb."),
     "mse_cr": Metric(label="Cr-MSE", decimals=2, better="lower", meaning="As Y-MSE, of Cr."),
@@ -172,6 +172,11 @@ class Ruler:
         return self.truth.format.max_value
 
     @property
+    def _unit(self) -> float:
+        """Levels of 8 bits in a code value: means over clips of different depth need one unit."""
+        return 255 / self._peak
+
+    @property
     def _has_motion(self) -> bool:
         return self.with_motion and "motion_difference" not in self.absent
 
@@ -202,7 +207,7 @@ class Ruler:
             return {}
         luma = self._luma
         errors = [
-            warping_error(luma[t + 1], luma[t], field, seen)
+            self._unit**2 * warping_error(luma[t + 1], luma[t], field, seen)
             for t, (field, seen) in enumerate(zip(self._motions, self._seen, strict=True))
             if seen.any()
         ]
@@ -227,7 +232,7 @@ class Ruler:
         found: dict[str, tuple[float, ...]] = {}
         for name, (ours, theirs) in planes.items():
             both = list(zip(ours, theirs, strict=True))
-            found[f"mse_{name}"] = tuple(mse(a, b) for a, b in both)
+            found[f"mse_{name}"] = tuple(self._unit**2 * mse(a, b) for a, b in both)
             found[f"psnr_{name}"] = tuple(psnr(a, b, max_value=peak) for a, b in both)
             if f"ssim_{name}" not in absent:
                 found[f"ssim_{name}"] = tuple(ssim(a, b, max_value=peak) for a, b in both)
@@ -244,11 +249,13 @@ class Ruler:
         pairs = range(1, len(truth))
         if "temporal_difference" not in self.absent:
             found["temporal_difference"] = tuple(
-                temporal_difference(truth[t], truth[t - 1], luma[t], luma[t - 1]) for t in pairs
+                self._unit * temporal_difference(truth[t], truth[t - 1], luma[t], luma[t - 1])
+                for t in pairs
             )
         if self._has_motion:
             found["warping_error"] = tuple(
-                warping_error(luma[t], luma[t - 1], self._motions[t - 1], self._seen[t - 1])
+                self._unit**2
+                * warping_error(luma[t], luma[t - 1], self._motions[t - 1], self._seen[t - 1])
                 for t in pairs
             )
             found["motion_difference"] = tuple(

@@ -203,6 +203,7 @@ def plots(values: Values, published: Sequence[Published]) -> str:
     ]
     if dots:
         size = _largest_size(values)
+        ours = {model["name"] for model in values["models"]}  # bicubic is a dot already
         parts += [
             "<h2>Quality over speed</h2>",
             '<p class="soft">Frames a second on this machine (reading, opening and measuring not '
@@ -214,12 +215,16 @@ def plots(values: Values, published: Sequence[Published]) -> str:
                 dots,
                 x_label="frames a second, logarithmic",
                 y_label="Y-PSNR dB",
-                references=[(row.name, row.psnr_y) for row in published[1:]],
+                references=[(row.name, row.psnr_y) for row in published if row.name not in ours],
             )
             + "</div>",
         ]
     clips = values["models"][0]["clips"]
     if len(clips) > _MANY_CLIPS:
+        parts.append(
+            f'<p class="soft">Curves frame by frame are drawn for up to {_MANY_CLIPS} clips; these '
+            f"are {len(clips)}. report.json has the values.</p>"
+        )
         return "\n".join(parts)
     for metric, first in _CURVES.items():
         if metric not in values["metrics"] or all(c["num_frames"] - first < 2 for c in clips):
@@ -362,7 +367,10 @@ def method(values: Values) -> str:
         facts[model["name"]] = f"{model['kind']}{', ' if text else ''}{text}"
     labels: dict[str, Any] = {m["label"]: m["meaning"] for m in values["metrics"].values()}
     for name, reason in values["absent"].items():
-        labels.setdefault(name, f"not measured: {reason}")
+        if name in values["metrics"]:
+            labels[values["metrics"][name]["label"]] += f" Not on every clip: {reason}."
+        else:
+            labels[name] = f"not measured: {reason}"
 
     def listed(items: Mapping[str, Any]) -> str:
         inner = "".join(f"<dt>{escape(k)}</dt><dd>{escape(v)}</dd>" for k, v in items.items())

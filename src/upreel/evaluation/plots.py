@@ -1,6 +1,6 @@
 """Plots of a report as inline SVG: colours come from the page, so that dark and light both work.
 
-A series has a number that says its colour: class ``k0`` to ``k7`` of ``report.css``.
+A series has a number that says its colour: class ``k0`` to ``k11`` of ``report.css``.
 """
 
 import html
@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 __all__ = ["NUM_COLOURS", "Dot", "Line", "curves", "scatter", "ticks"]
 
-NUM_COLOURS = 8
+NUM_COLOURS = 12
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

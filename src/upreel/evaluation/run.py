@@ -28,7 +28,7 @@ from upreel.evaluation.sets import (
     uses_published,
     vid4_paths,
 )
-from upreel.evaluation.survey import check_formats, check_memory
+from upreel.evaluation.survey import check_formats, check_memory, expected_clips
 from upreel.evaluation.vmaf import VMAF_MODELS, find_ffmpeg
 from upreel.pipeline.backend import Backend, DefaultBackend
 from upreel.pipeline.resolve import cpu_count
@@ -172,9 +172,10 @@ def evaluate(
         FrameFolder(name, folder, exact=job.limit is None) for name, folder in job.frames
     ]
     _check_names([contestant.name for contestant in contestants])
-    for contestant in contestants:
-        contestant.check(clips)
     infos = [probe(path) for path in paths]
+    expected = expected_clips(infos, job.scale, degradation, limit=job.limit)
+    for contestant in contestants:
+        contestant.check(expected)
     check_memory(infos, job.scale, limit=job.limit, with_motion=job.with_motion)
     if job.with_vmaf:
         check_formats(infos)

@@ -159,6 +159,8 @@ def list_set(places: Sequence[str], only: Sequence[str] = ()) -> list[Path]:
     named: dict[str, Path] = {}
     for path in paths:
         if path.stem in named:
+            if named[path.stem].samefile(path):
+                raise InputError(f"{path} is in the set twice")
             raise InputError(f"{named[path.stem]} and {path} have one name; rename one")
         named[path.stem] = path
     return paths

@@ -100,9 +100,13 @@ def summary(evaluation: Evaluation) -> str:
     header, rows = _gains(evaluation)
     if rows:
         lines += [text_table(header, rows), ""]
-    reasons: dict[str, list[str]] = {}
+    reasons: dict[tuple[str, str], list[str]] = {}
+    used = {name for score in evaluation.scores for name in score.frames}
     for metric, reason in evaluation.absent.items():
-        reasons.setdefault(reason, []).append(METRICS[metric].label)
-    lines += [f"not measured: {', '.join(labels)}: {reason}" for reason, labels in reasons.items()]
+        what = "not on every clip" if metric in used else "not measured"
+        reasons.setdefault((what, reason), []).append(METRICS[metric].label)
+    lines += [
+        f"{what}: {', '.join(labels)}: {reason}" for (what, reason), labels in reasons.items()
+    ]
     lines += _limited(evaluation)
     return "\n".join((*lines, evaluation.check.message))

@@ -6,15 +6,18 @@ frames; what is needed to work on one does not.
 """
 
 from collections.abc import Sequence
+from pathlib import Path
 
-from upreel.errors import OptionError
+from upreel.errors import InputError, OptionError
+from upreel.evaluation.contestants import Expected
+from upreel.evaluation.degrade import Degradation, check_codable
 from upreel.evaluation.vmaf import refused_format
 from upreel.inference.tiles import memory_available
 from upreel.video.frame import plane_size
 from upreel.video.info import SourceInfo
 from upreel.video.scan import scan
 
-__all__ = ["check_formats", "check_memory", "needed_bytes", "num_frames"]
+__all__ = ["check_formats", "check_memory", "expected_clips", "needed_bytes", "num_frames"]
 
 _RESULT = 4  # bytes a sample: filters answer in float32
 _MOTION = 8 + 1  # bytes a sample of luma: two components in float32, and whether it is seen
@@ -93,6 +96,43 @@ def check_memory(
             f"{info.path}: {count} frames of {info.width}x{info.height} need about "
             f"{_mib(need)} of memory, {_mib(room)} are available; {advice}"
         )
+
+
+def expected_clips(
+    infos: Sequence[SourceInfo], scale: int, degradation: Degradation, *, limit: int | None = None
+) -> list[Expected]:
+    """What the files promise, their packets counted.
+
+    Args:
+        infos: of the ground truth's files.
+        scale: of the evaluation.
+        degradation: that they will go through.
+        limit: at most so many frames of each.
+
+    Raises:
+        InputError: a clip is too small for the scale, or not what the degradation's codec takes.
+    """
+    clips: list[Expected] = []
+    for info in infos:
+        name, multiple = Path(info.path).stem, scale << max(info.format.log2_chroma)
+        width, height = (side // multiple * multiple for side in (info.width, info.height))
+        if not width or not height:
+            raise InputError(
+                f"{name}: {info.width}x{info.height} is too small, at least {multiple}x{multiple}"
+            )
+        if degradation.codec is not None:
+            check_codable(name, info.format, width // scale, height // scale)
+        count = len(scan(info).pts)
+        clips.append(
+            Expected(
+                name=name,
+                format=info.format,
+                width=width,
+                height=height,
+                num_frames=count if limit is None else min(count, limit),
+            )
+        )
+    return clips
 
 
 def check_formats(infos: Sequence[SourceInfo]) -> None:

@@ -4,6 +4,8 @@ import math
 
 import numpy as np
 import pytest
+from scipy.ndimage import map_coordinates
+from skimage.metrics import mean_squared_error
 
 from upreel.metrics import (
     motion_difference,
@@ -68,6 +70,23 @@ def test_what_moves_with_the_motion_has_no_warping_error() -> None:
 
     assert warping_error(frame, before, field, seen) == 0
     assert warping_error(frame, before, STILL, seen) > 1000
+
+
+def test_figures_are_those_of_other_libraries_on_random_fields() -> None:
+    """SciPy moves by whole samples, over the borders too; NumPy's norm is the distance."""
+    random = np.random.default_rng(4)
+    frame, before = noise(5), noise(6)
+    field = random.integers(-5, 6, (24, 32, 2)).astype(np.float32)
+    other = random.normal(size=(24, 32, 2)).astype(np.float32)
+    seen = random.random((24, 32)) < 0.7
+    y, x = np.mgrid[:24, :32]
+
+    moved = map_coordinates(before, (y + field[..., 1], x + field[..., 0]), order=1, mode="nearest")
+
+    error = mean_squared_error(frame[seen].astype(float), moved[seen].astype(float))
+    assert warping_error(frame, before, field, seen) == pytest.approx(error)
+    distance = np.linalg.norm((field - other).astype(float), axis=-1).mean()
+    assert motion_difference(field, other) == pytest.approx(distance)
 
 
 def test_only_what_is_seen_in_both_counts() -> None:

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
+from scipy.ndimage import map_coordinates
 from torch import Tensor
 
 from upreel.networks.alignment import (
@@ -100,6 +101,20 @@ def test_warp_is_shift_at_whole_pixels_and_a_mean_between() -> None:
     expected = (source[..., :-1, :-1] + source[..., 1:, 1:]) / 4
     expected = expected + (source[..., 1:, :-1] + source[..., :-1, 1:]) / 4
     torch.testing.assert_close(half[..., :-1, :-1], expected)
+
+
+def test_warp_is_scipy_s_linear_interpolation() -> None:
+    generator = torch.Generator().manual_seed(3)
+    source = torch.rand(2, 3, 12, 20, generator=generator)
+    flow = 10 * torch.rand(2, 2, 12, 20, generator=generator) - 5  # far over the borders, too
+
+    found = warp(source, flow)
+
+    y, x = np.mgrid[:12, :20]
+    for b, c in np.ndindex(2, 3):
+        dx, dy = flow[b].numpy()
+        expected = map_coordinates(source[b, c].numpy(), (y + dy, x + dx), order=1, mode="nearest")
+        np.testing.assert_allclose(found[b, c].numpy(), expected, atol=1e-5)
 
 
 def test_warp_has_gradients() -> None:

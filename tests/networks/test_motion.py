@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 from network_checks import waves
+from scipy.ndimage import map_coordinates
 
 from upreel.metrics.lucas_kanade import motion
 from upreel.networks.motion import ITERATIONS, cell_motion, enlarged_motion
@@ -39,6 +40,79 @@ def test_it_is_about_the_reference_where_motion_differs_from_place_to_place() ->
     assert np.ptp(expected[inner][..., 0]) > 3
     assert np.median(miss) < 0.05
     assert np.quantile(miss, 0.95) < 0.3
+
+
+@pytest.mark.parametrize("seed", [0, 1])
+def test_it_is_what_the_equations_say_cell_by_cell(seed: int) -> None:
+    here, there = waves(32, 48, seed=seed), waves(32, 48, 1.3, -0.8, seed=seed)
+
+    found = cell_motion(here, there)[0, 0]
+
+    expected = slow_motion(here[0, 0].double().numpy() * 255, there[0, 0].double().numpy() * 255)
+    np.testing.assert_allclose(found.permute(1, 2, 0).numpy(), expected, atol=2e-4)
+    assert np.abs(expected).max() > 1
+
+
+def slow_motion(here: np.ndarray, there: np.ndarray) -> np.ndarray:
+    """(h, w, 2) of levels: its definition in loops, in double precision."""
+    levels = [(here, there)]
+    for _ in ITERATIONS[1:]:
+        levels.append(tuple(halved(frame) for frame in levels[-1]))
+    motion_found = np.zeros((levels[-1][0].shape[0] // 4, levels[-1][0].shape[1] // 4, 2))
+    for level in reversed(range(len(levels))):
+        frame, other = levels[level]
+        if level < len(levels) - 1:
+            motion_found = 2 * enlarged(motion_found, 2)
+        padded = np.pad(frame, 1, mode="edge")
+        across = (padded[1:-1, 2:] - padded[1:-1, :-2]) / 2
+        down = (padded[2:, 1:-1] - padded[:-2, 1:-1]) / 2
+        for _ in range(ITERATIONS[level]):
+            change = frame - bilinear(other, enlarged(motion_found, 4))
+            step = np.empty_like(motion_found)
+            for i, j in np.ndindex(step.shape[:2]):
+                xx, yy, xy, x, y = (
+                    window_mean(values, i, j)
+                    for values in (
+                        across**2, down**2, across * down, across * change, down * change
+                    )
+                )  # fmt: skip
+                matrix = np.array([[xx + 4, xy], [xy, yy + 4]])
+                step[i, j] = np.clip(np.linalg.solve(matrix, [x, y]), -1, 1)
+            motion_found = motion_found + step
+    return motion_found
+
+
+def halved(frame: np.ndarray) -> np.ndarray:
+    return frame.reshape(frame.shape[0] // 2, 2, -1, 2).mean(axis=(1, 3))
+
+
+def window_mean(values: np.ndarray, i: int, j: int) -> float:
+    """Over 3x3 cells of 4x4 samples, 1-2-1 in both directions, cells repeated at the border."""
+    rows, columns = values.shape[0] // 4, values.shape[1] // 4
+    total = 0.0
+    for di, dj in np.ndindex(3, 3):
+        y, x = np.clip(i + di - 1, 0, rows - 1), np.clip(j + dj - 1, 0, columns - 1)
+        weight = (2 - abs(di - 1)) * (2 - abs(dj - 1)) / 16
+        total += weight * values[4 * y : 4 * y + 4, 4 * x : 4 * x + 4].mean()
+    return total
+
+
+def enlarged(field: np.ndarray, factor: int) -> np.ndarray:
+    """Linear between the cells' middles, constant beyond the outer ones."""
+    y, x = ((np.arange(factor * side) + 0.5) / factor - 0.5 for side in field.shape[:2])
+    rows = np.stack(
+        [[np.interp(x, np.arange(field.shape[1]), row[:, k]) for row in field] for k in range(2)]
+    )  # (2, h, factor w)
+    columns = [
+        [np.interp(y, np.arange(field.shape[0]), column) for column in part.T] for part in rows
+    ]
+    return np.stack([np.array(part).T for part in columns], axis=-1)
+
+
+def bilinear(plane: np.ndarray, field: np.ndarray) -> np.ndarray:
+    y, x = np.mgrid[: plane.shape[0], : plane.shape[1]]
+    places = (y + field[..., 1], x + field[..., 0])
+    return map_coordinates(plane, places, order=1, mode="nearest")
 
 
 def test_still_and_flat_frames_do_not_move() -> None:

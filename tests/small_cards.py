@@ -44,6 +44,13 @@ CONFIGS: dict[str, NetworkConfig] = {
     "tan-spatial": TemporalAdaptiveConfig(
         branch=BRANCH, branches=2, modulation_channels=(6, 4), alignment="spatial"
     ),
+    "tan-packed": TemporalAdaptiveConfig(
+        branch=FastConfig(scale=2, channels=6, depth=2),
+        branches=2,
+        modulation="free",
+        modulation_channels=(6, 4),
+        alignment="spatial",
+    ),
     "tan-flow": TemporalAdaptiveConfig(
         branch=BRANCH, modulation_channels=(6, 4), alignment="flow", fusion=(6, 2)
     ),

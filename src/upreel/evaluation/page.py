@@ -353,6 +353,8 @@ def method(values: Values) -> str:
         "machine": f"{machine['cpu']}, {machine['cores']} cores{flags}{memory}, "
         f"{machine['system']}",
         "versions": ", ".join(f"{name} {version}" for name, version in versions.items()),
+        "kMAC / LR pixel": "of convolutions; answers that an engine keeps from the window before "
+        "are counted, motion and warping are not",
         "means": "over the frames of a clip, the clips of a source, the sources of the set; what "
         "compares two frames has one value less than there are frames; one frame's PSNR counts as "
         'at most 60 dB (8 bits; 72 for 10), and "equal" says that all frames are',

@@ -75,6 +75,10 @@ def test_progress_is_reported(config: TrainConfig, clips: list[Clip], tmp_path: 
     assert seen[1].scores is not None
     assert set(seen[1].scores) == {"drawn2"}
     assert all(p.patches_per_second > 0 and 0 < p.loss < 1 for p in seen)
+    # Twice for a multiplication and an addition, three times for what goes back twice.
+    most = 6 * config.network.macs_per_position * (config.patch // 2) ** 2
+    for progress in seen:
+        assert 0.6 * most < 1e12 * progress.teraflops / progress.patches_per_second < most
 
 
 def clock(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,12 +11,13 @@ from typing import Literal
 import numpy as np
 import pytest
 import torch
+from torch import Tensor
 
 from upreel.datasets.clips import Clip
-from upreel.datasets.patches import Pair, make_pairs
+from upreel.datasets.patches import Pair, draw_places, make_pairs
 from upreel.networks.sizes import CHANNELS
-from upreel.training import trainer as trainer_module
 from upreel.training.config import Loss, TrainConfig
+from upreel.training.samples import ClipsInMemory
 from upreel.training.trainer import Trainer
 from upreel.zoo import FastConfig
 
@@ -134,14 +135,13 @@ def test_the_learning_rate_rises_and_falls(config: TrainConfig, pairs: list[Pair
 def test_mirrored_patches_teach_luma_only(
     weight: float, config: TrainConfig, pairs: list[Pair], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    drawn = trainer_module.draw_batch(
-        pairs, scale=2, offsets=(0, -1), size=3, patch=24, seed=1, step=0
-    )
-    weights = np.full(3, weight, np.float32)
+    places = draw_places(pairs, offsets=(0, -1), size=3, patch=24, seed=1, step=0)
+    drawn = ClipsInMemory(pairs).cut(places, scale=2, patch=24)
+    weights = torch.full((3,), weight)
 
-    def loss_with(chroma: np.ndarray) -> float:
+    def loss_with(chroma: Tensor) -> float:
         batch = replace(drawn, chroma_weight=weights, high_chroma=chroma)
-        monkeypatch.setattr(trainer_module, "draw_batch", lambda *_, **__: batch)
+        monkeypatch.setattr(ClipsInMemory, "cut", lambda *_, **__: batch)
         return Trainer(config, pairs).train_step().item()
 
     same = loss_with(drawn.high_chroma) == loss_with(255 - drawn.high_chroma)

@@ -121,7 +121,7 @@ def _print(progress: "Progress") -> None:
     """One line for people, and for a log file."""
     line = (
         f"step {progress.step}/{progress.steps}  loss {progress.loss:.5f}  "
-        f"{progress.patches_per_second:.0f} patches/s"
+        f"{progress.patches_per_second:.0f} patches/s  {progress.teraflops:.3g} TFLOP/s"
     )
     if progress.scores and progress.baseline:
         gains = "  ".join(

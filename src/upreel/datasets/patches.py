@@ -17,7 +17,7 @@ from upreel.datasets.clips import Clip
 from upreel.datasets.pans import panned
 from upreel.degradation.degrade import Degradation, degrade
 
-__all__ = ["Batch", "Pair", "draw_batch", "make_pairs"]
+__all__ = ["Batch", "Pair", "Place", "cut_batch", "draw_places", "make_pairs"]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -40,6 +40,41 @@ class Pair:
         """How often it is drawn: its pixels, to the power of one half."""
         num_frames, height, width = self.low.luma.shape
         return math.sqrt((self.distinct or num_frames) * height * width)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Place:
+    """Where a patch is cut, and how it is turned over.
+
+    Attributes:
+        pair: number of the pair.
+        low: frames at low resolution, in the order of the offsets.
+        high: frames at high resolution, which are to be answered.
+        y: first row, in low-resolution luma samples, even.
+        x: first column.
+        mirror: columns are reversed.
+        flip: rows are reversed.
+        transpose: rows become columns, after all else.
+    """
+
+    pair: int
+    low: tuple[int, ...]
+    high: tuple[int, ...]
+    y: int
+    x: int
+    mirror: bool
+    flip: bool
+    transpose: bool
+
+    @property
+    def chroma_weight(self) -> float:
+        """Chroma is sited left of luma: mirrored and transposed patches have it elsewhere."""
+        return 0.0 if self.mirror or self.transpose else 1.0
+
+    def window(self, unit: float, patch: int) -> tuple[slice, slice]:
+        """Rows and columns in a plane that has `unit` samples for a low-resolution luma sample."""
+        top, left, side = int(self.y * unit), int(self.x * unit), int(patch * unit)
+        return slice(top, top + side), slice(left, left + side)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -97,26 +132,23 @@ def make_pairs(
     return pairs
 
 
-def draw_batch(
+def draw_places(
     pairs: Sequence[Pair],
     *,
-    scale: int,
     offsets: tuple[int, ...],
     size: int,
     patch: int,
     seed: int,
     step: int,
     targets: tuple[int, ...] = (0,),
-) -> Batch:
-    """Cut the patches of one step.
+) -> list[Place]:
+    """Decide where the patches of one step are cut.
 
-    Each is mirrored, turned upside down, transposed or run backwards at random. Chroma is sited
-    left of luma, so that mirrored and transposed patches teach luma only.
+    Each is mirrored, turned upside down, transposed or run backwards at random.
 
     Args:
         pairs: material, drawn in proportion to `Pair.weight`, so that long clips do not drown
             single pictures.
-        scale: high over low resolution.
         offsets: low-resolution frames, relative to the current one; a clip's ends are repeated.
             Run backwards, a clip's last frame is its first.
         size: patches.
@@ -129,60 +161,70 @@ def draw_batch(
     random = np.random.default_rng([seed, step])
     weights = np.array([pair.weight for pair in pairs])
     chosen = random.choice(len(pairs), size=size, p=weights / weights.sum())
-    low_luma = np.empty((size, len(offsets), patch, patch), np.uint8)
-    low_chroma = np.empty((size, len(offsets), 2, patch // 2, patch // 2), np.uint8)
-    count, last = len(targets), max(targets)
-    high_luma = np.empty((size, count, scale * patch, scale * patch), np.uint8)
-    high_chroma = np.empty((size, count, 2, scale * patch // 2, scale * patch // 2), np.uint8)
-    chroma_weight = np.empty(size, np.float32)
-    for b in range(size):
-        pair = pairs[int(chosen[b])]
+    last = max(targets)
+    places: list[Place] = []
+    for number in map(int, chosen):
+        pair = pairs[number]
         num_frames, height, width = pair.low.luma.shape
         if height < patch or width < patch:
             raise ValueError(
                 f"{pair.low.name} is {width}x{height}, smaller than a patch of {patch}"
             )
         first = int(random.integers(max(num_frames - last, 1)))
-        backwards, mirror, flip, transpose = random.random(4) < 0.5
+        backwards, mirror, flip, transpose = (bool(turns) for turns in random.random(4) < 0.5)
         start, sign = (first + last, -1) if backwards else (first, 1)
+        low, high = (
+            tuple(min(max(start + sign * offset, 0), num_frames - 1) for offset in wanted)
+            for wanted in (offsets, targets)
+        )
+        places.append(
+            Place(
+                pair=number,
+                low=low,
+                high=high,
+                y=2 * int(random.integers((height - patch) // 2 + 1)),
+                x=2 * int(random.integers((width - patch) // 2 + 1)),
+                mirror=mirror,
+                flip=flip,
+                transpose=transpose,
+            )
+        )
+    return places
 
-        def time(
-            offset: int, *, start: int = start, sign: int = sign, count: int = num_frames
-        ) -> int:
-            """The clip's frame at that offset, its ends repeated."""
-            return min(max(start + sign * offset, 0), count - 1)
 
-        y = 2 * int(random.integers((height - patch) // 2 + 1))
-        x = 2 * int(random.integers((width - patch) // 2 + 1))
-        chroma_weight[b] = not (mirror or transpose)
+def cut_batch(pairs: Sequence[Pair], places: Sequence[Place], *, scale: int, patch: int) -> Batch:
+    """Cut the patches of one step out of their clips.
+
+    Args:
+        pairs: material.
+        places: at least one, as `draw_places` decided.
+        scale: high over low resolution.
+        patch: low-resolution luma rows and columns.
+    """
+    size, seen, answered = len(places), len(places[0].low), len(places[0].high)
+    large = scale * patch
+    batch = Batch(
+        low_luma=np.empty((size, seen, patch, patch), np.uint8),
+        low_chroma=np.empty((size, seen, 2, patch // 2, patch // 2), np.uint8),
+        high_luma=np.empty((size, answered, large, large), np.uint8),
+        high_chroma=np.empty((size, answered, 2, large // 2, large // 2), np.uint8),
+        chroma_weight=np.array([place.chroma_weight for place in places], np.float32),
+    )
+    for b, place in enumerate(places):
+        pair = pairs[place.pair]
 
         def cut(
-            plane: npt.NDArray[np.uint8],
-            unit: float,
-            *,
-            y: int = y,
-            x: int = x,
-            mirror: bool = bool(mirror),
-            flip: bool = bool(flip),
-            transpose: bool = bool(transpose),
+            plane: npt.NDArray[np.uint8], unit: float, *, place: Place = place
         ) -> npt.NDArray[np.uint8]:
-            """The patch in a plane that has `unit` samples for one low-resolution luma sample."""
-            top, left, side = int(y * unit), int(x * unit), int(patch * unit)
-            part = plane[..., top : top + side, left : left + side]
-            part = part[..., :, ::-1] if mirror else part
-            part = part[..., ::-1, :] if flip else part
-            return np.swapaxes(part, -1, -2) if transpose else part
+            part = plane[..., *place.window(unit, patch)]
+            part = part[..., :, ::-1] if place.mirror else part
+            part = part[..., ::-1, :] if place.flip else part
+            return np.swapaxes(part, -1, -2) if place.transpose else part
 
-        for k, offset in enumerate(offsets):
-            low_luma[b, k] = cut(pair.low.luma[time(offset)], 1)
-            low_chroma[b, k] = cut(pair.low.chroma[time(offset)], 0.5)
-        for k, offset in enumerate(targets):
-            high_luma[b, k] = cut(pair.high.luma[time(offset)], scale)
-            high_chroma[b, k] = cut(pair.high.chroma[time(offset)], scale / 2)
-    return Batch(
-        low_luma=low_luma,
-        low_chroma=low_chroma,
-        high_luma=high_luma,
-        high_chroma=high_chroma,
-        chroma_weight=chroma_weight,
-    )
+        for k, t in enumerate(place.low):
+            batch.low_luma[b, k] = cut(pair.low.luma[t], 1)
+            batch.low_chroma[b, k] = cut(pair.low.chroma[t], 0.5)
+        for k, t in enumerate(place.high):
+            batch.high_luma[b, k] = cut(pair.high.luma[t], scale)
+            batch.high_chroma[b, k] = cut(pair.high.chroma[t], scale / 2)
+    return batch

@@ -7,17 +7,18 @@ import math
 import subprocess
 import time
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
-import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.utils.flop_counter import FlopCounterMode
 from torch.utils.tensorboard import SummaryWriter
 
 from upreel.datasets.clips import Clip
-from upreel.datasets.patches import Batch, Pair, draw_batch, make_pairs
+from upreel.datasets.patches import Pair, draw_places, make_pairs
 from upreel.errors import BackendUnavailableError, InputError, OptionError
 from upreel.networks.baselines import Espcn, Srcnn
 from upreel.networks.build import build_network
@@ -40,6 +41,8 @@ from upreel.training.checkpoint import (
 from upreel.training.config import TrainConfig
 from upreel.training.losses import total_loss
 from upreel.training.optimizer import MuonAdam
+from upreel.training.samples import TensorBatch, clips_on
+from upreel.training.team import Team, joined
 from upreel.zoo import NetworkConfig
 
 __all__ = ["Progress", "Trainer", "train"]
@@ -56,6 +59,8 @@ class Progress:
         steps: steps in all.
         loss: mean since the last report.
         patches_per_second: speed since the last report.
+        teraflops: arithmetic of the convolutions since the last report, forward and backward, a
+            second of all processes: 10^12 operations.
         scores: Y-PSNR in dB of the average weights, by validation source, when just validated.
         baseline: the same of bicubic interpolation.
     """
@@ -64,6 +69,7 @@ class Progress:
     steps: int
     loss: float
     patches_per_second: float
+    teraflops: float
     scores: dict[str, float] | None = None
     baseline: dict[str, float] | None = None
 
@@ -75,13 +81,23 @@ class Trainer:
         config: of the run.
         pairs: training material.
         device: "cpu" or "cuda".
+        team: the processes that share each step's patches.
     """
 
-    def __init__(self, config: TrainConfig, pairs: Sequence[Pair], *, device: str = "cpu") -> None:
+    def __init__(
+        self,
+        config: TrainConfig,
+        pairs: Sequence[Pair],
+        *,
+        device: str = "cpu",
+        team: Team = Team(),  # noqa: B008 - it is frozen
+    ) -> None:
         torch.manual_seed(config.seed)
         self.config = config
+        self.team = team
         self.pairs = pairs
         self.device = torch.device(device)
+        self._clips = clips_on(self.device, pairs)
         self.step = 0
         self.network: nn.Module = build_network(asdict(config.network)).to(self.device)
         self.network.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
@@ -113,17 +129,7 @@ class Trainer:
         config, scale = self.config, self.config.network.scale
         for group in self.optimizer.param_groups:
             group["lr"] = self.learning_rate(self.step)
-        batch = draw_batch(
-            self.pairs,
-            scale=scale,
-            offsets=tuple(range(config.sequence)) or config.network.offsets,
-            size=config.batch,
-            patch=config.patch,
-            seed=config.seed,
-            step=self.step,
-            targets=tuple(range(config.sequence)) or (0,),
-        )
-        inputs, target, weight = self._tensors(batch)
+        inputs, target, weight = self._tensors(self._batch())
         self.optimizer.zero_grad(set_to_none=True)
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self._bf16):
             answer = self.network(inputs)
@@ -142,6 +148,9 @@ class Trainer:
         if auxiliary is not None:
             loss = loss + config.auxiliary * auxiliary
         loss.backward()
+        loss = loss.detach()
+        gradients = [p.grad for p in self.network.parameters() if p.grad is not None]
+        self.team.average([*gradients, *self._running(), loss])
         nn.utils.clip_grad_norm_(self.network.parameters(), config.clip_norm)
         self.optimizer.step()
         self.step += 1
@@ -153,22 +162,46 @@ class Trainer:
                     self.ema[name].lerp_(value, 1 - decay)
                 else:
                     self.ema[name].copy_(value)
-        return loss.detach()
+        return loss
+
+    def _batch(self) -> TensorBatch:
+        """The patches of the present step."""
+        config = self.config
+        places = draw_places(
+            self.pairs,
+            offsets=tuple(range(config.sequence)) or config.network.offsets,
+            size=config.batch,
+            patch=config.patch,
+            seed=config.seed,
+            step=self.step,
+            targets=tuple(range(config.sequence)) or (0,),
+        )
+        places = self.team.share(places)
+        return self._clips.cut(places, scale=config.network.scale, patch=config.patch)
+
+    def _running(self) -> list[Tensor]:
+        """What batch norm keeps of the patches it saw."""
+        kept = self.network.state_dict(keep_vars=True)
+        return [
+            value
+            for value in kept.values()
+            if value.is_floating_point() and not isinstance(value, nn.Parameter)
+        ]
 
     def _auxiliary_loss(self) -> Tensor | None:
         """What the network itself adds to the loss, from its last forward pass."""
         own = getattr(self.network, "auxiliary_loss", None)
         return own() if callable(own) else None  # pyright: ignore[reportReturnType]
 
-    def _tensors(self, batch: Batch) -> tuple[Tensor, Tensor, Tensor]:
+    def _tensors(self, batch: TensorBatch) -> tuple[Tensor, Tensor, Tensor]:
         """Input (B, n T, h, w), target (B K, n s^2, h, w), weight (B K, n s^2, 1, 1).
 
         n is 6 of packed planes, 1 of luma; K frames are to be answered.
         """
         scale = self.config.network.scale
 
-        def values(array: np.ndarray) -> Tensor:
-            return torch.from_numpy(array).to(self.device).float().div_(255)
+        def values(samples: Tensor) -> Tensor:
+            return samples.to(self.device).float().div_(255)
 
         if self.config.network.layout == "luma":
             inputs = channels_last(values(batch.low_luma))
@@ -181,7 +214,7 @@ class Trainer:
         inputs = channels_last(torch.cat(low, dim=1))
         luma = F.pixel_unshuffle(values(batch.high_luma), 2 * scale)
         chroma = F.pixel_unshuffle(values(batch.high_chroma[:, 0]), scale)
-        chroma_weight = torch.from_numpy(batch.chroma_weight).to(self.device) * self.config.chroma
+        chroma_weight = batch.chroma_weight.to(self.device) * self.config.chroma
         weight = torch.cat(
             (
                 torch.ones(luma.shape[:2], device=self.device),
@@ -435,6 +468,7 @@ def train(
     if device not in ("cpu", "cuda"):
         raise BackendUnavailableError(f"no device {device!r} for training; there are: cpu, cuda")
     deadline = math.inf if minutes is None else time.monotonic() + 60 * minutes
+    team, device = joined(device, config.batch)
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{config.name}.ckpt"
     commit = _commit()
@@ -465,7 +499,7 @@ def train(
                 f"{pair.high.name} is {columns}x{rows} at low resolution, "
                 f"smaller than a patch of {config.patch}"
             )
-    trainer = Trainer(config, pairs, device=device)
+    trainer = Trainer(config, pairs, device=device, team=team)
     if resume and starts:
         raise OptionError("a resumed run has its start behind it: --start and --resume exclude")
     if resume:
@@ -491,35 +525,56 @@ def train(
             f"{config.name} starts from the result of {', '.join(config.starts)}: "
             f"--start names its checkpoint"
         )
-    with SummaryWriter(folder / "tensorboard" / config.name, purge_step=trainer.step) as writer:
+    with _events(folder / "tensorboard" / config.name, trainer) as writer:
         losses: list[Tensor] = []
+        operations = 0
         since, since_step = time.monotonic(), trainer.step
-        while trainer.step < config.steps and time.monotonic() < deadline:
-            losses.append(trainer.train_step())
+        while trainer.step < config.steps and team.decides(
+            time.monotonic() < deadline, trainer.device
+        ):
+            if operations:
+                losses.append(trainer.train_step())
+            else:
+                with FlopCounterMode(display=False) as counter:
+                    losses.append(trainer.train_step())
+                operations = team.size * counter.get_total_flops()
             done = trainer.step == config.steps
             validates = done or trainer.step % config.validate_every == 0
             if validates or trainer.step % report_every == 0:
                 loss = _mean_loss(losses, trainer)
-                rate = (trainer.step - since_step) * config.batch / (time.monotonic() - since)
-                scores, baseline = trainer.validate(validation) if validates else (None, None)
-                writer.add_scalar("loss", loss, trainer.step)  # pyright: ignore[reportUnknownMemberType]
-                for source, psnr in (scores or {}).items():
-                    writer.add_scalar(f"psnr/{source}", psnr, trainer.step)  # pyright: ignore[reportUnknownMemberType]
-                on_progress(
-                    Progress(
-                        step=trainer.step,
-                        steps=config.steps,
-                        loss=loss,
-                        patches_per_second=rate,
-                        scores=scores,
-                        baseline=baseline,
+                rate = (trainer.step - since_step) / (time.monotonic() - since)
+                if writer is not None:
+                    scores, baseline = trainer.validate(validation) if validates else (None, None)
+                    writer.add_scalar("loss", loss, trainer.step)  # pyright: ignore[reportUnknownMemberType]
+                    for source, psnr in (scores or {}).items():
+                        writer.add_scalar(f"psnr/{source}", psnr, trainer.step)  # pyright: ignore[reportUnknownMemberType]
+                    on_progress(
+                        Progress(
+                            step=trainer.step,
+                            steps=config.steps,
+                            loss=loss,
+                            patches_per_second=rate * config.batch,
+                            teraflops=rate * operations / 1e12,
+                            scores=scores,
+                            baseline=baseline,
+                        )
                     )
-                )
-                if validates:
-                    save_checkpoint(trainer.checkpoint(training_data, commit), path)
+                    if validates:
+                        save_checkpoint(trainer.checkpoint(training_data, commit), path)
                 losses = []
                 since, since_step = time.monotonic(), trainer.step
         if losses:
             _mean_loss(losses, trainer)
-    save_checkpoint(trainer.checkpoint(training_data, commit), path)
+    if team.leads:
+        save_checkpoint(trainer.checkpoint(training_data, commit), path)
+    team.leave()
     return path
+
+
+def _events(
+    folder: Path, trainer: Trainer
+) -> AbstractContextManager[SummaryWriter] | nullcontext[None]:
+    """What TensorBoard shows, of the process that writes."""
+    if not trainer.team.leads:
+        return nullcontext()
+    return SummaryWriter(folder, purge_step=trainer.step)

@@ -1,0 +1,90 @@
+"""Several processes that train as one, as torchrun begins them.
+
+Every process draws the same places and cuts its own share of them, gradients are averaged, and so
+weights, average and moments are the same in all of them: a run is what one process would have
+made of it, but for the order of sums, and for chroma, whose weights are normalised over what a
+process sees. The first process validates, reports and writes.
+"""
+
+# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false
+# pyright: reportUnknownArgumentType=false
+
+import os
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import TypeVar
+
+import torch
+import torch.distributed as dist
+from torch import Tensor
+
+from upreel.errors import OptionError
+
+__all__ = ["Team", "joined"]
+
+_T = TypeVar("_T")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Team:
+    """The processes of a run, and which of them this is.
+
+    Attributes:
+        rank: of this process, from 0 on.
+        size: of all.
+    """
+
+    rank: int = 0
+    size: int = 1
+
+    @property
+    def leads(self) -> bool:
+        """Whether this process speaks and writes for all."""
+        return self.rank == 0
+
+    def share(self, items: Sequence[_T]) -> Sequence[_T]:
+        """What this process does of a step."""
+        return items[self.rank :: self.size]
+
+    def average(self, tensors: Iterable[Tensor]) -> None:
+        """Put the mean over all processes into each of them."""
+        if self.size == 1:
+            return
+        for tensor in tensors:
+            dist.all_reduce(tensor)
+            tensor.div_(self.size)
+
+    def decides(self, value: bool, device: torch.device) -> bool:  # noqa: FBT001 - it is the answer
+        """What the first process says, for all."""
+        if self.size == 1:
+            return value
+        said = torch.tensor(float(value), device=device)
+        dist.broadcast(said, src=0)
+        return bool(said.item())
+
+    def leave(self) -> None:
+        """No more is exchanged."""
+        if self.size > 1:
+            dist.destroy_process_group()
+
+
+def joined(device: str, batch: int) -> tuple[Team, str]:
+    """The team that torchrun's environment describes, and this process's device.
+
+    Args:
+        device: "cpu" or "cuda".
+        batch: patches of a step, which all of the team share.
+
+    Raises:
+        OptionError: they cannot be shared evenly.
+    """
+    size = int(os.environ.get("WORLD_SIZE", "1"))
+    if size == 1:
+        return Team(), device
+    if batch % size:
+        raise OptionError(f"a batch of {batch} cannot be shared by {size} processes")
+    if device == "cuda":
+        device = f"cuda:{os.environ['LOCAL_RANK']}"
+        torch.cuda.set_device(device)
+    dist.init_process_group("gloo" if device == "cpu" else "nccl")
+    return Team(rank=dist.get_rank(), size=size), device

@@ -3,6 +3,8 @@
 Planes are drawn so that each patch tells where it was cut and how it was turned.
 """
 
+import itertools
+
 import numpy as np
 import pytest
 
@@ -70,6 +72,21 @@ def test_the_second_frame_is_a_neighbour_in_either_direction() -> None:
     pairs = {(int(a), int(b)) for a, b in numbers}
     inside = {(t, u) for t in range(4) for u in (t - 1, t + 1) if 0 <= u < 4}
     assert pairs == inside | {(0, 0), (3, 3)}  # the ends stand in for what is beyond them
+
+
+def test_strides_are_those_that_fit() -> None:
+    pair, short = told(9, scale=2), told(3, scale=2)
+    places = draw_places(
+        [pair, short], offsets=(0, 1, 2), size=400, patch=8, seed=1, step=0, targets=(0, 1, 2),
+        strides=(1, 3),
+    )  # fmt: skip
+
+    for number, steps in ((0, {1, -1, 3, -3}), (1, {1, -1})):
+        cut = [place for place in places if place.pair == number]
+        assert all(place.low == place.high for place in cut)
+        assert {b - a for place in cut for a, b in itertools.pairwise(place.low)} == steps
+    seen = {frame for place in places if place.pair == 0 for frame in place.low}
+    assert seen == set(range(9))
 
 
 def test_one_frame_is_the_current_one() -> None:

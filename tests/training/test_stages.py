@@ -318,6 +318,7 @@ def test_batch_norm_is_averaged_and_started_from(config: TrainConfig, pairs: lis
         ({"pan_frames": 5}, "pan_frames is for networks of luma, got 5"),
         ({"pan_frames": 5, "network": ESPCN}, "at least the 1 frames that are seen, and .*, got 5"),
         ({"pan_frames": 2, "network": NETWORKS["tan flow"], "patch": 32}, "at least the 3 frames"),
+        ({"strides": (1, 0)}, r"strides must be 1 and more, got \(1, 0\)"),
         ({"network": NETWORKS["recurrent"], "patch": 32}, "sequence must be at least 2, got 0"),
         ({"patch": 26, "network": NETWORKS["vespcn"]}, "patch must be a multiple of 4, got 26"),
     ],

@@ -141,6 +141,7 @@ def draw_places(
     seed: int,
     step: int,
     targets: tuple[int, ...] = (0,),
+    strides: tuple[int, ...] = (1,),
 ) -> list[Place]:
     """Decide where the patches of one step are cut.
 
@@ -157,11 +158,12 @@ def draw_places(
         step: of the run.
         targets: high-resolution frames, in the same way; they begin with 0 and lie inside the clip
             where it is long enough.
+        strides: steps from frame to frame that a patch may have, one of those with which its
+            targets lie inside the clip: faster motion.
     """
     random = np.random.default_rng([seed, step])
     weights = np.array([pair.weight for pair in pairs])
     chosen = random.choice(len(pairs), size=size, p=weights / weights.sum())
-    last = max(targets)
     places: list[Place] = []
     for number in map(int, chosen):
         pair = pairs[number]
@@ -170,9 +172,13 @@ def draw_places(
             raise ValueError(
                 f"{pair.low.name} is {width}x{height}, smaller than a patch of {patch}"
             )
+        fitting = [s for s in strides if max(targets) * s < num_frames] or [min(strides)]
+        # Nothing is drawn where there is no choice.
+        stride = fitting[int(random.integers(len(fitting)))] if len(fitting) > 1 else fitting[0]
+        last = max(targets) * stride
         first = int(random.integers(max(num_frames - last, 1)))
         backwards, mirror, flip, transpose = (bool(turns) for turns in random.random(4) < 0.5)
-        start, sign = (first + last, -1) if backwards else (first, 1)
+        start, sign = (first + last, -stride) if backwards else (first, stride)
         low, high = (
             tuple(min(max(start + sign * offset, 0), num_frames - 1) for offset in wanted)
             for wanted in (offsets, targets)

@@ -155,6 +155,7 @@ def _config(values: dict[str, Any]) -> TrainConfig:
         "losses": tuple(Loss(**loss) for loss in values["losses"]),
         "validation": tuple(values["validation"]),
         "frozen": tuple(values.get("frozen", ())),
+        "strides": tuple(values.get("strides", (1,))),
         "parts": tuple((part, run) for part, run in values.get("parts", ())),
     }
     return TrainConfig(**parsed)

@@ -41,6 +41,7 @@ class TrainConfig:
         patch: low-resolution luma rows and columns of a patch, even.
         sequence: frames of a patch that a recurrent network goes through, each of which it
             answers; 0 for other networks.
+        strides: steps from frame to frame that a patch may have, for faster motion.
         pan_frames: frames of a pan over each photograph, for networks of luma that see more than
             one; 0 leaves photographs as they are.
         border: positions of the network's grid at a patch's border that the losses leave out,
@@ -74,6 +75,7 @@ class TrainConfig:
     batch: int = 16
     patch: int = 72
     sequence: int = 0
+    strides: tuple[int, ...] = (1,)
     pan_frames: int = 0
     border: int = 2
     learning_rate: float = 1.5e-3
@@ -109,6 +111,8 @@ class TrainConfig:
                 f"pan_frames must be at least the {seen} frames that are seen, and these more than "
                 f"one, got {self.pan_frames}"
             )
+        if not self.strides or min(self.strides) < 1:
+            raise ValueError(f"strides must be 1 and more, got {self.strides}")
         for name in ("steps", "batch", "variants", "validate_every"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")

@@ -175,6 +175,7 @@ class Trainer:
             seed=config.seed,
             step=self.step,
             targets=tuple(range(config.sequence)) or (0,),
+            strides=config.strides,
         )
         places = self.team.share(places)
         return self._clips.cut(places, scale=config.network.scale, patch=config.patch)

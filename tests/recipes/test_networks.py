@@ -13,6 +13,7 @@ from upreel.training.config import TrainConfig
 from upreel.zoo import (
     EspcnConfig,
     FusionConfig,
+    RecurrentConfig,
     TemporalAdaptiveConfig,
     card_names,
     load_card,
@@ -20,12 +21,15 @@ from upreel.zoo import (
 
 BASELINES = recipes("baselines")
 TEMPORAL = recipes("temporal_adaptive")
+RECURRENT = recipes("recurrent")
+NETWORKS = BASELINES | TEMPORAL | RECURRENT
 ABLATION = {name: made for name, made in TEMPORAL.items() if name.startswith("ablation")}
 
 
 def runs() -> dict[str, TrainConfig]:
     """All runs by name, those of the fast family too, the ablation's of two seeds."""
-    made = [function() for file in ("fast", "baselines") for function in recipes(file).values()]
+    files = ("fast", "baselines", "recurrent")
+    made = [function() for file in files for function in recipes(file).values()]
     made += [function() for function in TEMPORAL.values()]
     made += [function(seed=2) for function in ABLATION.values()]
     return {config.name: config for config in made}
@@ -34,13 +38,11 @@ def runs() -> dict[str, TrainConfig]:
 RUNS = runs()
 
 
-@pytest.mark.parametrize("function", [*BASELINES, *TEMPORAL])
+@pytest.mark.parametrize("function", NETWORKS)
 def test_a_recipe_is_a_run_of_its_own_name(function: str) -> None:
-    config = (BASELINES | TEMPORAL)[function]()
+    config = NETWORKS[function]()
 
-    seed = (
-        "-seed1" if "seed" in inspect.signature((BASELINES | TEMPORAL)[function]).parameters else ""
-    )
+    seed = "-seed1" if "seed" in inspect.signature(NETWORKS[function]).parameters else ""
     assert config.name == function.replace("_", "-") + seed
     assert f"x{config.network.scale}" in config.name or function in ABLATION
     assert not config.degradation.codings
@@ -57,7 +59,7 @@ def test_baselines_differ_in_their_network_alone() -> None:
 def test_parts_are_the_runs_of_the_branches(name: str) -> None:
     config = RUNS[name]
     assert set(config.frozen) <= {part for part, _ in config.parts}
-    if isinstance(config.network, FusionConfig):
+    if isinstance(config.network, FusionConfig | RecurrentConfig):
         assert [(part, RUNS[run].network) for part, run in config.parts] == [
             ("first", config.network.first)
         ]
@@ -83,6 +85,15 @@ def test_branches_begin_with_the_first_one(name: str) -> None:
     assert before.network.frames == 1
     assert before.network == replace(config.network, frames=1)  # type: ignore[arg-type]
     assert config.inflate == "mean"
+
+
+def test_longer_sequences_go_on_with_the_same_network() -> None:
+    for config in (function() for function in RECURRENT.values()):
+        if config.start:
+            before = RUNS[config.start]
+            assert (config.network, config.frozen) == (before.network, before.frozen)
+            assert config.sequence > before.sequence
+    assert max(function().sequence for function in RECURRENT.values()) >= 15
 
 
 @pytest.mark.parametrize("seed", [1, 2])

@@ -259,10 +259,9 @@ class RecurrentNetwork(nn.Module):
         return list(cell_motion(*pairs)[:, 0].unflatten(0, (len(frames), -1)).unbind(dim=1))
 
     def first_answers(self, frames: Float[Tensor, "B T H W"]) -> Float[Tensor, "B T A H W"]:
-        """Of each frame alone; in training without the margin that patches cannot afford."""
-        each = frames.flatten(0, 1)[:, None]
-        network = self.first if self.training else FirstAnswer(self.first, self.margin)
-        return network(each).to(frames.dtype).unflatten(0, (-1, frames.shape[1]))
+        """Of each frame alone."""
+        answers = FirstAnswer(self.first, self.margin)(frames.flatten(0, 1)[:, None])
+        return answers.to(frames.dtype).unflatten(0, (-1, frames.shape[1]))
 
     def cells(self) -> dict[str, nn.Module]:
         """What it is run as, by the names of `RecurrentConfig.cells`, ready for export."""

@@ -30,7 +30,7 @@ def best_x4_short() -> TrainConfig:
         learning_rate=1.5e-3,
         parts=(("first", "fast-x4-clean-single"),),
         frozen=("first",),
-        validate_every=1000,
+        validate_every=500,
     )
 
 

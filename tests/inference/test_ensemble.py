@@ -122,7 +122,7 @@ def test_a_recurrent_network_goes_through_scenes_in_eight_ways() -> None:
     scenes = [moving(5, seed=1), moving(3, seed=2)]
     made = EnsembleUpscaler(
         CARD, pixel_format=pixel_format("gray"), colour=LEFT, width=WIDTH, height=HEIGHT,
-        open_cells=TorchCells().open,
+        opener=TorchCells().open,
     )  # fmt: skip
     found: list[Plane] = []
     for scene in scenes:
@@ -144,7 +144,7 @@ def test_a_recurrent_network_goes_through_scenes_in_eight_ways() -> None:
                 colour=LEFT,
                 width=WIDTH if upright else HEIGHT,
                 height=HEIGHT if upright else WIDTH,
-                open_cells=TorchCells().open,
+                opener=TorchCells().open,
             )
             clips = [[(turned(planes[0]),) for planes in scene] for scene in scenes]
             backs = [np.rot90(planes[0], -turns) for planes in enlarged(network, clips)]

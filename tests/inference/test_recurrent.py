@@ -18,7 +18,7 @@ from upreel.errors import OptionError, OutOfMemoryError
 from upreel.inference import RecurrentUpscaler, recurrent
 from upreel.inference.engine import Values
 from upreel.inference.picture import Planes
-from upreel.inference.selection import open_cells, open_session
+from upreel.inference.selection import open_session
 from upreel.pipeline.enhance import enhance
 from upreel.video.formats import pixel_format
 from upreel.video.frame import Colour, Frame, plane_size
@@ -39,7 +39,7 @@ def upscaler(
         width=width,
         height=HEIGHT,
         tile=tile,
-        open_cells=(cells or TorchCells()).open,
+        opener=(cells or TorchCells()).open,
     )
 
 
@@ -172,7 +172,7 @@ def test_memory_is_estimated_for_whole_pictures_and_tiles() -> None:
     def smallest(limit: int) -> tuple[int, int]:
         made = RecurrentUpscaler(
             CARD, pixel_format=pixel_format("gray"), colour=Colour(), width=640, height=480,
-            memory_limit=limit << 20, open_cells=TorchCells().open,
+            memory_limit=limit << 20, opener=TorchCells().open,
         )  # fmt: skip
         return made.tile
 
@@ -250,7 +250,6 @@ def test_engines_agree_with_the_cells(device: str, small_cards: Callable[[str], 
         device=device,
         precision="f32",
         threads=1,
-        open_cells=open_cells,
     )
 
     assert made.describe().device == device

@@ -54,7 +54,7 @@ def upscaler(
         colour=Colour(),
         width=WIDTH,
         height=HEIGHT,
-        open_session=open_session,
+        opener=open_session,
         **options,  # type: ignore[arg-type]
     )
 

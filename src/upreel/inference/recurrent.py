@@ -17,20 +17,21 @@ tile knows nothing of what entered its surroundings from farther than the card's
 
 import math
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from types import EllipsisType
-from typing import cast
+from typing import Any, cast
 
 import numpy as np
 
-from upreel.inference.engine import Cells, EngineReport, Values
+from upreel.inference.base import PictureUpscaler
+from upreel.inference.engine import Cells, Values
 from upreel.inference.packing import unpack_answer
-from upreel.inference.picture import PictureForm, Planes
+from upreel.inference.picture import Planes
 from upreel.inference.selection import open_cells
-from upreel.inference.tiles import TiledNetwork, TileLayout
+from upreel.inference.tiles import TileLayout
 from upreel.networks.sizes import CELL
-from upreel.video.frame import Colour, PixelFormat, Plane
+from upreel.video.frame import Plane
 from upreel.zoo import ModelCard, RecurrentConfig
 
 __all__ = ["CHUNK", "RecurrentUpscaler"]
@@ -71,95 +72,29 @@ class _Carried:
     luma: Plane
 
 
-class RecurrentUpscaler:
-    """A recurrent network bound to one picture size and format; see `PlaneUpscaler`.
+class RecurrentUpscaler(PictureUpscaler[Cells]):
+    """A recurrent network bound to one picture size and format."""
 
-    Args:
-        card: the model, whose network is recurrent.
-        pixel_format: of the planes, in and out.
-        colour: its chroma location is respected.
-        width: columns of luma, in.
-        height: rows of luma, in.
-        output_size: (width, height) out; None for `card.scale` times the input.
-        device: "auto", or one of `available_devices()`.
-        precision: "auto", or one of the device's.
-        threads: of the engine, 0 for all that this process may use.
-        tile: largest luma rows and columns of a tile, a pair for those chosen before; None lets
-            `memory_limit` decide.
-        memory_limit: bytes that the network may use; None for half of what is available.
-        open_cells: opens the cells; tests inject engines that run out of memory.
-
-    Raises:
-        BackendUnavailableError: no such device or precision here.
-        OptionError: a tile or an output size that cannot be.
-        OutOfMemoryError: the smallest tile does not fit into `memory_limit`.
-    """
-
-    def __init__(
-        self,
-        card: ModelCard,
-        *,
-        pixel_format: PixelFormat,
-        colour: Colour,
-        width: int,
-        height: int,
-        output_size: tuple[int, int] | None = None,
-        device: str = "auto",
-        precision: str = "auto",
-        threads: int = 0,
-        tile: int | tuple[int, int] | None = None,
-        memory_limit: int | None = None,
-        open_cells: Callable[..., Cells] = open_cells,
-    ) -> None:
-        assert isinstance(card.network, RecurrentConfig)
-        self.card = card
-        self._channels = card.network.channels
-        self._ahead = card.context[1]
-        self._form = PictureForm(
-            card,
-            pixel_format=pixel_format,
-            colour=colour,
-            width=width,
-            height=height,
-            output_size=output_size,
-        )
+    def _begin(self) -> None:
         self._jobs: deque[_Job] = deque()
         self._begins = True
         self._carried: _Carried | None = None
 
-        def opened(layout: TileLayout) -> Cells:
-            return open_cells(
-                card, *layout.window, device=device, precision=precision, threads=threads
-            )
+    @property
+    def _channels(self) -> int:
+        """Features that are carried."""
+        assert isinstance(self.card.network, RecurrentConfig)
+        return self.card.network.channels
 
-        self._tiles = TiledNetwork(
-            card,
-            height,
-            width,
-            tile=tile,
-            memory_limit=memory_limit,
-            needed=self._needed,
-            opened=opened,
-        )
+    @property
+    def _ahead(self) -> int:
+        """Frames looked at ahead."""
+        return self.card.context[1]
 
     @property
     def depth(self) -> int:
         """Frames that may be submitted before one must be collected."""
         return CHUNK + self._ahead
-
-    @property
-    def tile(self) -> tuple[int, int]:
-        """Luma rows and columns that the network sees at once."""
-        return self._tiles.layout.tile
-
-    @property
-    def notices(self) -> tuple[str, ...]:
-        """What the user should know: a tile made smaller on the way."""
-        return tuple(self._tiles.notices)
-
-    def describe(self) -> EngineReport:
-        """What runs, and why."""
-        return self._tiles.network.describe()
 
     def reset(self) -> None:
         """The next frame submitted begins a scene."""
@@ -193,6 +128,10 @@ class RecurrentUpscaler:
         self._jobs.clear()
         self._carried = None
         self.reset()
+
+    def _open(self, card: ModelCard, height: int, width: int, **options: Any) -> Cells:  # noqa: ANN401
+        del options["bits"]  # cells are given [0, 1]
+        return open_cells(card, height, width, **options)
 
     def _needed(self, layout: TileLayout) -> int:
         """Rough bytes: of the engine, of a tile's chunk, and of what is kept of whole pictures."""

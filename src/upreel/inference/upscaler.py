@@ -6,19 +6,19 @@ Margins: the border samples of a frame are repeated outwards as far as the card 
 
 import math
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import cast
+from typing import Any, cast
 
 import numpy as np
 
-from upreel.inference.engine import Batch, EngineReport, Session
+from upreel.inference.base import PictureUpscaler
+from upreel.inference.engine import Batch, Session
 from upreel.inference.packing import pack_frame, pad_margins, unpack_answer
-from upreel.inference.picture import PictureForm, Planes
+from upreel.inference.picture import Planes
 from upreel.inference.selection import open_session
-from upreel.inference.tiles import TiledNetwork, TileLayout
+from upreel.inference.tiles import TileLayout
 from upreel.networks.sizes import CHANNELS
-from upreel.video.frame import Colour, PixelFormat
 from upreel.zoo import ModelCard
 
 __all__ = ["PlaneUpscaler"]
@@ -32,99 +32,21 @@ class _Job:
     batch: Batch | None = None  # what the engine reads, while it runs
 
 
-class PlaneUpscaler:
-    """A network bound to one picture size and format.
+class PlaneUpscaler(PictureUpscaler[Session]):
+    """A network of one window bound to one picture size and format.
 
     Frames go in by `submit` and come out by `collect` in the same order; up to `depth` may be on
     their way, so that the network runs while the caller decodes and encodes.
-
-    Args:
-        card: the model.
-        pixel_format: of the planes, in and out.
-        colour: its chroma location is respected.
-        width: columns of luma, in.
-        height: rows of luma, in.
-        output_size: (width, height) out; None for `card.scale` times the input.
-        device: "auto", or one of `available_devices()`.
-        precision: "auto", or one of the device's.
-        threads: of the engine, 0 for all that this process may use.
-        tile: largest luma rows and columns of a tile, a pair for those chosen before; None lets
-            `memory_limit` decide.
-        memory_limit: bytes that the network may use; None for half of what is available.
-        open_session: opens sessions; tests inject engines that run out of memory.
-
-    Raises:
-        BackendUnavailableError: no such device or precision here.
-        OptionError: a tile or an output size that cannot be.
-        OutOfMemoryError: the smallest tile does not fit into `memory_limit`.
     """
 
-    def __init__(
-        self,
-        card: ModelCard,
-        *,
-        pixel_format: PixelFormat,
-        colour: Colour,
-        width: int,
-        height: int,
-        output_size: tuple[int, int] | None = None,
-        device: str = "auto",
-        precision: str = "auto",
-        threads: int = 0,
-        tile: int | tuple[int, int] | None = None,
-        memory_limit: int | None = None,
-        open_session: Callable[..., Session] = open_session,
-    ) -> None:
-        self.card = card
-        self._form = PictureForm(
-            card,
-            pixel_format=pixel_format,
-            colour=colour,
-            width=width,
-            height=height,
-            output_size=output_size,
-        )
+    def _begin(self) -> None:
         self._jobs: deque[_Job] = deque()
-
-        def opened(layout: TileLayout) -> Session:
-            return open_session(
-                card,
-                *layout.window,
-                bits=self._form.bits,
-                device=device,
-                precision=precision,
-                threads=threads,
-            )
-
-        self._tiles = TiledNetwork(
-            card,
-            height,
-            width,
-            tile=tile,
-            memory_limit=memory_limit,
-            needed=self._needed,
-            opened=opened,
-        )
         self._depth = self._tiles.network.depth
 
     @property
     def depth(self) -> int:
         """Frames that may be submitted before one must be collected."""
         return self._depth
-
-    @property
-    def tile(self) -> tuple[int, int]:
-        """Luma rows and columns that the network sees at once, without margins."""
-        return self._tiles.layout.tile
-
-    @property
-    def notices(self) -> tuple[str, ...]:
-        """What the user should know: a tile made smaller on the way."""
-        return tuple(self._tiles.notices)
-
-    def describe(self) -> EngineReport:
-        """What runs, and why."""
-        return self._tiles.network.describe()
 
     def __call__(self, window: Sequence[Planes]) -> Planes:
         """`submit` and `collect` in one."""
@@ -169,6 +91,9 @@ class PlaneUpscaler:
         """Tiles are cut anew, and the memory is needed."""
         for job in self._jobs:
             job.batch = None
+
+    def _open(self, card: ModelCard, height: int, width: int, **options: Any) -> Session:  # noqa: ANN401
+        return open_session(card, height, width, **options)
 
     def _needed(self, layout: TileLayout) -> int:
         """Rough bytes of a session: three f32 feature maps, input and answer in flight."""

@@ -14,6 +14,7 @@ from upreel.zoo.configs.espcn import EspcnConfig
 from upreel.zoo.configs.fast import FastConfig
 from upreel.zoo.configs.fusion import (
     FLOW_MULTIPLE,
+    BranchConfig,
     check_branch,
 )
 
@@ -30,7 +31,7 @@ class RecurrentConfig(LumaFrame):
         depth: convolutions of a direction between its first and its last, an even number.
     """
 
-    first: FastConfig | EspcnConfig
+    first: BranchConfig
     channels: int = 48
     depth: int = 10
     kind: Literal["recurrent"] = "recurrent"

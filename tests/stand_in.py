@@ -40,7 +40,7 @@ def card(scale: int = 2, *, seen: tuple[int, int] = (0, 0), recurrent: bool = Fa
     return StandInCard(
         name=f"repeat-x{scale}",
         summary="repeats samples",
-        network=FastConfig(scale=scale, channels=1, depth=0),
+        network=FastConfig(scale=scale, channels=1, depth=0, layout="luma"),
         training_data=(),
         degradation="none",
         licence="Apache-2.0",

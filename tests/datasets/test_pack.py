@@ -125,6 +125,20 @@ def test_without_chroma_there_is_neutral_grey(tmp_path: Path) -> None:
     (found,) = read_pack(tmp_path / "a.pack")
     np.testing.assert_array_equal(found.luma, clip.luma)
     np.testing.assert_array_equal(found.chroma, np.full_like(clip.chroma, 128))
+    assert not found.has_chroma
+    assert clip.has_chroma
+
+
+def test_sides_that_are_no_multiples_are_packed(tmp_path: Path) -> None:
+    clip = noise("a_0", 2, 110, 94)
+    write_pack([clip], tmp_path / "a.pack", size=10**6)
+    assert_equal(read_pack(tmp_path / "a.pack"), [clip])
+
+
+def test_no_clips_are_no_pack(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="no clips to pack"):
+        write_pack([], tmp_path / "a.pack", size=10**6)
+    assert not list(tmp_path.iterdir())
 
 
 def test_the_same_clips_give_the_same_file(tmp_path: Path) -> None:
@@ -151,6 +165,9 @@ def test_a_pack_that_cannot_be_written_leaves_nothing(tmp_path: Path) -> None:
     with pytest.raises(OutputError, match="cannot write"):
         write_pack(drawn_clips(1), tmp_path / "folder", size=10**6)
     assert [p.name for p in tmp_path.iterdir()] == ["folder"]
+    (tmp_path / "file").touch()
+    with pytest.raises(OutputError, match="cannot write"):
+        write_pack(drawn_clips(1), tmp_path / "file" / "a.pack", size=10**6)
 
 
 def test_training_from_a_pack_needs_no_video_library(tmp_path: Path) -> None:

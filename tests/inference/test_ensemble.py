@@ -12,6 +12,8 @@ from torch_cells import CARD, HEIGHT, WIDTH, TorchCells, enlarged, moving
 
 from upreel.errors import OptionError
 from upreel.inference import EnsembleUpscaler, PlaneUpscaler, RecurrentUpscaler
+from upreel.inference.engine import Session
+from upreel.inference.selection import open_session
 from upreel.video.formats import pixel_format
 from upreel.video.frame import Colour, Plane, plane_size
 from upreel.zoo import ModelCard, load_card
@@ -164,3 +166,19 @@ def test_what_was_dropped_leaves_nothing(luma_card: ModelCard) -> None:
 def test_packed_planes_are_refused() -> None:
     with pytest.raises(OptionError, match="self-ensemble is for networks of luma"):
         ensemble(load_card("fast-x2"), "yuv420p")
+
+
+def test_all_ways_of_one_size_have_one_network(luma_card: ModelCard) -> None:
+    opened: list[tuple[int, int]] = []
+
+    def opener(card: ModelCard, height: int, width: int, **options: object) -> Session:
+        opened.append((height, width))
+        return open_session(card, height, width, **options)  # type: ignore[arg-type]
+
+    EnsembleUpscaler(
+        luma_card, pixel_format=pixel_format("gray"), colour=LEFT, width=WIDTH, height=HEIGHT,
+        opener=opener,
+    )  # fmt: skip
+
+    (upright, transposed) = opened
+    assert transposed == upright[::-1]

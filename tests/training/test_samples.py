@@ -10,7 +10,7 @@ import torch
 from upreel.datasets.clips import Clip
 from upreel.datasets.patches import draw_places, make_pairs
 from upreel.degradation.degrade import Degradation
-from upreel.training.samples import ClipsInMemory, ClipsOnDevice, clips_on
+from upreel.training.samples import ClipsInMemory, ClipsOnDevice, clips_on, device_bytes
 
 
 @pytest.mark.parametrize("targets", [(0,), (0, 1, 2)])
@@ -38,6 +38,13 @@ def test_a_device_cuts_the_same_patches(
         assert torch.equal(other, tensor), name
 
 
-def test_the_cpu_keeps_its_clips_where_they_are() -> None:
-    assert isinstance(clips_on(torch.device("cpu"), []), ClipsInMemory)
-    assert isinstance(clips_on(torch.device("meta"), []), ClipsOnDevice)
+def test_clips_lie_where_there_is_room(clips: list[Clip], monkeypatch: pytest.MonkeyPatch) -> None:
+    pairs = make_pairs(clips, 2, Degradation(kernels=("bicubic",)), variants=2, seed=0)
+    needed = device_bytes(pairs)
+    high, low = 3 * 96 * 96 * 3 // 2, 3 * 48 * 48 * 3 // 2
+    assert needed == 3 * (high + 2 * low)  # both variants have one high resolution
+
+    assert isinstance(clips_on(torch.device("cpu"), pairs), ClipsInMemory)
+    for free, kind in ((2 * needed, ClipsOnDevice), (2 * needed - 2, ClipsInMemory)):
+        monkeypatch.setattr(torch.cuda, "mem_get_info", lambda _, free=free: (free, free))
+        assert isinstance(clips_on(torch.device("meta"), pairs), kind)

@@ -76,5 +76,9 @@ def test_a_team_shares_everything_once() -> None:
 
 def test_a_batch_that_cannot_be_shared_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(os.environ, "WORLD_SIZE", "3")
+    with pytest.raises(OptionError, match="WORLD_SIZE is 3 without RANK: begin processes by torch"):
+        joined("cpu", 3)
+    for name in ("RANK", "LOCAL_RANK", "MASTER_ADDR"):
+        monkeypatch.setitem(os.environ, name, "1")
     with pytest.raises(OptionError, match="a batch of 4 cannot be shared by 3 processes"):
         joined("cpu", 4)

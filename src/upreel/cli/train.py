@@ -2,6 +2,7 @@
 
 import importlib.util
 import inspect
+import os
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -80,7 +81,8 @@ def train(
             on_progress=_print,
             on_notice=lambda line: typer.echo(line, err=True),
         )
-        typer.echo(f"{checkpoint}: upreel export {checkpoint} makes a card of it")
+        if os.environ.get("RANK", "0") == "0":  # torchrun's others say nothing
+            typer.echo(f"{checkpoint}: upreel export {checkpoint} makes a card of it")
 
 
 def _load_recipe(recipe: str, seed: int | None) -> "TrainConfig":

@@ -18,11 +18,13 @@ class Clip:
         name: file name without its ending.
         luma: (T, H, W).
         chroma: (T, 2, H/2, W/2): Cb, Cr.
+        has_chroma: whether that is the clip's own, and not neutral grey in its place.
     """
 
     name: str
     luma: npt.NDArray[np.uint8]
     chroma: npt.NDArray[np.uint8]
+    has_chroma: bool = True
 
     @property
     def source(self) -> str:

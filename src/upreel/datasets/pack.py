@@ -16,8 +16,10 @@ import bz2
 import json
 import os
 import zipfile
+import zlib
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -36,6 +38,16 @@ _AXES = ((2,), (1, 2), (0,), (0, 2), (0, 1, 2))  # of (T, rows, columns)
 _TRIES = 5
 _DATE = (1980, 1, 1, 0, 0, 0)  # the same clips give the same file
 _NEUTRAL = 128
+_DAMAGES = (
+    zipfile.BadZipFile,
+    zlib.error,
+    EOFError,
+    KeyError,
+    RuntimeError,
+    TypeError,
+    ValueError,
+)
+"""What a file that is none, or was changed, makes the readers raise."""
 _Samples = npt.NDArray[np.uint8]
 
 
@@ -77,7 +89,7 @@ class _Measure:
         num_frames, height, width = clip.luma.shape
         kept = max(round(num_frames * self.time), min(self.fewest, num_frames))
         rows, columns = (
-            max(round(side * self.area**0.5 / _STEP) * _STEP, min(self.smallest, side))
+            max(min(round(side * self.area**0.5 / _STEP) * _STEP, side), min(self.smallest, side))
             for side in (height, width)
         )
         return kept, rows, columns
@@ -114,9 +126,12 @@ def write_pack(
         chroma: whether chroma is kept; who reads the pack finds neutral grey instead.
 
     Raises:
+        InputError: there are no clips.
         OptionError: not even the smallest windows of the fewest frames fit.
         OutputError: it cannot be written.
     """
+    if not clips:
+        raise InputError("there are no clips to pack")
     least = _Measure(area=0, time=0, smallest=smallest, fewest=fewest)
     # What a sample takes is learned from these: the whole of the clips would take minutes.
     coded = _coded([least.cut(clip) for clip in clips], chroma=chroma)
@@ -173,10 +188,10 @@ def read_pack(path: Path) -> list[Clip]:
             ]
         with ThreadPoolExecutor() as threads:
             return list(threads.map(_decoded, index["clips"], stored))
-    except (zipfile.BadZipFile, KeyError, TypeError, ValueError, EOFError) as error:
-        raise InputError(f"{path} is not a pack, or a damaged one: {error}") from error
     except OSError as error:
         raise InputError(f"{path} cannot be read: {error.strerror or error}") from error
+    except _DAMAGES as error:
+        raise InputError(f"{path} is not a pack, or a damaged one: {error}") from error
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -233,7 +248,7 @@ def _decoded(entry: dict[str, Any], stored: Sequence[bytes]) -> Clip:
     chroma = np.full((num_frames, 2, *half), _NEUTRAL, np.uint8)
     if "chroma" in found:
         chroma = np.ascontiguousarray(found["chroma"].reshape(2, num_frames, *half).swapaxes(0, 1))
-    return Clip(name=entry["name"], luma=found["luma"], chroma=chroma)
+    return Clip(name=entry["name"], luma=found["luma"], chroma=chroma, has_chroma="chroma" in found)
 
 
 def _differences(samples: _Samples) -> tuple[tuple[int, ...], _Samples]:
@@ -246,7 +261,11 @@ def _differences(samples: _Samples) -> tuple[tuple[int, ...], _Samples]:
         return values
 
     def entropy(axes: tuple[int, ...]) -> float:
-        shares = np.bincount(along(axes).ravel(), minlength=256) / samples.size
+        # Frame by frame: NumPy counts in copies eight times as large.
+        counts = np.zeros(256, np.int64)
+        for frame in along(axes):
+            counts += np.bincount(frame.ravel(), minlength=256)
+        shares = counts / samples.size
         shares = shares[shares > 0]
         return float(-(shares * np.log2(shares)).sum())
 
@@ -322,5 +341,6 @@ def _write(coded: Sequence[_Coded], path: Path) -> None:
                 file.writestr(zipfile.ZipInfo(name, _DATE), data)
         os.replace(aside, path)
     except OSError as error:
-        aside.unlink(missing_ok=True)
+        with suppress(OSError):
+            aside.unlink(missing_ok=True)
         raise OutputError(f"cannot write {path}: {error.strerror or error}") from error

@@ -158,8 +158,8 @@ def draw_places(
         step: of the run.
         targets: high-resolution frames, in the same way; they begin with 0 and lie inside the clip
             where it is long enough.
-        strides: steps from frame to frame that a patch may have, one of those with which its
-            targets lie inside the clip: faster motion.
+        strides: steps from frame to frame that a patch may have, one of those with which all of
+            its frames lie inside the clip: faster motion.
     """
     random = np.random.default_rng([seed, step])
     weights = np.array([pair.weight for pair in pairs])
@@ -172,7 +172,8 @@ def draw_places(
             raise ValueError(
                 f"{pair.low.name} is {width}x{height}, smaller than a patch of {patch}"
             )
-        fitting = [s for s in strides if max(targets) * s < num_frames] or [min(strides)]
+        span = max(*offsets, *targets) - min(*offsets, *targets)
+        fitting = [s for s in strides if span * s < num_frames] or [min(strides)]
         # Nothing is drawn where there is no choice.
         stride = fitting[int(random.integers(len(fitting)))] if len(fitting) > 1 else fitting[0]
         last = max(targets) * stride

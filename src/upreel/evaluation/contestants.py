@@ -18,6 +18,7 @@ from upreel.errors import InputError, OptionError, UnknownModelError
 from upreel.evaluation.clips import Clip, frames_of
 from upreel.evaluation.degrade import resample_frames
 from upreel.evaluation.opencv import OpenCvNetwork, opencv_version
+from upreel.inference.ensemble import check_ensemble
 from upreel.pipeline.backend import Backend, ReportingUpscaler
 from upreel.pipeline.enhance import enhance
 from upreel.video.frame import PixelFormat
@@ -233,4 +234,6 @@ def open_contestant(name: str, scale: int, options: EngineOptions, backend: Back
         raise UnknownModelError(f"{error}; beside these: {others}") from error
     if card.scale != scale:
         raise OptionError(f"{card.name} is a x{card.scale} model; --scale says {scale}")
+    if name.endswith(_ENSEMBLE):
+        check_ensemble(card)
     return _Model(card, options, backend, self_ensemble=name.endswith(_ENSEMBLE))

@@ -188,7 +188,8 @@ class FrameFolder:
 def _opened(path: Path, size: tuple[int, int]) -> Generator[Image.Image]:
     """A PNG file that is what it should be, as far as its header says."""
     try:
-        header = path.read_bytes()[:26]
+        with path.open("rb") as file:
+            header = file.read(26)
         with Image.open(path, formats=["PNG"]) as image:
             if image.size != size:
                 raise InputError(

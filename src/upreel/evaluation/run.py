@@ -173,7 +173,9 @@ def evaluate(
     ]
     _check_names([contestant.name for contestant in contestants])
     infos = [probe(path) for path in paths]
-    expected = expected_clips(infos, job.scale, degradation, limit=job.limit)
+    expected = expected_clips(
+        infos, job.scale, degradation, limit=job.limit, counts=bool(job.frames)
+    )
     for contestant in contestants:
         contestant.check(expected)
     check_memory(infos, job.scale, limit=job.limit, with_motion=job.with_motion)

@@ -99,15 +99,21 @@ def check_memory(
 
 
 def expected_clips(
-    infos: Sequence[SourceInfo], scale: int, degradation: Degradation, *, limit: int | None = None
+    infos: Sequence[SourceInfo],
+    scale: int,
+    degradation: Degradation,
+    *,
+    limit: int | None = None,
+    counts: bool = True,
 ) -> list[Expected]:
-    """What the files promise, their packets counted.
+    """What the files promise.
 
     Args:
         infos: of the ground truth's files.
         scale: of the evaluation.
         degradation: that they will go through.
         limit: at most so many frames of each.
+        counts: whether their packets are counted, for which they are read to the end.
 
     Raises:
         InputError: a clip is too small for the scale, or not what the degradation's codec takes.
@@ -122,7 +128,7 @@ def expected_clips(
             )
         if degradation.codec is not None:
             check_codable(name, info.format, width // scale, height // scale)
-        count = len(scan(info).pts)
+        count = len(scan(info).pts) if counts else num_frames(info)
         clips.append(
             Expected(
                 name=name,

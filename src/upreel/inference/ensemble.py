@@ -23,7 +23,7 @@ from upreel.inference.upscaler import PlaneUpscaler
 from upreel.video.frame import Colour, PixelFormat, Plane
 from upreel.zoo import ModelCard
 
-__all__ = ["EnsembleUpscaler"]
+__all__ = ["EnsembleUpscaler", "check_ensemble"]
 
 _WAYS = tuple(product((False, True), repeat=3))
 _Member = PlaneUpscaler | RecurrentUpscaler
@@ -59,8 +59,21 @@ class _Way:
         return plane[:: -1 if self.flips else 1, :: -1 if self.mirrors else 1]
 
 
+def check_ensemble(card: ModelCard) -> None:
+    """Refuse networks that cannot be asked about a picture turned over.
+
+    Raises:
+        OptionError: it is one of packed planes.
+    """
+    if card.layout != "luma":
+        raise OptionError(
+            f"{card.name} cannot be asked eight times: it sees chroma, whose samples lie "
+            "left of luma's; a self-ensemble is for networks of luma"
+        )
+
+
 class EnsembleUpscaler:
-    """Eight upscalers that are asked one after the other; see `PlaneUpscaler` for all else.
+    """Upscalers that are asked one after the other; see `PictureUpscaler` for all else.
 
     Args:
         card: the model, of luma.
@@ -71,12 +84,12 @@ class EnsembleUpscaler:
         output_size: (width, height) out; None for `card.scale` times the input.
         tile: largest luma rows and columns of a tile, a pair for those chosen before; None lets
             `memory_limit` decide.
-        memory_limit: bytes that all eight may use; None for half of what is available.
+        memory_limit: bytes that all networks may use; None for half of what is available.
         options: device, precision and threads, and what tests hand over.
 
     Raises:
         OptionError: a network of packed planes, a tile or an output size that cannot be.
-        OutOfMemoryError: the smallest tile does not fit into an eighth of `memory_limit`.
+        OutOfMemoryError: the smallest tile does not fit into a network's share of it.
     """
 
     def __init__(
@@ -92,11 +105,7 @@ class EnsembleUpscaler:
         memory_limit: int | None = None,
         **options: object,
     ) -> None:
-        if card.layout != "luma":
-            raise OptionError(
-                f"{card.name} cannot be asked eight times: it sees chroma, whose samples lie "
-                "left of luma's; a self-ensemble is for networks of luma"
-            )
+        check_ensemble(card)
         self.card = card
         self._form = PictureForm(
             card,
@@ -110,10 +119,9 @@ class EnsembleUpscaler:
         bits = self._form.bits
         opened = cast("Callable[..., _Member]", RecurrentUpscaler if card.state else PlaneUpscaler)
 
-        def way(*, transposes: bool, flips: bool, mirrors: bool) -> _Way:
+        def network(*, transposes: bool, tile: int | tuple[int, int] | None) -> _Member:
             rows, columns = (width, height) if transposes else (height, width)
-            turned_tile = tile[::-1] if isinstance(tile, tuple) and transposes else tile
-            member = opened(
+            return opened(
                 card,
                 pixel_format=PixelFormat(
                     name="gray" if bits == 8 else f"gray{bits}le", model="gray", bits=bits
@@ -121,13 +129,24 @@ class EnsembleUpscaler:
                 colour=colour,
                 width=columns,
                 height=rows,
-                tile=turned_tile,
-                memory_limit=limit // len(_WAYS),
+                tile=tile,
+                memory_limit=limit // (len(_WAYS) if card.state else 2),
                 **options,
             )
-            return _Way(transposes=transposes, flips=flips, mirrors=mirrors, member=member)
 
-        self._ways = [way(transposes=t, flips=f, mirrors=m) for t, f, m in _WAYS]
+        self._ways: list[_Way] = []
+        shared: dict[bool, _Member] = {}  # without a state, all ways of one size have one network
+        for transposes, flips, mirrors in _WAYS:
+            # What the first one chose, or was given, is the others' too: where it is cut may show.
+            chosen = self._ways[0].member.tile if self._ways else tile
+            if isinstance(chosen, tuple) and transposes:
+                chosen = chosen[1], chosen[0]
+            member = shared.get(transposes) or network(transposes=transposes, tile=chosen)
+            if not card.state:
+                shared[transposes] = member
+            self._ways.append(
+                _Way(transposes=transposes, flips=flips, mirrors=mirrors, member=member)
+            )
         self._waiting: deque[tuple[Planes, ...]] = deque()
 
     @property
@@ -137,8 +156,10 @@ class EnsembleUpscaler:
 
     @property
     def tile(self) -> tuple[int, int]:
-        """Luma rows and columns that a network sees at once, without margins."""
-        return self._ways[0].member.tile
+        """Luma rows and columns that a network sees at once, without margins: the smallest."""
+        smallest = min(self._ways, key=lambda way: way.member.tile[0] * way.member.tile[1])
+        rows, columns = smallest.member.tile
+        return (columns, rows) if smallest.transposes else (rows, columns)
 
     @property
     def notices(self) -> tuple[str, ...]:

@@ -5,8 +5,8 @@ the bicubic-upscaled luma, whose pooling alone would lose what is to be restored
 make it work: features of each size are added where that size comes back (skip connections), and
 the answer is added to the upscaled picture, as which the network begins.
 
-Luma alone: (B, 1, H, W) in [0, 1] to (B, s^2, H, W), see `upreel.networks.planes`. The upscaled
-picture's rows and columns must be divisible by 4.
+Luma alone: (B, frames, H, W) in [0, 1] to (B, s^2, H, W), see `upreel.networks.planes`. The
+upscaled picture's rows and columns must be divisible by 4.
 """
 
 # pyright: reportUnknownMemberType=false, reportUnknownVariableType=false

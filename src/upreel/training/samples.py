@@ -11,7 +11,7 @@ from torch import Tensor
 
 from upreel.datasets.patches import Pair, Place, cut_batch
 
-__all__ = ["ClipsInMemory", "ClipsOnDevice", "TensorBatch", "clips_on"]
+__all__ = ["ClipsInMemory", "ClipsOnDevice", "TensorBatch", "clips_on", "device_bytes"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,19 +45,20 @@ class ClipsOnDevice:
     """The same, of clips that were copied to a device once: a step copies nothing.
 
     Args:
-        pairs: material.
-        device: with memory for all of it.
+        pairs: material; a clip that is part of several is there once.
+        device: with memory for all of it, `device_bytes`.
     """
 
     def __init__(self, pairs: Sequence[Pair], device: torch.device) -> None:
         self._device = device
-        self._planes = [
-            tuple(
-                torch.from_numpy(plane.copy()).to(device)
-                for plane in (pair.low.luma, pair.low.chroma, pair.high.luma, pair.high.chroma)
+        held = {
+            id(clip): tuple(
+                torch.from_numpy(plane.copy()).to(device) for plane in (clip.luma, clip.chroma)
             )
             for pair in pairs
-        ]
+            for clip in (pair.low, pair.high)
+        }
+        self._planes = [(*held[id(pair.low)], *held[id(pair.high)]) for pair in pairs]
 
     def cut(self, places: Sequence[Place], *, scale: int, patch: int) -> TensorBatch:
         """The same patches as `ClipsInMemory` cuts."""
@@ -68,7 +69,8 @@ class ClipsOnDevice:
             for stack, planes, unit, wanted in zip(
                 stacks, self._planes[place.pair], units, frames, strict=True
             ):
-                part = planes[..., *place.window(unit, patch)][list(wanted)]
+                rows, columns = place.window(unit, patch)
+                part = torch.stack([planes[t, ..., rows, columns] for t in wanted])
                 turned = [axis for axis, done in ((-1, place.mirror), (-2, place.flip)) if done]
                 part = part.flip(turned) if turned else part
                 stack.append(part.transpose(-1, -2) if place.transpose else part)
@@ -83,6 +85,15 @@ class ClipsOnDevice:
         )
 
 
+def device_bytes(pairs: Sequence[Pair]) -> int:
+    """What `ClipsOnDevice` takes: frames of a pan are views in memory, and whole on a device."""
+    clips = {id(clip): clip for pair in pairs for clip in (pair.low, pair.high)}
+    return sum(clip.luma.size + clip.chroma.size for clip in clips.values())
+
+
 def clips_on(device: torch.device, pairs: Sequence[Pair]) -> ClipsInMemory | ClipsOnDevice:
-    """Where patches for that device are cut."""
-    return ClipsInMemory(pairs) if device.type == "cpu" else ClipsOnDevice(pairs, device)
+    """Where patches for that device are cut: there, if half of its free memory is enough."""
+    if device.type == "cpu":
+        return ClipsInMemory(pairs)
+    room = torch.cuda.mem_get_info(device)[0] // 2
+    return ClipsOnDevice(pairs, device) if device_bytes(pairs) <= room else ClipsInMemory(pairs)

@@ -3,7 +3,7 @@
 Every process draws the same places and cuts its own share of them, gradients are averaged, and so
 weights, average and moments are the same in all of them: a run is what one process would have
 made of it, but for the order of sums, and for chroma, whose weights are normalised over what a
-process sees. The first process validates, reports and writes.
+process sees, as batch norm normalises over that. The first process validates, reports and writes.
 """
 
 # pyright: reportUnknownMemberType=false, reportUnknownVariableType=false
@@ -12,13 +12,14 @@ process sees. The first process validates, reports and writes.
 import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import TypeVar
 
 import torch
 import torch.distributed as dist
 from torch import Tensor
 
-from upreel.errors import OptionError
+from upreel.errors import BackendUnavailableError, OptionError
 
 __all__ = ["Team", "joined"]
 
@@ -62,6 +63,11 @@ class Team:
         dist.broadcast(said, src=0)
         return bool(said.item())
 
+    def wait(self) -> None:
+        """Until all are here."""
+        if self.size > 1:
+            dist.barrier()
+
     def leave(self) -> None:
         """No more is exchanged."""
         if self.size > 1:
@@ -76,15 +82,24 @@ def joined(device: str, batch: int) -> tuple[Team, str]:
         batch: patches of a step, which all of the team share.
 
     Raises:
-        OptionError: they cannot be shared evenly.
+        OptionError: they cannot be shared evenly, or it is no environment of torchrun.
+        BackendUnavailableError: there are fewer GPUs than processes.
     """
     size = int(os.environ.get("WORLD_SIZE", "1"))
     if size == 1:
         return Team(), device
+    if missing := [
+        name for name in ("RANK", "LOCAL_RANK", "MASTER_ADDR") if name not in os.environ
+    ]:
+        raise OptionError(f"WORLD_SIZE is {size} without {missing[0]}: begin processes by torchrun")
     if batch % size:
         raise OptionError(f"a batch of {batch} cannot be shared by {size} processes")
     if device == "cuda":
-        device = f"cuda:{os.environ['LOCAL_RANK']}"
+        number, count = int(os.environ["LOCAL_RANK"]), torch.cuda.device_count()
+        if number >= count:
+            raise BackendUnavailableError(f"there are {count} GPUs here, torchrun asks for more")
+        device = f"cuda:{number}"
         torch.cuda.set_device(device)
-    dist.init_process_group("gloo" if device == "cpu" else "nccl")
+    # The others wait while the first one validates, which may take long.
+    dist.init_process_group("gloo" if device == "cpu" else "nccl", timeout=timedelta(hours=6))
     return Team(rank=dist.get_rank(), size=size), device

@@ -41,7 +41,7 @@ from upreel.training.checkpoint import (
 from upreel.training.config import TrainConfig
 from upreel.training.losses import total_loss
 from upreel.training.optimizer import MuonAdam
-from upreel.training.samples import TensorBatch, clips_on
+from upreel.training.samples import ClipsInMemory, TensorBatch, clips_on
 from upreel.training.team import Team, joined
 from upreel.zoo import NetworkConfig
 
@@ -59,8 +59,8 @@ class Progress:
         steps: steps in all.
         loss: mean since the last report.
         patches_per_second: speed since the last report.
-        teraflops: arithmetic of the convolutions since the last report, forward and backward, a
-            second of all processes: 10^12 operations.
+        teraflops: arithmetic of a second since the last report, of all processes, in 10^12
+            operations: of convolutions, forward and backward, and of matrices.
         scores: Y-PSNR in dB of the average weights, by validation source, when just validated.
         baseline: the same of bicubic interpolation.
     """
@@ -80,7 +80,7 @@ class Trainer:
     Args:
         config: of the run.
         pairs: training material.
-        device: "cpu" or "cuda".
+        device: "cpu", "cuda" or "cuda:N".
         team: the processes that share each step's patches.
     """
 
@@ -179,6 +179,11 @@ class Trainer:
         )
         places = self.team.share(places)
         return self._clips.cut(places, scale=config.network.scale, patch=config.patch)
+
+    @property
+    def cuts_on_device(self) -> bool:
+        """Whether the clips are where the network is, and not in the CPU's memory."""
+        return not isinstance(self._clips, ClipsInMemory)
 
     def _running(self) -> list[Tensor]:
         """What batch norm keeps of the patches it saw."""
@@ -470,15 +475,49 @@ def train(
         raise BackendUnavailableError(f"no device {device!r} for training; there are: cpu, cuda")
     deadline = math.inf if minutes is None else time.monotonic() + 60 * minutes
     team, device = joined(device, config.batch)
+    try:
+        return _trained(
+            config,
+            clips,
+            folder,
+            resume=resume,
+            starts=[start] if isinstance(start, Path) else list(start),
+            deadline=deadline,
+            device=device,
+            team=team,
+            on_progress=on_progress,
+            on_notice=on_notice if team.leads else lambda _: None,
+            report_every=report_every,
+        )
+    finally:
+        team.leave()
+
+
+def _trained(
+    config: TrainConfig,
+    clips: Sequence[Clip],
+    folder: Path,
+    *,
+    resume: bool,
+    starts: Sequence[Path],
+    deadline: float,
+    device: str,
+    team: Team,
+    on_progress: Callable[[Progress], None],
+    on_notice: Callable[[str], None],
+    report_every: int,
+) -> Path:
+    """`train`, in a team that is left afterwards."""
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{config.name}.ckpt"
     commit = _commit()
     scale, seed = config.network.scale, config.seed
-    starts = [start] if isinstance(start, Path) else list(start)
     learning = [clip for clip in clips if clip.source not in config.validation]
     held_back = [clip for clip in clips if clip.source in config.validation]
     if not learning:
         raise OptionError(f"every source is one of the validation sources {config.validation}")
+    if config.network.layout == "packed" and not all(clip.has_chroma for clip in clips):
+        raise InputError(f"{config.name} learns chroma, which a pack without it does not have")
     trained_on = tuple(sorted({clip.source for clip in learning if "_" in clip.name}))
     stills = sum("_" not in clip.name for clip in learning)
     kind = "panned photographs" if config.pan_frames else "photographs"
@@ -526,12 +565,15 @@ def train(
             f"{config.name} starts from the result of {', '.join(config.starts)}: "
             f"--start names its checkpoint"
         )
+    if trainer.device.type != "cpu" and not trainer.cuts_on_device:
+        on_notice(f"the clips do not fit on {device}: patches are cut on the CPU")
+    team.wait()  # nobody writes before all have looked at what is there
     with _events(folder / "tensorboard" / config.name, trainer) as writer:
         losses: list[Tensor] = []
         operations = 0
         since, since_step = time.monotonic(), trainer.step
-        while trainer.step < config.steps and team.decides(
-            time.monotonic() < deadline, trainer.device
+        while trainer.step < config.steps and (
+            deadline == math.inf or team.decides(time.monotonic() < deadline, trainer.device)
         ):
             if operations:
                 losses.append(trainer.train_step())
@@ -568,7 +610,6 @@ def train(
             _mean_loss(losses, trainer)
     if team.leads:
         save_checkpoint(trainer.checkpoint(training_data, commit), path)
-    team.leave()
     return path
 
 

@@ -12,7 +12,7 @@ ROOT = Path(__file__).parents[2]
 OPTIONS = {
     "upscale": {
         "--output", "-o", "--model", "-m", "--scale", "-s", "--size", "--device", "-d",
-        "--precision", "--tile", "-t", "--threads", "--codec", "-c", "--crf", "--preset",
+        "--precision", "--tile", "-t", "--threads", "--self-ensemble", "--codec", "-c", "--crf", "--preset",
         "--encoder-option", "-e", "--pix-fmt", "--start", "--end", "--deinterlace", "--no-audio",
         "--no-subs", "--dry-run", "--overwrite", "--json", "--quiet", "-q",
     },
@@ -21,6 +21,7 @@ OPTIONS = {
     "models": {"--json"},
     "inspect": {"-o", "--out", "--frame", "-s", "--scale", "--overwrite", "--json"},
     "devices": {"--json"},
+    "pack": {"--output", "-o", "--size", "--window", "--frames", "--no-chroma"},
     "train": {
         "--data", "--resume", "--minutes", "--out", "--device", "-d", "--start", "--steps",
         "--seed",

@@ -26,8 +26,6 @@ from upreel.networks.encoder_decoder import EncoderDecoder
 from upreel.networks.fast import FastNetwork
 from upreel.networks.planes import (
     channels_last,
-    interpolation_kernel,
-    luma_of,
     pack,
 )
 from upreel.networks.sizes import CHANNELS
@@ -43,11 +41,9 @@ from upreel.training.losses import total_loss
 from upreel.training.optimizer import MuonAdam
 from upreel.training.samples import ClipsInMemory, TensorBatch, clips_on
 from upreel.training.team import Team, joined
-from upreel.zoo import NetworkConfig
+from upreel.training.validation import score
 
 __all__ = ["Progress", "Trainer", "train"]
-
-_VALIDATION_FRAMES = 3  # a clip, spread over its length
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -230,36 +226,11 @@ class Trainer:
         )[:, :, None, None]
         return inputs, torch.cat((luma, chroma), dim=1), weight
 
-    @torch.no_grad()
     def validate(self, pairs: Sequence[Pair]) -> tuple[dict[str, float], dict[str, float]]:
         """Mean Y-PSNR in dB by source: of the average weights, and of bicubic interpolation."""
         network = build_network(asdict(self.config.network)).to(self.device).eval()
         network.load_state_dict(self.ema)
-        config = self.config.network
-        kernel = interpolation_kernel(config.scale, config.layout).to(self.device)
-        scores: dict[str, list[float]] = {}
-        baseline: dict[str, list[float]] = {}
-        for pair in pairs:
-            num_frames = pair.low.luma.shape[0]
-            whole = (
-                _answers(network, _clip_tensor(pair, self.device), config.multiple)
-                if config.recurrent
-                else None
-            )
-            for t in sorted({num_frames * k // _VALIDATION_FRAMES for k in range(3)}):
-                inputs, high = _frame_tensors(pair, t, config, self.device)
-                current = inputs[:, : kernel.shape[1]]
-                own = _answers(network, inputs, config.multiple) if whole is None else whole[:, t]
-                for store, answer in (
-                    (scores, own),
-                    (baseline, F.conv2d(current, kernel, padding=kernel.shape[-1] // 2)),
-                ):
-                    luma = luma_of(answer, config.scale, config.layout)
-                    # The outer samples see zero padding here; deployment gives real margins.
-                    error = (luma.mul(255).round().clamp(0, 255) - high)[..., 16:-16, 16:-16]
-                    psnr = 10 * math.log10(255**2 / max(error.square().mean().item(), 1e-10))
-                    store.setdefault(pair.high.source, []).append(psnr)
-        return _means(scores), _means(baseline)
+        return score(network, self.config.network, pairs, self.device)
 
     def checkpoint(self, training_data: tuple[str, ...], commit: str) -> Checkpoint:
         """All that the run needs to go on exactly."""
@@ -381,38 +352,6 @@ def _widened(head: Tensor, channels: int, each: int, inflate: str) -> Tensor:
 def _is_hidden(name: str, parameter: Tensor) -> bool:
     """Whether a parameter is a filter from hidden features to hidden features."""
     return parameter.ndim == 4 and not {"head", "tail"} & set(name.split("."))
-
-
-def _frame_tensors(
-    pair: Pair, t: int, config: NetworkConfig, device: torch.device
-) -> tuple[Tensor, Tensor]:
-    """Whole frames (1, n T, h, w) in [0, 1] and the true luma (1, 1, H, W) in levels."""
-    last = pair.low.luma.shape[0] - 1
-    packed: list[Tensor] = []
-    for k in (min(max(t + offset, 0), last) for offset in config.offsets):
-        luma = torch.from_numpy(pair.low.luma[k][None, None]).to(device).float() / 255
-        if config.layout == "packed":
-            chroma = torch.from_numpy(pair.low.chroma[k][None]).to(device).float() / 255
-            luma = pack(luma, chroma)
-        packed.append(luma)
-    high = torch.from_numpy(pair.high.luma[t][None, None]).to(device).float()
-    return torch.cat(packed, dim=1), high
-
-
-def _clip_tensor(pair: Pair, device: torch.device) -> Tensor:
-    """Luma of all frames, (1, T, h, w) in [0, 1]."""
-    return torch.from_numpy(pair.low.luma[None]).to(device).float() / 255
-
-
-def _answers(network: nn.Module, inputs: Tensor, multiple: int) -> Tensor:
-    """What the network answers, its input made larger to a size that it takes."""
-    rows, columns = inputs.shape[2:]
-    padded = F.pad(inputs, (0, -columns % multiple, 0, -rows % multiple), mode="replicate")
-    return network(padded)[..., :rows, :columns]
-
-
-def _means(values: dict[str, list[float]]) -> dict[str, float]:
-    return {source: sum(v) / len(v) for source, v in sorted(values.items())}
 
 
 def _commit() -> str:

@@ -1,0 +1,89 @@
+"""How a network does on clips that are kept out of training."""
+
+# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false
+# pyright: reportUnknownArgumentType=false
+
+import math
+from collections.abc import Sequence
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from upreel.datasets.patches import Pair
+from upreel.networks.planes import interpolation_kernel, luma_of, pack
+from upreel.zoo import NetworkConfig
+
+__all__ = ["score"]
+
+_VALIDATION_FRAMES = 3  # a clip, spread over its length
+
+
+@torch.no_grad()
+def score(
+    network: nn.Module, config: NetworkConfig, pairs: Sequence[Pair], device: torch.device
+) -> tuple[dict[str, float], dict[str, float]]:
+    """Mean Y-PSNR in dB by source: of a network, and of bicubic interpolation.
+
+    Args:
+        network: in evaluation mode, on the device.
+        config: its architecture.
+        pairs: clips, of which some frames are compared.
+        device: where it runs.
+    """
+    kernel = interpolation_kernel(config.scale, config.layout).to(device)
+    scores: dict[str, list[float]] = {}
+    baseline: dict[str, list[float]] = {}
+    for pair in pairs:
+        num_frames = pair.low.luma.shape[0]
+        whole = (
+            _answers(network, _clip_tensor(pair, device), config.multiple)
+            if config.recurrent
+            else None
+        )
+        for t in sorted({num_frames * k // _VALIDATION_FRAMES for k in range(3)}):
+            inputs, high = _frame_tensors(pair, t, config, device)
+            current = inputs[:, : kernel.shape[1]]
+            own = _answers(network, inputs, config.multiple) if whole is None else whole[:, t]
+            for store, answer in (
+                (scores, own),
+                (baseline, F.conv2d(current, kernel, padding=kernel.shape[-1] // 2)),
+            ):
+                luma = luma_of(answer, config.scale, config.layout)
+                # The outer samples see zero padding here; deployment gives real margins.
+                error = (luma.mul(255).round().clamp(0, 255) - high)[..., 16:-16, 16:-16]
+                psnr = 10 * math.log10(255**2 / max(error.square().mean().item(), 1e-10))
+                store.setdefault(pair.high.source, []).append(psnr)
+    return _means(scores), _means(baseline)
+
+
+def _frame_tensors(
+    pair: Pair, t: int, config: NetworkConfig, device: torch.device
+) -> tuple[Tensor, Tensor]:
+    """Whole frames (1, n T, h, w) in [0, 1] and the true luma (1, 1, H, W) in levels."""
+    last = pair.low.luma.shape[0] - 1
+    packed: list[Tensor] = []
+    for k in (min(max(t + offset, 0), last) for offset in config.offsets):
+        luma = torch.from_numpy(pair.low.luma[k][None, None]).to(device).float() / 255
+        if config.layout == "packed":
+            chroma = torch.from_numpy(pair.low.chroma[k][None]).to(device).float() / 255
+            luma = pack(luma, chroma)
+        packed.append(luma)
+    high = torch.from_numpy(pair.high.luma[t][None, None]).to(device).float()
+    return torch.cat(packed, dim=1), high
+
+
+def _clip_tensor(pair: Pair, device: torch.device) -> Tensor:
+    """Luma of all frames, (1, T, h, w) in [0, 1]."""
+    return torch.from_numpy(pair.low.luma[None]).to(device).float() / 255
+
+
+def _answers(network: nn.Module, inputs: Tensor, multiple: int) -> Tensor:
+    """What the network answers, its input made larger to a size that it takes."""
+    rows, columns = inputs.shape[2:]
+    padded = F.pad(inputs, (0, -columns % multiple, 0, -rows % multiple), mode="replicate")
+    return network(padded)[..., :rows, :columns]
+
+
+def _means(values: dict[str, list[float]]) -> dict[str, float]:
+    return {source: sum(v) / len(v) for source, v in sorted(values.items())}

@@ -94,7 +94,8 @@ def test_data_and_devices_that_are_not_there(
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     place = ["--out", str(tmp_path)]
 
-    assert failure(f"{recipe}:tiny", "--data", "/nowhere", *place) == "/nowhere is not a folder"
+    said = failure(f"{recipe}:tiny", "--data", "/nowhere", *place)
+    assert said == "/nowhere is neither a folder nor a pack"
     assert failure(f"{recipe}:tiny", "-d", "cuda", *place) == "no CUDA device here; there is: cpu"
     assert "no device 'tpu'" in failure(f"{recipe}:tiny", "-d", "tpu", *place)
     assert failure(f"{recipe}:tiny", "--start", "/nowhere.ckpt", *place).startswith(

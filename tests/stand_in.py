@@ -7,6 +7,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 
@@ -36,11 +37,17 @@ class StandInCard(ModelCard):
         return (16, 8) if self.recurrent else self.seen
 
 
-def card(scale: int = 2, *, seen: tuple[int, int] = (0, 0), recurrent: bool = False) -> StandInCard:
+def card(
+    scale: int = 2,
+    *,
+    seen: tuple[int, int] = (0, 0),
+    recurrent: bool = False,
+    layout: Literal["packed", "luma"] = "packed",
+) -> StandInCard:
     return StandInCard(
         name=f"repeat-x{scale}",
         summary="repeats samples",
-        network=FastConfig(scale=scale, channels=1, depth=0, layout="luma"),
+        network=FastConfig(scale=scale, channels=1, depth=0, layout=layout),
         training_data=(),
         degradation="none",
         licence="Apache-2.0",
@@ -130,11 +137,12 @@ class StandIn:
     on_submit: Callable[[int], None] = lambda _number: None
     opened: list[Repeater] = field(default_factory=list)
     tiles: list[int | tuple[int, int] | None] = field(default_factory=list)
+    layout: Literal["packed", "luma"] = "packed"
     ensembles: list[bool] = field(default_factory=list)
 
     def load_card(self, name: str) -> StandInCard:
         scale = int(name[-1]) if name[-1].isdigit() else 2
-        return card(scale, seen=self.seen, recurrent=self.recurrent)
+        return card(scale, seen=self.seen, recurrent=self.recurrent, layout=self.layout)
 
     def open(
         self,

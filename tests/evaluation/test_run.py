@@ -309,7 +309,7 @@ def test_engine_options_reach_the_engine(folder: Path) -> None:
 
 
 def test_a_self_ensemble_has_a_name_of_its_own(folder: Path) -> None:
-    backend = StandIn()
+    backend = StandIn(layout="luma")
     models = ("repeat-x2", "repeat-x2+ensemble")
     job = EvaluationJob(set=str(folder), models=models, scale=2, only=("walk",))
 
@@ -319,6 +319,8 @@ def test_a_self_ensemble_has_a_name_of_its_own(folder: Path) -> None:
     assert [score.model for score in result.scores] == list(models)
     alone, ensemble = (result.facts[name] for name in models)
     assert ensemble["macs_per_pixel"] == 8 * alone["macs_per_pixel"]
+    with pytest.raises(OptionError, match="repeat-x2 cannot be asked eight times"):
+        evaluate(job, backend=StandIn(layout="packed"))
 
 
 def test_a_quick_look_says_so(folder: Path) -> None:

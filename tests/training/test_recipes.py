@@ -32,7 +32,9 @@ def test_five_steps_lose_what_they_did(
 ) -> None:
     """In f32, to one part in 1000: machines add in other orders. GENERATE_EXPECTED=1 redraws."""
     monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: False)
-    config = replace(RECIPES[name](), batch=1, patch=32, variants=1, warmup=1)
+    config = RECIPES[name]()
+    sequence = min(config.sequence, 3)  # as long as the clips are
+    config = replace(config, batch=1, patch=32, variants=1, warmup=1, sequence=sequence)
     pairs = make_pairs(material, config.network.scale, config.degradation, variants=1, seed=0)
     trainer = Trainer(config, pairs)
 

@@ -127,6 +127,8 @@ def test_without_chroma_there_is_neutral_grey(tmp_path: Path) -> None:
     np.testing.assert_array_equal(found.chroma, np.full_like(clip.chroma, 128))
     assert not found.has_chroma
     assert clip.has_chroma
+    write_pack([found], tmp_path / "b.pack", size=10**6)
+    assert not read_pack(tmp_path / "b.pack")[0].has_chroma
 
 
 def test_sides_that_are_no_multiples_are_packed(tmp_path: Path) -> None:

@@ -5,15 +5,16 @@ Mutations tried: flips before transposing on the way back, seven ways, no roundi
 """
 
 from collections.abc import Callable
+from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from small_cards import CONFIGS
 from torch_cells import CARD, HEIGHT, WIDTH, TorchCells, enlarged, moving
 
 from upreel.errors import OptionError
 from upreel.inference import EnsembleUpscaler, PlaneUpscaler, RecurrentUpscaler
-from upreel.inference.engine import Session
-from upreel.inference.selection import open_session
 from upreel.video.formats import pixel_format
 from upreel.video.frame import Colour, Plane, plane_size
 from upreel.zoo import ModelCard, load_card
@@ -168,17 +169,18 @@ def test_packed_planes_are_refused() -> None:
         ensemble(load_card("fast-x2"), "yuv420p")
 
 
-def test_all_ways_of_one_size_have_one_network(luma_card: ModelCard) -> None:
+@pytest.mark.parametrize(("name", "count"), [("fast-luma", 2), ("tan-flow", 8)])
+def test_ways_of_one_size_share_a_network_unless_it_keeps_answers(name: str, count: int) -> None:
     opened: list[tuple[int, int]] = []
 
-    def opener(card: ModelCard, height: int, width: int, **options: object) -> Session:
+    def opener(_card: ModelCard, height: int, width: int, **_options: object) -> SimpleNamespace:
         opened.append((height, width))
-        return open_session(card, height, width, **options)  # type: ignore[arg-type]
+        return SimpleNamespace(depth=1)
 
     EnsembleUpscaler(
-        luma_card, pixel_format=pixel_format("gray"), colour=LEFT, width=WIDTH, height=HEIGHT,
-        opener=opener,
+        replace(CARD, network=CONFIGS[name]), pixel_format=pixel_format("gray"), colour=LEFT,
+        width=WIDTH, height=HEIGHT, opener=opener,
     )  # fmt: skip
 
-    (upright, transposed) = opened
-    assert transposed == upright[::-1]
+    assert len(opened) == count
+    assert opened[-1] == opened[0][::-1]

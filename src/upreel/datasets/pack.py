@@ -103,6 +103,7 @@ class _Measure:
             name=clip.name,
             luma=clip.luma[:kept, y : y + rows, x : x + columns],
             chroma=clip.chroma[:kept, :, *small],
+            has_chroma=clip.has_chroma,
         )
 
 
@@ -217,7 +218,7 @@ def _coded(clips: Sequence[Clip], *, chroma: bool) -> list[_Coded]:
 
     def one(clip: Clip) -> _Coded:
         planes = {"luma": clip.luma}
-        if chroma:
+        if chroma and clip.has_chroma:
             planes["chroma"] = clip.chroma.swapaxes(0, 1).reshape(-1, *clip.chroma.shape[2:])
         best = {plane: _differences(samples) for plane, samples in planes.items()}
         return _Coded(

@@ -119,6 +119,9 @@ class EnsembleUpscaler:
         bits = self._form.bits
         opened = cast("Callable[..., _Member]", RecurrentUpscaler if card.state else PlaneUpscaler)
 
+        # A network that carries a state, or keeps answers to frames, goes along with one way alone.
+        shares = not card.state and not card.network.each_frame
+
         def network(*, transposes: bool, tile: int | tuple[int, int] | None) -> _Member:
             rows, columns = (width, height) if transposes else (height, width)
             return opened(
@@ -130,24 +133,24 @@ class EnsembleUpscaler:
                 width=columns,
                 height=rows,
                 tile=tile,
-                memory_limit=limit // (len(_WAYS) if card.state else 2),
+                memory_limit=limit // (2 if shares else len(_WAYS)),
                 **options,
             )
 
         self._ways: list[_Way] = []
-        shared: dict[bool, _Member] = {}  # without a state, all ways of one size have one network
+        shared: dict[bool, _Member] = {}  # by whether the picture is transposed
         for transposes, flips, mirrors in _WAYS:
             # What the first one chose, or was given, is the others' too: where it is cut may show.
             chosen = self._ways[0].member.tile if self._ways else tile
             if isinstance(chosen, tuple) and transposes:
                 chosen = chosen[1], chosen[0]
             member = shared.get(transposes) or network(transposes=transposes, tile=chosen)
-            if not card.state:
+            if shares:
                 shared[transposes] = member
             self._ways.append(
                 _Way(transposes=transposes, flips=flips, mirrors=mirrors, member=member)
             )
-        self._waiting: deque[tuple[Planes, ...]] = deque()
+        self._waiting: deque[tuple[Planes, list[Plane]]] = deque()  # the frame, luma of its window
 
     @property
     def depth(self) -> int:
@@ -182,10 +185,11 @@ class EnsembleUpscaler:
             window: planes of the frames that the card's window names, in time's order.
         """
         assert len(self._waiting) < self.depth, "collect() before the next submit()"
-        self._waiting.append(tuple(window))
+        lumas = [self._form.network_planes(planes)[0] for planes in window]
+        self._waiting.append((window[self.card.window[0]], lumas))
         if self.card.state:
             for way in self._ways:
-                way.member.submit(self._turned(way, window))
+                way.member.submit([(way.turned(luma),) for luma in lumas])
 
     def collect(self) -> Planes:
         """The oldest submitted frame, upscaled: planes in the same format.
@@ -193,24 +197,20 @@ class EnsembleUpscaler:
         Raises:
             OutOfMemoryError: the smallest tile does not fit into memory.
         """
-        window = self._waiting[0]
+        source, lumas = self._waiting[0]
         total = np.zeros(self._form.empty_answer()[0].shape, np.uint32)
         for way in self._ways:
             if isinstance(way.member, PlaneUpscaler):
-                way.member.submit(self._turned(way, window))
+                way.member.submit([(way.turned(luma),) for luma in lumas])
             (answer,) = way.member.collect()
             total += way.turned_back(answer)
         self._waiting.popleft()
         count = len(self._ways)
         mean = ((total + count // 2) // count).astype(self._form.dtype)
-        return self._form.finish(window[self.card.window[0]], (cast("Plane", mean),))
+        return self._form.finish(source, (cast("Plane", mean),))
 
     def drop(self) -> None:
         """Forget all that was submitted."""
         self._waiting.clear()
         for way in self._ways:
             way.member.drop()
-
-    def _turned(self, way: _Way, window: Sequence[Planes]) -> list[Planes]:
-        """Luma of each frame, turned over."""
-        return [(way.turned(self._form.network_planes(planes)[0]),) for planes in window]

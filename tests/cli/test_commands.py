@@ -12,10 +12,10 @@ ROOT = Path(__file__).parents[2]
 OPTIONS = {
     "upscale": {
         "--output", "-o", "--model", "-m", "--scale", "-s", "--size", "--device", "-d",
-        "--precision", "--tile", "-t", "--threads", "--self-ensemble", "--codec", "-c", "--crf",
-        "--preset",
-        "--encoder-option", "-e", "--pix-fmt", "--start", "--end", "--deinterlace", "--no-audio",
-        "--no-subs", "--dry-run", "--overwrite", "--json", "--quiet", "-q",
+        "--precision", "--tile", "-t", "--threads", "--self-ensemble", "--adapt", "--codec", "-c",
+        "--crf", "--preset", "--encoder-option", "-e", "--pix-fmt", "--start", "--end",
+        "--deinterlace", "--no-audio", "--no-subs", "--dry-run", "--overwrite", "--json", "--quiet",
+        "-q",
     },
     "probe": {"--json"},
     "verify": {"--json"},

@@ -1,18 +1,21 @@
 """`upreel upscale`: options in, jobs out. No video code here."""
 
+import importlib.util
 import json
 import sys
 from collections.abc import Callable, Generator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from fractions import Fraction
+from functools import partial
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from upreel.cli.errors import exit_with_message, signals_raise
+from upreel.errors import BackendUnavailableError, OptionError
 
 if TYPE_CHECKING:
-    from upreel.pipeline import BatchItem, Preview, Progress, UpscaleJob, UpscaleResult
+    from upreel.pipeline import BatchItem, Prepare, Preview, Progress, UpscaleJob, UpscaleResult
 
 __all__ = ["upscale"]
 
@@ -81,6 +84,14 @@ SelfEnsemble = Annotated[
         "slower. For networks of luma, such as the x4 ones.",
     ),
 ]
+Adapt = Annotated[
+    float | None,
+    typer.Option(
+        metavar="SECONDS",
+        help="First train the network for so long on its own self-ensemble's answers to the "
+        "video. Needs PyTorch.",
+    ),
+]
 Threads = Annotated[int, typer.Option(help="Threads of the network; 0: all cores.")]
 Codec = Annotated[
     str | None,
@@ -134,6 +145,7 @@ def upscale(
     precision: Precision = "auto",
     tile: Tile = None,
     self_ensemble: SelfEnsemble = False,
+    adapt: Adapt = None,
     threads: Threads = 0,
     codec: Codec = None,
     crf: Crf = None,
@@ -185,12 +197,15 @@ def upscale(
             overwrite=overwrite,
         )
         screen = _Screen(quiet=quiet, as_json=as_json, to_stdout=output != "-")
+        prepare = _adapting(adapt, screen)
         if dry_run:
+            if adapt is not None:
+                screen.notice(f"a dry run does not adapt: about {adapt:g} s a file come on top")
             _dry_run(job, expanded, screen)
         elif len(expanded) == 1:
-            _single(job, screen)
+            _single(job, screen, prepare)
         else:
-            _batch(job, expanded, screen)
+            _batch(job, expanded, screen, prepare)
 
 
 def _encoder_options(pairs: Sequence[str]) -> dict[str, str]:
@@ -306,22 +321,47 @@ def _duration(seconds: float) -> str:
     return f"{hours}:{minutes:02}:{int(rest):02}"
 
 
-def _single(job: "UpscaleJob", screen: _Screen) -> None:
+def _adapting(seconds: float | None, screen: _Screen) -> "Prepare":
+    """What makes of a job the one that is run."""
+    if seconds is None:
+        return nullcontext
+    if importlib.util.find_spec("torch") is None:
+        raise BackendUnavailableError("--adapt needs PyTorch: pip install 'upreel[train]'")
+    if seconds <= 0:
+        raise OptionError(f"--adapt takes more than 0 seconds, got {seconds:g}")
+    return partial(_adapted, seconds=seconds, screen=screen)
+
+
+@contextmanager
+def _adapted(
+    job: "UpscaleJob", *, seconds: float, screen: _Screen
+) -> Generator["UpscaleJob", None, None]:
+    from upreel.training.adapt import adapted_job
+
+    with adapted_job(job, seconds=seconds, on_notice=screen.notice) as adapted:
+        yield adapted
+
+
+def _single(job: "UpscaleJob", screen: _Screen, prepare: "Prepare") -> None:
     from upreel.pipeline import upscale as run
 
-    with screen.bar(job.source) as show:
-        result = run(job, show, on_notice=screen.notice)
+    with prepare(job) as prepared, screen.bar(job.source) as show:
+        result = run(prepared, show, on_notice=screen.notice)
     screen.summary(result)
     screen.object(result.to_json())
 
 
-def _batch(job: "UpscaleJob", sources: Sequence[str], screen: _Screen) -> None:
+def _batch(job: "UpscaleJob", sources: Sequence[str], screen: _Screen, prepare: "Prepare") -> None:
     from upreel.pipeline import upscale_batch
 
     items: list[BatchItem] = []
     with screen.bar(f"{len(sources)} files") as show:
         for item in upscale_batch(
-            job, sources, lambda _source, progress: show(progress), on_notice=screen.notice
+            job,
+            sources,
+            lambda _source, progress: show(progress),
+            on_notice=screen.notice,
+            prepare=prepare,
         ):
             items.append(item)
             if item.result is not None:

@@ -6,6 +6,7 @@
 import hashlib
 import inspect
 import json
+import logging
 import warnings
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
@@ -123,6 +124,8 @@ def _traced(
         warnings.simplefilter("ignore", FutureWarning)
         warnings.simplefilter("ignore", DeprecationWarning)
         warnings.filterwarnings("ignore", "# The axis name", UserWarning)
+        # It tells of each operator of torchvision's that is not there, too.
+        logging.getLogger("torch.onnx._internal.exporter._registration").setLevel(logging.ERROR)
         program = torch.onnx.export(
             network.eval(),
             tuple(example for example, _ in inputs.values()),

@@ -3,6 +3,7 @@
 from upreel.pipeline.api import Model as Model
 from upreel.pipeline.api import load_model as load_model
 from upreel.pipeline.batch import BatchItem as BatchItem
+from upreel.pipeline.batch import Prepare as Prepare
 from upreel.pipeline.batch import expand_sources as expand_sources
 from upreel.pipeline.batch import upscale_batch as upscale_batch
 from upreel.pipeline.dry_run import Preview as Preview
@@ -24,6 +25,7 @@ __all__ = [
     "Model",
     "Part",
     "Plan",
+    "Prepare",
     "Preview",
     "Progress",
     "UpscaleJob",

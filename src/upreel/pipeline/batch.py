@@ -1,6 +1,7 @@
 """Several sources in one call: one that fails does not stop the rest."""
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -9,7 +10,10 @@ from upreel.pipeline.backend import Backend
 from upreel.pipeline.job import Progress, UpscaleJob, UpscaleResult
 from upreel.pipeline.run import upscale
 
-__all__ = ["BatchItem", "expand_sources", "upscale_batch"]
+__all__ = ["BatchItem", "Prepare", "expand_sources", "upscale_batch"]
+
+Prepare = Callable[[UpscaleJob], AbstractContextManager[UpscaleJob]]
+"""Makes of a job the one that is run, and tidies up when it has been."""
 
 VIDEO_ENDINGS = frozenset(
     {".264", ".265", ".3gp", ".avi", ".divx", ".flv", ".h264", ".h265", ".hevc", ".ivf", ".m2ts"}
@@ -86,6 +90,7 @@ def upscale_batch(
     *,
     on_notice: Callable[[str], None] | None = None,
     backend: Backend | None = None,
+    prepare: Prepare = nullcontext,
 ) -> Iterator[BatchItem]:
     """Do the same to several sources, one after the other, and say how each ended.
 
@@ -95,6 +100,7 @@ def upscale_batch(
         on_progress: called with the source and how far it is.
         on_notice: see `upreel.pipeline.run.upscale`.
         backend: see there.
+        prepare: makes of a source's job the one that is run, until it has been.
 
     Raises:
         OptionError: an output that is no folder.
@@ -103,7 +109,7 @@ def upscale_batch(
     if folder is not None and (str(folder) == "-" or not folder.is_dir()):
         raise OptionError(f"the output of several sources must be a folder that exists: {folder}")
     for source in sources:
-        yield _one(replace(job, source=source), on_progress, on_notice, backend)
+        yield _one(replace(job, source=source), on_progress, on_notice, backend, prepare)
 
 
 def _one(
@@ -111,17 +117,17 @@ def _one(
     on_progress: Callable[[str, Progress], None] | None,
     on_notice: Callable[[str], None] | None,
     backend: Backend | None,
+    prepare: Prepare,
 ) -> BatchItem:
     def tell(progress: Progress) -> None:
         if on_progress is not None:
             on_progress(job.source, progress)
 
     try:
-        return BatchItem(
-            source=job.source,
-            result=upscale(job, tell, on_notice=on_notice, backend=backend),
-        )
+        with prepare(job) as prepared:
+            result = upscale(prepared, tell, on_notice=on_notice, backend=backend)
     except ExistsError as done:
         return BatchItem(source=job.source, skipped=str(done))
     except UpreelError as error:
         return BatchItem(source=job.source, error=str(error))
+    return BatchItem(source=job.source, result=result)

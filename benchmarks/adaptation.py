@@ -2,10 +2,12 @@
 
     python benchmarks/adaptation.py VID4 -m fast-x4-clean --seconds 60
 
-VID4 holds the folder ``GT``. For each clip, degraded by bicubic interpolation: Y-PSNR (dB, all frames,
-no crop, 8-bit) of the network, of the network after `upreel upscale --adapt SECONDS`, and of its
-self-ensemble. None of the latter two is the network's own figure.
+VID4 holds the folders ``GT`` and ``BIx4``. For each clip, bicubic: Y-PSNR (dB, all frames, no crop,
+8-bit) of the network, of the network as `upreel upscale --adapt SECONDS` would make it, and of its
+self-ensemble. Neither of the latter two is the network's own figure.
 """
+
+# pyright: reportUnknownMemberType=false
 
 import argparse
 import statistics
@@ -49,7 +51,7 @@ def score_adapted(card: ModelCard, pair: Degraded, seconds: float) -> tuple[floa
 def main() -> None:
     """Adapt to every clip and print the table."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n", 1)[0])
-    parser.add_argument("vid4", type=Path, help="folder with GT")
+    parser.add_argument("vid4", type=Path, help="folder with GT and BIx4")
     parser.add_argument("-m", "--model", default="fast-x4-clean", help="a network of luma")
     parser.add_argument("--seconds", type=float, default=60, help="of each adaptation")
     options = parser.parse_args()

@@ -4,6 +4,7 @@ Planes are drawn so that each patch tells where it was cut and how it was turned
 """
 
 import itertools
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -87,6 +88,25 @@ def test_strides_are_those_that_fit() -> None:
         assert {b - a for place in cut for a, b in itertools.pairwise(place.low)} == steps
     seen = {frame for place in places if place.pair == 0 for frame in place.low}
     assert seen == set(range(9))
+
+
+def test_jitter_changes_levels_and_no_place() -> None:
+    pair = told(scale=2)
+    plain, jittered = (
+        [
+            draw_places([pair], offsets=(0,), size=1, patch=8, seed=1, step=step, jitter=jitter)[0]
+            for step in range(200)
+        ]
+        for jitter in (0.0, 0.2)
+    )
+
+    assert {(place.gain, place.offset) for place in plain} == {(1.0, 0.0)}
+    assert [replace(place, gain=1.0, offset=0.0) for place in jittered] == plain
+    changes = np.array([(place.gain - 1, place.offset) for place in jittered])
+    assert np.abs(changes).max() <= 0.2
+    assert (changes.min(axis=0) < -0.18).all()
+    assert (changes.max(axis=0) > 0.18).all()
+    assert abs(np.corrcoef(changes.T)[0, 1]) < 0.2
 
 
 def test_one_frame_is_the_current_one() -> None:

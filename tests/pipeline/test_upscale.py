@@ -246,6 +246,17 @@ def test_a_size_beyond_four_times_is_refused(tmp_path: Path) -> None:
         upscale(job(clip, "b.mp4", size=(300, 100)), backend=StandIn())
 
 
+@pytest.mark.parametrize(("scale", "width"), [(None, 128), (3, 192)])
+def test_a_family_is_asked_for_the_model_of_the_scale(
+    scale: int | None, width: int, tmp_path: Path
+) -> None:
+    clip = write_clip(tmp_path / "a.mp4")
+
+    done = upscale(job(clip, "b.mp4", model="fast", scale=scale), backend=StandIn())
+
+    assert done.width == width
+
+
 def test_a_model_of_another_scale_is_refused(tmp_path: Path) -> None:
     clip = write_clip(tmp_path / "a.mp4")
     with pytest.raises(OptionError, match="model repeat-x2 has scale 2, scale 4 needs 4"):

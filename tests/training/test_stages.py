@@ -12,10 +12,12 @@ from pathlib import Path
 
 import pytest
 import torch
+from torch import Tensor
 
 from upreel.datasets.clips import Clip
-from upreel.datasets.patches import Pair, make_pairs
+from upreel.datasets.patches import Pair, draw_places, make_pairs
 from upreel.errors import OptionError
+from upreel.training import trainer as trainer_module
 from upreel.training.checkpoint import load_checkpoint, load_result
 from upreel.training.config import TrainConfig
 from upreel.training.trainer import Trainer, train
@@ -308,6 +310,47 @@ def test_batch_norm_is_averaged_and_started_from(config: TrainConfig, pairs: lis
     assert scores != baseline
 
 
+@pytest.mark.parametrize(("kind", "sequence"), [("vespcn", 0), ("recurrent", 3)])
+def test_jitter_changes_input_and_target_alike(
+    kind: str,
+    sequence: int,
+    config: TrainConfig,
+    pairs: list[Pair],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    seen: list[tuple[Tensor, Tensor]] = []
+
+    def told(_: object, answer: Tensor, target: Tensor, *__: object, **___: object) -> Tensor:
+        seen[-1] = (seen[-1][0], target)
+        return answer.square().mean()
+
+    def taken(_: object, inputs: tuple[Tensor, ...]) -> None:
+        seen.append((inputs[0], inputs[0]))
+
+    monkeypatch.setattr(trainer_module, "total_loss", told)
+    config = replace(config, network=NETWORKS[kind], sequence=sequence, patch=32, border=0)
+    for jitter in (0.0, 0.4):
+        trainer = Trainer(replace(config, jitter=jitter), pairs)
+        trainer.network.register_forward_pre_hook(taken)
+        trainer.train_step()
+
+    places = draw_places(
+        pairs,
+        offsets=tuple(range(sequence)) or config.network.offsets,
+        size=config.batch,
+        patch=32,
+        seed=config.seed,
+        step=0,
+        targets=tuple(range(sequence)) or (0,),
+        jitter=0.4,
+    )
+    for before, after in zip(*seen, strict=True):  # inputs, then targets
+        for place, one, other in zip(
+            places, before.chunk(config.batch), after.chunk(config.batch), strict=True
+        ):
+            torch.testing.assert_close(other, place.gain * one + place.offset)
+
+
 @pytest.mark.parametrize(
     ("values", "message"),
     [
@@ -319,6 +362,9 @@ def test_batch_norm_is_averaged_and_started_from(config: TrainConfig, pairs: lis
         ({"pan_frames": 5, "network": ESPCN}, "at least the 1 frames that are seen, and .*, got 5"),
         ({"pan_frames": 2, "network": NETWORKS["tan flow"], "patch": 32}, "at least the 3 frames"),
         ({"strides": (1, 0)}, r"strides must be 1 and more, got \(1, 0\)"),
+        ({"camera": "crane"}, "camera must be one of pans, moves, got 'crane'"),
+        ({"jitter": 1.0}, "jitter must be 0 up to 1, got 1.0"),
+        ({"jitter": 0.1}, "jitter is for networks of luma, got 0.1"),
         ({"network": NETWORKS["recurrent"], "patch": 32}, "sequence must be at least 2, got 0"),
         ({"patch": 26, "network": NETWORKS["vespcn"]}, "patch must be a multiple of 4, got 26"),
     ],

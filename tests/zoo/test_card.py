@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from upreel.errors import UnknownModelError, WeightsError
-from upreel.zoo import FastConfig, ModelCard, card_names, load_card, network_config
+from upreel.zoo import FastConfig, ModelCard, card_names, load_card, name_at_scale, network_config
 from upreel.zoo.card import write_card
 
 WEIGHTS = b"as good as an ONNX file here"
@@ -113,6 +113,20 @@ def test_unknown_names_are_answered_with_the_known_ones(name: str) -> None:
         "tan-x2, tan-x4, srcnn-x4, espcn-x4, vespcn-x4, encoder-decoder-x4, or the path of a card "
         "(.json)"
     )
+
+
+def test_a_family_has_a_model_for_each_of_its_scales() -> None:
+    assert name_at_scale("fast", 3) == "fast-x3"
+    assert name_at_scale("espcn", None) == "espcn-x4"
+    for other in ("fast-x2-clean", "fast-x4", "fas", "/cards/own.json"):
+        assert name_at_scale(other, 4) == other
+
+
+def test_a_scale_that_a_family_lacks_is_answered_with_those_it_has() -> None:
+    with pytest.raises(UnknownModelError) as caught:
+        name_at_scale("tan", 3)
+
+    assert str(caught.value) == "tan has no x3; there are: tan-x2, tan-x4"
 
 
 @pytest.mark.parametrize(

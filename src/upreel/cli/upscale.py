@@ -60,7 +60,10 @@ Output = Annotated[
 Model = Annotated[
     str | None,
     typer.Option(
-        "-m", "--model", help="Name (see `upreel models`) or card file. Default: fast-xSCALE."
+        "-m",
+        "--model",
+        help="Name (see `upreel models`), such as tan-x4, or tan for that of the scale; or a card "
+        "file. Default: fast.",
     ),
 ]
 Scale = Annotated[

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from upreel.datasets.cameras import Camera, filmed
 from upreel.datasets.clips import Clip
-from upreel.datasets.pans import panned
 from upreel.degradation.degrade import Degradation, degrade
 
 __all__ = ["Batch", "Pair", "Place", "cut_batch", "draw_places", "make_pairs"]
@@ -55,6 +55,8 @@ class Place:
         mirror: columns are reversed.
         flip: rows are reversed.
         transpose: rows become columns, after all else.
+        gain: luma is multiplied by it.
+        offset: and this is added, in [0, 1] values.
     """
 
     pair: int
@@ -65,6 +67,8 @@ class Place:
     mirror: bool
     flip: bool
     transpose: bool
+    gain: float = 1.0
+    offset: float = 0.0
 
     @property
     def chroma_weight(self) -> float:
@@ -104,6 +108,7 @@ def make_pairs(
     variants: int,
     seed: int,
     pan_frames: int = 0,
+    camera: Camera = "pans",
     patch: int = 0,
 ) -> list[Pair]:
     """Degrade every clip in `variants` ways that the seed, the clip and the variant decide.
@@ -114,7 +119,8 @@ def make_pairs(
         degradation: what they go through.
         variants: of each clip.
         seed: of the run.
-        pan_frames: frames of a pan over each single picture; 0 leaves pictures as they are.
+        pan_frames: frames of a camera over each single picture; 0 leaves pictures as they are.
+        camera: how it moves.
         patch: low-resolution rows and columns that a pan leaves, where a picture has as many.
     """
     pairs: list[Pair] = []
@@ -125,7 +131,9 @@ def make_pairs(
             is_still = len(clip.luma) == 1 and pan_frames > 0
             high = clip
             if is_still:
-                high = panned(clip, pan_frames, scale, random, smallest=scale * patch)
+                high = filmed(
+                    clip, pan_frames, scale, random, camera=camera, smallest=scale * patch
+                )
             luma, chroma = degrade(high.luma, high.chroma, scale, drawn)
             low = Clip(name=clip.name, luma=luma, chroma=chroma)
             pairs.append(Pair(high=high, low=low, distinct=1 if is_still else 0))
@@ -142,6 +150,7 @@ def draw_places(
     step: int,
     targets: tuple[int, ...] = (0,),
     strides: tuple[int, ...] = (1,),
+    jitter: float = 0.0,
 ) -> list[Place]:
     """Decide where the patches of one step are cut.
 
@@ -160,12 +169,15 @@ def draw_places(
             where it is long enough.
         strides: steps from frame to frame that a patch may have, one of those with which all of
             its frames lie inside the clip: faster motion.
+        jitter: largest change of contrast, as a share of it, and of brightness, as one of white.
     """
     random = np.random.default_rng([seed, step])
     weights = np.array([pair.weight for pair in pairs])
     chosen = random.choice(len(pairs), size=size, p=weights / weights.sum())
+    # Of their own, so that places are the same with and without.
+    changes = np.random.default_rng([seed, step, 1]).uniform(-jitter, jitter, (size, 2))
     places: list[Place] = []
-    for number in map(int, chosen):
+    for number, (contrast, brightness) in zip(map(int, chosen), changes.tolist(), strict=True):
         pair = pairs[number]
         num_frames, height, width = pair.low.luma.shape
         if height < patch or width < patch:
@@ -184,16 +196,19 @@ def draw_places(
             tuple(min(max(start + sign * offset, 0), num_frames - 1) for offset in wanted)
             for wanted in (offsets, targets)
         )
+        y, x = (2 * int(random.integers((side - patch) // 2 + 1)) for side in (height, width))
         places.append(
             Place(
                 pair=number,
                 low=low,
                 high=high,
-                y=2 * int(random.integers((height - patch) // 2 + 1)),
-                x=2 * int(random.integers((width - patch) // 2 + 1)),
+                y=y,
+                x=x,
                 mirror=mirror,
                 flip=flip,
                 transpose=transpose,
+                gain=1 + contrast,
+                offset=brightness,
             )
         )
     return places

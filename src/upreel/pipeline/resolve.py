@@ -18,7 +18,7 @@ from upreel.video.info import SourceInfo
 from upreel.video.join import container_losses, default_output
 from upreel.video.source import sequence_files
 from upreel.video.write import part_suffix
-from upreel.zoo import ModelCard
+from upreel.zoo import ModelCard, name_at_scale
 
 __all__ = ["OutputKind", "Resolved", "cpu_count", "default_model", "resolve"]
 
@@ -81,7 +81,7 @@ def resolve(job: UpscaleJob, info: SourceInfo, backend: Backend) -> Resolved:
         OutputError: no such container, or the output is the source.
     """
     scale = _scale_wanted(job, info)
-    model = job.model or default_model(scale or 2)
+    model = name_at_scale(job.model, scale) if job.model else default_model(scale or 2)
     card = backend.load_card(model)
     if scale is not None and job.model is not None and card.scale != scale:
         what = f"scale {job.scale}" if job.scale else "this size"

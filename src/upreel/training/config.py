@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
+from upreel.datasets.cameras import CAMERAS, Camera
 from upreel.degradation.degrade import Degradation
 from upreel.zoo import NetworkConfig
 
@@ -44,6 +45,10 @@ class TrainConfig:
         strides: steps from frame to frame that a patch may have, for faster motion.
         pan_frames: frames of a pan over each photograph, for networks of luma that see more than
             one; 0 leaves photographs as they are.
+        camera: how these frames come about; see `upreel.datasets.cameras`.
+        key_frames: whether the middle frame of each clip counts as a photograph, too.
+        jitter: largest random change of a patch's contrast, and of its brightness as a share of
+            white, for networks of luma.
         border: positions of the network's grid at a patch's border that the losses leave out,
             because a network sees zeros beyond them.
         learning_rate: its peak.
@@ -77,6 +82,9 @@ class TrainConfig:
     sequence: int = 0
     strides: tuple[int, ...] = (1,)
     pan_frames: int = 0
+    camera: Camera = "pans"
+    key_frames: bool = False
+    jitter: float = 0.0
     border: int = 2
     learning_rate: float = 1.5e-3
     optimizer: Literal["adam", "muon"] = "adam"
@@ -111,6 +119,12 @@ class TrainConfig:
                 f"pan_frames must be at least the {seen} frames that are seen, and these more than "
                 f"one, got {self.pan_frames}"
             )
+        if self.camera not in CAMERAS:
+            raise ValueError(f"camera must be one of {', '.join(CAMERAS)}, got {self.camera!r}")
+        if not 0 <= self.jitter < 1:
+            raise ValueError(f"jitter must be 0 up to 1, got {self.jitter}")
+        if self.jitter and self.network.layout != "luma":
+            raise ValueError(f"jitter is for networks of luma, got {self.jitter}")
         if not self.strides or min(self.strides) < 1:
             raise ValueError(f"strides must be 1 and more, got {self.strides}")
         for name in ("steps", "batch", "variants", "validate_every"):

@@ -17,8 +17,9 @@ from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 from torch.utils.tensorboard import SummaryWriter
 
+from upreel.datasets.cameras import key_frames
 from upreel.datasets.clips import Clip
-from upreel.datasets.patches import Pair, draw_places, make_pairs
+from upreel.datasets.patches import Pair, Place, draw_places, make_pairs
 from upreel.errors import BackendUnavailableError, InputError, OptionError
 from upreel.networks.baselines import Espcn, Srcnn
 from upreel.networks.build import build_network
@@ -125,7 +126,11 @@ class Trainer:
         config, scale = self.config, self.config.network.scale
         for group in self.optimizer.param_groups:
             group["lr"] = self.learning_rate(self.step)
-        inputs, target, weight = self._tensors(self._batch())
+        places = self._places()
+        batch = self._clips.cut(places, scale=scale, patch=config.patch)
+        inputs, target, weight = self._tensors(batch)
+        if config.jitter:
+            inputs, target = self._jittered(places, inputs, target)
         self.optimizer.zero_grad(set_to_none=True)
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self._bf16):
             answer = self.network(inputs)
@@ -160,8 +165,8 @@ class Trainer:
                     self.ema[name].copy_(value)
         return loss
 
-    def _batch(self) -> TensorBatch:
-        """The patches of the present step."""
+    def _places(self) -> Sequence[Place]:
+        """Where this process cuts the patches of the present step."""
         config = self.config
         places = draw_places(
             self.pairs,
@@ -172,9 +177,19 @@ class Trainer:
             step=self.step,
             targets=tuple(range(config.sequence)) or (0,),
             strides=config.strides,
+            jitter=config.jitter,
         )
-        places = self.team.share(places)
-        return self._clips.cut(places, scale=config.network.scale, patch=config.patch)
+        return self.team.share(places)
+
+    def _jittered(
+        self, places: Sequence[Place], inputs: Tensor, target: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """Both with the contrast and the brightness that each patch was given."""
+        changes = torch.tensor([(place.gain, place.offset) for place in places])
+        gain, offset = changes.to(self.device)[:, :, None, None, None].unbind(dim=1)
+        frames = target.unflatten(0, (len(places), -1))
+        changed = frames * gain[:, None] + offset[:, None]
+        return inputs * gain + offset, changed.flatten(0, 1)
 
     @property
     def cuts_on_device(self) -> bool:
@@ -459,8 +474,11 @@ def _trained(
         raise InputError(f"{config.name} learns chroma, which a pack without it does not have")
     trained_on = tuple(sorted({clip.source for clip in learning if "_" in clip.name}))
     stills = sum("_" not in clip.name for clip in learning)
-    kind = "panned photographs" if config.pan_frames else "photographs"
+    kind = {"pans": "panned photographs", "moves": "filmed photographs"}[config.camera]
+    kind = kind if config.pan_frames else "photographs"
     training_data = (*trained_on, *([f"{stills} {kind}"] if stills else []))
+    if config.key_frames:
+        learning += key_frames(learning)
     pairs = make_pairs(
         learning,
         scale,
@@ -468,6 +486,7 @@ def _trained(
         variants=config.variants,
         seed=seed,
         pan_frames=config.pan_frames,
+        camera=config.camera,
         patch=config.patch,
     )
     validation = make_pairs(held_back, scale, config.degradation, variants=1, seed=seed)

@@ -5,7 +5,7 @@ from pathlib import Path
 from upreel.errors import UnknownModelError
 from upreel.zoo.card import ModelCard, read_card
 
-__all__ = ["card_names", "load_card"]
+__all__ = ["card_names", "load_card", "name_at_scale"]
 
 _FOLDER = Path(__file__).parent / "weights"
 
@@ -27,6 +27,27 @@ _NAMES = (
 def card_names() -> tuple[str, ...]:
     """Names that `load_card` knows, in the order they are shown."""
     return _NAMES
+
+
+def name_at_scale(name: str, scale: int | None) -> str:
+    """The bundled model of a family, such as "tan"; any other name as it is.
+
+    Args:
+        name: of a family, of a model, or the path of a card.
+        scale: of the model; None for the least that the family has.
+
+    Raises:
+        UnknownModelError: the family has none of that scale.
+
+    Example:
+        >>> name_at_scale("tan", 4), name_at_scale("fast", None), name_at_scale("my/card.json", 2)
+        ('tan-x4', 'fast-x2', 'my/card.json')
+    """
+    family = [known for known in _NAMES if known.rpartition("-x")[0] == name]
+    wanted = family[:1] if scale is None else [n for n in family if n == f"{name}-x{scale}"]
+    if family and not wanted:
+        raise UnknownModelError(f"{name} has no x{scale}; there are: {', '.join(family)}")
+    return wanted[0] if wanted else name
 
 
 def load_card(name: str) -> ModelCard:

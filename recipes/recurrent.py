@@ -3,7 +3,12 @@
     upreel train recipes/recurrent.py:best_x4_short --start fast-x4-clean-single.ckpt --data DIR
     upreel train recipes/recurrent.py:best_x4 --start best-x4-short.ckpt --data DIR
 
-The network of one frame is the run `fast_x4_clean_single` of recipes/fast.py and stays as it is.
+The network of one frame is the run `fast_x4_clean_single` of recipes/fast.py and stays as it is; at
+x2 it is `tan_x2_b1` of recipes/temporal_adaptive.py. For BD, whose frames are blurred and lie
+elsewhere, both are trained on:
+
+    upreel train recipes/recurrent.py:best_x4_bd_first --start fast-x4-clean-single.ckpt --data DIR
+    upreel train recipes/recurrent.py:best_x4_bd --start best-x4.ckpt --start best-x4-bd-first.ckpt
 """
 
 from dataclasses import replace
@@ -48,5 +53,48 @@ def best_x4() -> TrainConfig:
         pan_frames=15,
         steps=2000,
         learning_rate=5e-4,
+        validate_every=1000,
+    )
+
+
+def best_x4_bd_first() -> TrainConfig:
+    """x4 for BD: one frame."""
+    return TrainConfig(
+        name="best-x4-bd-first",
+        network=replace(FIRST, phase="first"),
+        degradation=Degradation(kernels=("blur",)),
+        steps=6000,
+        batch=8,
+        patch=48,
+        border=4,
+        optimizer="muon",
+        start="fast-x4-clean-single",
+        validate_every=2000,
+    )
+
+
+def best_x4_bd() -> TrainConfig:
+    """x4 for BD: sequences of seven frames."""
+    short = best_x4_short()
+    return replace(
+        short,
+        name="best-x4-bd",
+        network=replace(short.network, first=best_x4_bd_first().network),
+        degradation=Degradation(kernels=("blur",)),
+        start="best-x4",
+        parts=(("first", "best-x4-bd-first"),),
+        learning_rate=1e-3,
+        validate_every=1000,
+    )
+
+
+def best_x2() -> TrainConfig:
+    """x2 for clean bicubic input: sequences of seven frames, the bodies begin as those of x4."""
+    return replace(
+        best_x4_short(),
+        name="best-x2",
+        network=RecurrentConfig(first=replace(FIRST, scale=2), channels=48, depth=6),
+        start="best-x4",
+        parts=(("first", "tan-x2-b1"),),
         validate_every=1000,
     )

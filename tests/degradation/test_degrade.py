@@ -45,6 +45,38 @@ def test_shrunk_chroma_stays_sited_left(scale: int) -> None:
     assert measured == pytest.approx(edge / scale, abs=0.1)
 
 
+@pytest.mark.parametrize("scale", [2, 4])
+def test_bd_is_a_gaussian_whose_first_sample_is_the_first(scale: int) -> None:
+    random = np.random.default_rng(3)
+    luma = random.integers(0, 256, (2, 48, 96), np.uint8)
+    chroma = random.integers(0, 256, (2, 2, 24, 48), np.uint8)
+
+    small, small_chroma = shrink(luma, chroma, scale, "blur")
+
+    taps = np.exp(-0.5 * (np.arange(-6, 7) / 1.6) ** 2)
+    weights = np.outer(taps, taps) / taps.sum() ** 2
+    padded = np.pad(luma[1].astype(float), 6, mode="symmetric")
+    for y, x in ((0, 0), (3, 5), (48 // scale - 1, 96 // scale - 1)):
+        around = padded[scale * y : scale * y + 13, scale * x : scale * x + 13]
+        assert abs(small[1, y, x] - (weights * around).sum()) <= 0.501
+    assert small_chroma.shape == (2, 2, 24 // scale, 48 // scale)
+
+
+def test_bd_moves_chroma_with_luma() -> None:
+    # One ramp over luma's rows and columns; chroma sited left shows it where chroma lies.
+    rows, columns = np.arange(64.0)[:, None], np.arange(128.0)
+    luma = np.rint(20 + 0.5 * rows + columns).astype(np.uint8)[None]
+    chroma = np.rint(20 + 0.5 * (2 * rows[:32] + 0.5) + 2 * columns[:64]).astype(np.uint8)
+
+    small, small_chroma = shrink(luma, np.stack([chroma] * 2)[None], 4, "blur")
+
+    inner = small[0, 2:-2, 2:-2].astype(float)
+    # Between the rows of luma, on its columns.
+    expected = (inner[0:-1:2, ::2] + inner[1::2, ::2]) / 2
+    found = small_chroma[0, 0, 1:-1, 1:-1]
+    assert np.abs(found - expected).max() <= 1
+
+
 def test_shrink_refuses_what_the_scale_does_not_divide() -> None:
     luma, chroma = drawn_frames(1, 50)
 

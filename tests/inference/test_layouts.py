@@ -4,6 +4,7 @@ Mutation tried: chroma siting ignored.
 """
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -14,6 +15,7 @@ from small_cards import CONFIGS, SMALL, luma_by_torch
 from upreel.degradation.resample import resample
 from upreel.evaluation.stages import NetworkStage
 from upreel.inference import PlaneUpscaler, openvino
+from upreel.inference.picture import PictureForm
 from upreel.pipeline.cuts import Thumbnail
 from upreel.pipeline.enhance import enhance
 from upreel.video.formats import pixel_format
@@ -243,3 +245,38 @@ def test_the_benchmark_answers_to_one_new_frame_at_a_time(
     for _ in range(3):
         stage.network()
     assert len(runs) == 4
+
+
+@pytest.mark.parametrize("name", ["yuv420p", "yuv422p", "yuv444p"])
+@pytest.mark.parametrize("location", [1, 2])
+def test_chroma_goes_along_with_answers_that_begin_on_the_first_sample(
+    name: str, location: int, small_cards: SmallCards
+) -> None:
+    card = small_cards("fast-luma")
+    fmt, colour = pixel_format(name), Colour(chroma_location=location)
+    network = replace(CONFIGS["fast-luma"], phase="first")
+    form = PictureForm(
+        replace(card, network=network), pixel_format=fmt, colour=colour, width=64, height=48,
+        output_size=None,
+    )  # fmt: skip
+
+    def ramp(plane: int, factor: int, shift: float) -> Plane:
+        """Steady down and across the frame, where the plane's samples lie in it."""
+        rows, columns = plane_size(fmt, plane, width=factor * 64, height=factor * 48)
+        origin = plane_origins(fmt, colour, plane)
+        steps = (factor * 48 // rows, factor * 64 // columns)
+        y, x = (
+            ((np.arange(count) + o) * step + shift) / factor
+            for count, o, step in zip((rows, columns), origin, steps, strict=True)
+        )
+        return np.rint(20 + 2.17 * y[:, None] + 1.29 * x).astype(np.uint8)
+
+    source = tuple(ramp(plane, 1, 0) for plane in range(3))
+    answer = ramp(0, 2, 0.5)  # the first of its samples lies on the frame's first
+
+    _, *chroma = form.finish(source, (answer,))
+
+    for plane, found in enumerate(chroma, 1):
+        error = found.astype(float) - ramp(plane, 2, 0.5)
+        assert np.abs(error[6:-6, 6:-6]).max() <= 1
+        assert abs(error[6:-6, 6:-6].mean()) < 0.25

@@ -8,6 +8,7 @@ import math
 import numpy as np
 import pytest
 import torch
+import torch.nn.functional as F
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
@@ -142,3 +143,19 @@ def test_rounding_moves_the_samples_that_lost_most() -> None:
     made = to_grid(torch.tensor([[0.45, 0.3, 0.25], [0.7, 0.6, 0.7]]), 1.0)
 
     assert made.tolist() == [[1, 0, 0], [1, 0, 1]]
+
+
+@pytest.mark.parametrize("scale", [2, 3, 4])
+@pytest.mark.parametrize(("phase", "first"), [("centred", None), ("first", 0.0)])
+def test_answers_lie_on_a_ramp_where_their_phase_says(
+    scale: int, phase: str, first: float | None
+) -> None:
+    ramp = torch.arange(12.0)[:, None] * 8 + torch.arange(10.0)
+    kernel = interpolation_kernel(scale, "luma", phase)
+
+    answer = F.pixel_shuffle(F.conv2d(ramp[None, None], kernel), scale)[0, 0]
+
+    first = (1 - scale) / (2 * scale) if first is None else first
+    y = 2 + first + torch.arange(8 * scale) / scale
+    x = 2 + first + torch.arange(6 * scale) / scale
+    torch.testing.assert_close(answer, 8 * y[:, None] + x, atol=0.15, rtol=0)

@@ -88,12 +88,29 @@ def test_branches_begin_with_the_first_one(name: str) -> None:
 
 
 def test_longer_sequences_go_on_with_the_same_network() -> None:
-    for config in (function() for function in RECURRENT.values()):
-        if config.start:
-            before = RUNS[config.start]
-            assert (config.network, config.frozen) == (before.network, before.frozen)
-            assert config.sequence > before.sequence
-    assert max(function().sequence for function in RECURRENT.values()) >= 15
+    before, after = RUNS["best-x4-short"], RUNS["best-x4"]
+
+    assert after.start == before.name
+    assert (after.network, after.frozen) == (before.network, before.frozen)
+    assert after.sequence >= 15 > before.sequence
+
+
+@pytest.mark.parametrize("function", RECURRENT)
+def test_first_answers_are_those_of_a_trained_network(function: str) -> None:
+    config = RECURRENT[function]()
+    network = config.network
+    assert config.name == function.replace("_", "-")
+
+    if isinstance(network, RecurrentConfig):
+        assert network.num_parameters <= 2_000_000
+        assert config.frozen == ("first",)
+        if config.parts:
+            ((part, run),) = config.parts
+            assert part == "first"
+            assert RUNS[run].network == network.first
+            assert RUNS[run].degradation == config.degradation
+    for run in config.starts:  # else it has seen what it is scored on
+        assert RUNS[run].validation == config.validation
 
 
 @pytest.mark.parametrize("seed", [1, 2])

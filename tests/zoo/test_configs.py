@@ -16,6 +16,7 @@ from upreel.zoo import (
     FastConfig,
     FusionConfig,
     NetworkConfig,
+    RecurrentConfig,
     SrcnnConfig,
     TemporalAdaptiveConfig,
     VespcnConfig,
@@ -24,8 +25,11 @@ from upreel.zoo import (
 from upreel.zoo.configs.common import reach_after_upscaling
 
 FAST = FastConfig(scale=4, channels=8, depth=2, layout="luma")
+FIRST = FastConfig(scale=4, channels=8, depth=2, layout="luma", phase="first")
 CONFIGS: list[NetworkConfig] = [
     FAST,
+    FIRST,
+    RecurrentConfig(first=FIRST, channels=8, depth=2),
     EspcnConfig(scale=3, frames=5, channels=(8, 4), activation="relu", residual=True),
     SrcnnConfig(scale=2, channels=(8, 4), sizes=(9, 1, 5)),
     EncoderDecoderConfig(scale=4, channels=(4, 8)),
@@ -74,6 +78,13 @@ def test_windows_are_centred_and_the_current_frame_is_first(config: NetworkConfi
         ("fusion", {"first": asdict(FAST), "alignment": "rectified"}, "flow or none, got 'rect"),
         ("fast", {"scale": 2, "channels": 0, "depth": 2}, "channels must be at least 1, got 0"),
         ("fast", {"scale": 2, "channels": 8, "depth": 2, "layout": "rgb"}, "got 'rgb'"),
+        ("fast", {"scale": 2, "channels": 8, "depth": 2, "phase": "last"}, "got 'last'"),
+        (
+            "fast",
+            {"scale": 4, "channels": 8, "depth": 2, "phase": "first"},
+            "first is for layout luma, got 'packed'",
+        ),
+        ("fusion", {"first": asdict(FIRST)}, "phase of a branch must be centred, got 'first'"),
     ],
 )
 def test_impossible_networks_are_refused(kind: str, values: dict[str, Any], message: str) -> None:
@@ -84,6 +95,7 @@ def test_impossible_networks_are_refused(kind: str, values: dict[str, Any], mess
 @pytest.mark.parametrize(
     ("values", "message"),
     [
+        ({"branch": asdict(FIRST)}, "phase of a branch must be centred, got 'first'"),
         ({"branches": 6}, "branches must be 1 to 5, got 6"),
         ({"branch": asdict(EspcnConfig(scale=2, frames=3))}, "branch must be of one frame, got 3"),
         (
@@ -107,6 +119,12 @@ def test_impossible_temporal_adaptive_networks_are_refused(
 
     with pytest.raises(ValueError, match=message):
         network_config(given)
+
+
+def test_the_first_answers_say_where_all_answers_lie() -> None:
+    phases = [RecurrentConfig(first=first).answer_phase for first in (FAST, FIRST)]
+
+    assert phases == ["centred", "first"]
 
 
 def test_what_describes_no_network_is_refused() -> None:

@@ -5,16 +5,20 @@ into a weight file's header, and a seed decides which sample a clip gets.
 """
 
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
 
+from upreel.degradation.blur import blur_shrink
 from upreel.degradation.resample import KERNELS, Kernel, resample
 from upreel.video.recode import RECODERS, Recoder, recode
 
 __all__ = ["Coding", "Degradation", "Drawn", "degrade", "shrink"]
 
 Planes = npt.NDArray[np.uint8]
+Downscale = Kernel | Literal["blur"]
+_DOWNSCALES: tuple[Downscale, ...] = (*KERNELS, "blur")
 
 _LEFT = (0.5, 0.25)  # origin of chroma sited left (`upreel.video.frame`)
 
@@ -43,12 +47,12 @@ class Drawn:
     """What one clip goes through.
 
     Attributes:
-        kernel: of the downscale.
+        kernel: of the downscale, "blur" for BD's (`upreel.degradation.blur`).
         codec: encoder afterwards, None for none.
         crf: its quality setting.
     """
 
-    kernel: Kernel
+    kernel: Downscale
     codec: Recoder | None = None
     crf: int = 0
 
@@ -63,13 +67,14 @@ class Degradation:
         uncoded: share of clips that are not coded, 0 to 1; 1 where there are no codings.
     """
 
-    kernels: tuple[Kernel, ...]
+    kernels: tuple[Downscale, ...]
     codings: tuple[Coding, ...] = ()
     uncoded: float = 1.0
 
     def __post_init__(self) -> None:
-        if not self.kernels or set(self.kernels) - set(KERNELS):
-            raise ValueError(f"kernels must be some of {', '.join(KERNELS)}, got {self.kernels}")
+        if not self.kernels or set(self.kernels) - set(_DOWNSCALES):
+            known = ", ".join(_DOWNSCALES)
+            raise ValueError(f"kernels must be some of {known}, got {self.kernels}")
         if not 0 <= self.uncoded <= 1 or (not self.codings and self.uncoded != 1):
             raise ValueError(f"uncoded must be 0 to 1, and 1 without codings, got {self.uncoded}")
 
@@ -95,14 +100,15 @@ def _round(plane: npt.NDArray[np.float32]) -> Planes:
     return np.clip(np.rint(plane), 0, 255).astype(np.uint8)
 
 
-def shrink(luma: Planes, chroma: Planes, scale: int, kernel: Kernel) -> tuple[Planes, Planes]:
+def shrink(luma: Planes, chroma: Planes, scale: int, kernel: Downscale) -> tuple[Planes, Planes]:
     """Downscale 4:2:0 planes by a whole number, chroma staying sited left of luma.
 
     Args:
         luma: (T, H, W), H and W multiples of 2 * scale.
         chroma: (T, 2, H/2, W/2).
         scale: 1 or more.
-        kernel: see `upreel.degradation.resample`.
+        kernel: see `upreel.degradation.resample`; "blur" is BD's, whose first luma sample is
+            that of the large picture.
 
     Returns:
         Luma (T, H/scale, W/scale) and chroma to match, 8 bits.
@@ -113,6 +119,15 @@ def shrink(luma: Planes, chroma: Planes, scale: int, kernel: Kernel) -> tuple[Pl
     height, width = height // scale, width // scale
     small_luma = np.empty((num_frames, height, width), np.uint8)
     small_chroma = np.empty((num_frames, 2, height // 2, width // 2), np.uint8)
+    if kernel == "blur":
+        lies = tuple((scale - 1) * (origin - 0.25) for origin in _LEFT)  # in the same luma grid
+        for t in range(num_frames):
+            small_luma[t] = _round(blur_shrink(luma[t], height, width, scale))
+            for c in range(2):
+                small_chroma[t, c] = _round(
+                    blur_shrink(chroma[t, c], height // 2, width // 2, scale, (lies[0], lies[1]))
+                )
+        return small_luma, small_chroma
     for t in range(num_frames):
         small_luma[t] = _round(resample(luma[t], height, width, kernel=kernel))
         for c in range(2):

@@ -15,12 +15,12 @@ codec     BI's downscale, then `upreel.video.recode`: a real encoder at one cons
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from functools import lru_cache
 from typing import Literal, cast
 
 import numpy as np
 import numpy.typing as npt
 
+from upreel.degradation.blur import BLUR_SIGMA, blur_shrink
 from upreel.degradation.resample import Kernel, resample
 from upreel.errors import InputError, OptionError
 from upreel.evaluation.clips import Clip, crop_to_multiple
@@ -29,7 +29,6 @@ from upreel.video.frame import PixelFormat, Plane, plane_origins, plane_size
 from upreel.video.recode import RECODERS, Recoder, recode
 
 __all__ = [
-    "BLUR_SIGMA",
     "Degradation",
     "Degraded",
     "blurred",
@@ -41,8 +40,6 @@ __all__ = [
     "to_levels",
 ]
 
-BLUR_SIGMA = 1.6  # samples of the ground truth's plane
-_BLUR_REACH = 6  # samples to either side
 _SMALLEST_CODED = 64
 
 
@@ -156,20 +153,6 @@ def resize(clip: Clip, width: int, height: int, kernel: Kernel) -> Clip:
     return replace(clip, planes=tuple(to_levels(planes, clip.format) for planes in frames))
 
 
-@lru_cache(maxsize=16)
-def _blur_matrix(in_size: int, out_size: int, scale: int, first: float) -> npt.NDArray[np.float32]:
-    """(out_size, in_size): a Gaussian about every `scale`-th sample; borders are mirrored."""
-    centres = first + scale * np.arange(out_size)
-    taps = np.floor(centres + 0.5)[:, None] + np.arange(-_BLUR_REACH, _BLUR_REACH + 1)
-    weights = np.exp(-0.5 * np.square((taps - centres[:, None]) / BLUR_SIGMA))
-    weights /= weights.sum(axis=1, keepdims=True)
-    places = taps.astype(np.int64) % (2 * in_size)
-    places = np.where(places < in_size, places, 2 * in_size - 1 - places)
-    matrix = np.zeros((out_size, in_size))
-    np.add.at(matrix, (np.arange(out_size)[:, None], places), weights)
-    return matrix.astype(np.float32)
-
-
 def blurred(clip: Clip, scale: int) -> Clip:
     """BD's input: blurred, then every `scale`-th sample; rounded and clipped.
 
@@ -190,11 +173,7 @@ def blurred(clip: Clip, scale: int) -> Clip:
                     plane_origins(fmt, clip.colour, n), _log2_sampling(fmt, n), strict=True
                 )
             )
-            vertical = _blur_matrix(rows, rows // scale, scale, down)
-            horizontal = _blur_matrix(columns, columns // scale, scale, across)
-            low.append(
-                np.matmul(vertical @ plane.astype(np.float32), horizontal.T, dtype=np.float32)
-            )
+            low.append(blur_shrink(plane, rows // scale, columns // scale, scale, (down, across)))
         frames.append(to_levels(low, fmt))
     return replace(clip, planes=tuple(frames))
 

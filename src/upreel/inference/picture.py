@@ -141,7 +141,11 @@ class PictureForm:
         if self.format.model == "rgb":
             _, cb, cr = _from_rgb(source, limit)
             big = (scale * height, scale * width)
-            cb, cr = (resample(plane, *big, kernel="lanczos3") for plane in (cb, cr))
+            origin = 0.5 + self._shift
+            cb, cr = (
+                resample(plane, *big, kernel="lanczos3", out_origin=(origin, origin))
+                for plane in (cb, cr)
+            )
             rgb = _to_rgb(network[0].astype(np.float32) / np.float32(65535), cb, cr)
             dtype = source[0].dtype
             planes = [_clip_round(value * np.float32(limit), limit, dtype) for value in rgb]
@@ -165,7 +169,13 @@ class PictureForm:
             colour=self.colour,
             height=self.in_size[0],
             width=self.in_size[1],
+            shift=self._shift,
         )
+
+    @property
+    def _shift(self) -> float:
+        """Luma samples of the output that the network's answer lies behind the centred one."""
+        return (self.card.scale - 1) / 2 if self.card.network.answer_phase == "first" else 0.0
 
     def _to_output_size(self, planes: Sequence[Plane], plane: int) -> Plane:
         """One plane of the network's size at the output's size, by Lanczos with its siting."""
@@ -193,6 +203,7 @@ def enlarged_plane(
     colour: Colour,
     height: int,
     width: int,
+    shift: float = 0.0,
 ) -> Plane:
     """A plane that no network makes, `scale` times larger by Lanczos with its own siting.
 
@@ -204,9 +215,12 @@ def enlarged_plane(
         colour: its chroma location is respected.
         height: rows of luma, before.
         width: columns of luma, before.
+        shift: luma samples of the answer by which it lies behind the centred one, along both axes.
     """
     rows, columns = plane_size(pixel_format, plane, width=scale * width, height=scale * height)
     origin = plane_origins(pixel_format, colour, plane)
+    subsampled = pixel_format.model == "yuv" and plane in (1, 2)
+    log2_x, log2_y = pixel_format.log2_chroma if subsampled else (0, 0)
     larger = resample(
         values,
         rows,
@@ -214,7 +228,7 @@ def enlarged_plane(
         kernel="lanczos3",
         ratio=(1 / scale, 1 / scale),
         in_origin=origin,
-        out_origin=origin,
+        out_origin=(origin[0] + shift / (1 << log2_y), origin[1] + shift / (1 << log2_x)),
     )
     return _clip_round(larger, pixel_format.max_value, values.dtype)
 

@@ -86,10 +86,18 @@ class FastNetwork(nn.Module):
         depth: convolutions from C to C, an even number.
         frames: the current one and so many neighbours less one, the current one first.
         layout: "packed" or "luma".
+        phase: "centred", or of luma "first": see `upreel.networks.planes.interpolation_kernel`.
     """
 
     def __init__(
-        self, *, scale: int, channels: int, depth: int, frames: int, layout: str = "packed"
+        self,
+        *,
+        scale: int,
+        channels: int,
+        depth: int,
+        frames: int,
+        layout: str = "packed",
+        phase: str = "centred",
     ) -> None:
         super().__init__()
         self.radius = depth + 2
@@ -98,7 +106,7 @@ class FastNetwork(nn.Module):
         self.body = residual_pairs(channels, depth)
         self.tail = nn.Conv2d(channels, self.each * scale * scale, 3, padding=1, bias=False)
         self.interpolation: Tensor
-        kernel = interpolation_kernel(scale, layout)
+        kernel = interpolation_kernel(scale, layout, phase)
         self.register_buffer("interpolation", kernel, persistent=False)
         nn.init.zeros_(self.tail.weight)  # it begins as bicubic interpolation
 

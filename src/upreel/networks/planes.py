@@ -77,7 +77,9 @@ def _axis_weights(
     return weights / weights.sum(dim=(1, 2), keepdim=True)
 
 
-def interpolation_kernel(scale: int, layout: str = "packed") -> Float[Tensor, "C F K K"]:
+def interpolation_kernel(
+    scale: int, layout: str = "packed", phase: str = "centred"
+) -> Float[Tensor, "C F K K"]:
     """Bicubic interpolation of packed planes, or of luma, as one convolution.
 
     Cubic taps reach two samples to either side, which the neighbouring blocks hold; chroma keeps
@@ -89,12 +91,14 @@ def interpolation_kernel(scale: int, layout: str = "packed") -> Float[Tensor, "C
     Args:
         scale: 2, 3 or 4.
         layout: "packed" or "luma".
+        phase: "centred", or of luma "first": the first answer lies on the first sample.
 
     Returns:
         Weights, (6 s^2, 6, 3, 3) or (s^2, 1, 5, 5), that turn a frame into the answer's channels.
     """
     if layout == "luma":
-        axis = _axis_weights(scale, 1, 0.5, reach=2)[:, :, 0]  # (s, 5)
+        origin = 0.0 if phase == "first" else 0.5
+        axis = _axis_weights(scale, 1, origin, reach=2)[:, :, 0]  # (s, 5)
         kernel = torch.einsum("pi,qj->pqij", axis, axis).flatten(0, 1)[:, None]
         return to_grid(kernel.flatten(1), step=1 / 256).view_as(kernel)
     luma_y = _axis_weights(scale, 2, 0.5)  # (2s, 3, 2)

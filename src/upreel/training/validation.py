@@ -31,7 +31,7 @@ def score(
         pairs: clips, of which some frames are compared.
         device: where it runs.
     """
-    kernel = interpolation_kernel(config.scale, config.layout).to(device)
+    kernel = interpolation_kernel(config.scale, config.layout, config.answer_phase).to(device)
     scores: dict[str, list[float]] = {}
     baseline: dict[str, list[float]] = {}
     for pair in pairs:

@@ -10,6 +10,7 @@ __all__ = [
     "Layout",
     "LumaFrame",
     "LumaWindowed",
+    "Phase",
     "Windowed",
     "check_choice",
     "check_depth",
@@ -22,6 +23,8 @@ __all__ = [
 ]
 
 Layout = Literal["packed", "luma"]
+Phase = Literal["centred", "first"]
+"""Where an answer lies: around the frame's samples, or its first one on the frame's first (BD)."""
 NEAREST_FIRST = (0, -1, 1, -2, 2, -3, 3, -4, 4)
 """Offsets of frames in the order of the input channels."""
 CENTRED = (1, 3, 5, 7, 9)
@@ -50,6 +53,11 @@ class Architecture(ABC):
     def period(self) -> int:
         """Positions after which its own grid of blocks or patches begins again."""
         return self.multiple
+
+    @property
+    def answer_phase(self) -> Phase:
+        """Where its answer lies in the picture."""
+        return "centred"
 
     @property
     def each_frame(self) -> str:

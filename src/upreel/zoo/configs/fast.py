@@ -7,6 +7,7 @@ from upreel.networks.sizes import CHANNELS
 from upreel.zoo.configs.common import (
     CENTRED,
     Layout,
+    Phase,
     Windowed,
     check_choice,
     check_depth,
@@ -30,6 +31,7 @@ class FastConfig(Windowed):
         depth: convolutions between the first and the last, an even number.
         frames: 2 (current and previous), or an odd number up to 9 (centred).
         layout: "packed" or "luma".
+        phase: of the answer: "centred", or for luma "first", as for BD.
     """
 
     scale: int
@@ -37,6 +39,7 @@ class FastConfig(Windowed):
     depth: int
     frames: int = 1
     layout: Layout = "packed"
+    phase: Phase = "centred"
     kind: Literal["fast"] = "fast"
 
     def __post_init__(self) -> None:
@@ -44,8 +47,16 @@ class FastConfig(Windowed):
         check_scale(self.scale)
         check_frames(self.frames, (2, *CENTRED))
         check_choice("layout", self.layout, ("packed", "luma"))
+        check_choice("phase", self.phase, ("centred", "first"))
+        if self.phase == "first" and self.layout != "luma":
+            raise ValueError(f"phase first is for layout luma, got {self.layout!r}")
         check_positive("channels", (self.channels,))
         check_depth(self.depth)
+
+    @property
+    def answer_phase(self) -> Phase:
+        """Where its answer lies in the picture."""
+        return self.phase
 
     @property
     def radius(self) -> int:

@@ -25,6 +25,7 @@ __all__ = [
     "BranchConfig",
     "FusionConfig",
     "check_branch",
+    "check_centred",
 ]
 
 BranchConfig = FastConfig | EspcnConfig | SrcnnConfig | EncoderDecoderConfig
@@ -46,6 +47,12 @@ def check_branch(branch: object) -> None:
         )
     if branch.frames != 1:
         raise ValueError(f"branch must be of one frame, got {branch.frames}")
+
+
+def check_centred(branch: BranchConfig) -> None:
+    """Refuse one whose answers cannot be put beside centred ones."""
+    if branch.answer_phase != "centred":
+        raise ValueError(f"phase of a branch must be centred, got {branch.answer_phase!r}")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,6 +77,7 @@ class FusionConfig(LumaWindowed):
     def __post_init__(self) -> None:
         check_kind(self.kind, "fusion")
         check_branch(self.first)
+        check_centred(self.first)
         if self.first.layout != "luma":
             raise ValueError(f"first must be of layout luma, got {self.first.layout!r}")
         check_frames(self.frames, CENTRED[1:])

@@ -5,6 +5,7 @@ from typing import Literal
 
 from upreel.zoo.configs.common import (
     LumaFrame,
+    Phase,
     check_depth,
     check_kind,
     check_positive,
@@ -50,6 +51,11 @@ class RecurrentConfig(LumaFrame):
     def scale(self) -> int:
         """Output size over input size."""
         return self.first.scale
+
+    @property
+    def answer_phase(self) -> Phase:
+        """That of the first answers."""
+        return self.first.answer_phase
 
     @property
     def recurrent(self) -> bool:

@@ -19,6 +19,7 @@ from upreel.zoo.configs.fusion import (
     BranchConfig,
     FusionConfig,
     check_branch,
+    check_centred,
 )
 
 __all__ = ["TemporalAdaptiveConfig"]
@@ -58,6 +59,7 @@ class TemporalAdaptiveConfig(Architecture):
     def __post_init__(self) -> None:
         check_kind(self.kind, "temporal_adaptive")
         check_branch(self.branch)
+        check_centred(self.branch)
         if self.branches not in range(1, 6):
             raise ValueError(f"branches must be 1 to 5, got {self.branches}")
         check_choice("modulation", self.modulation, ("softmax", "free", "mean"))

@@ -1,13 +1,15 @@
-"""The offline network's runs: the recurrent network, on short sequences and then on long ones.
+r"""The offline network's runs: the recurrent network, on short sequences and then on long ones.
 
-    upreel train recipes/recurrent.py:best_x4_short --start fast-x4-clean-single.ckpt --data DIR
+    upreel train recipes/recurrent.py:best_x4_short --data DIR \
+        --start checkpoints/fast-x4-clean-single.safetensors
     upreel train recipes/recurrent.py:best_x4 --start best-x4-short.ckpt --data DIR
 
 The network of one frame is the run `fast_x4_clean_single` of recipes/fast.py and stays as it is; at
 x2 it is `tan_x2_b1` of recipes/temporal_adaptive.py. For BD, whose frames are blurred and lie
 elsewhere, both are trained on:
 
-    upreel train recipes/recurrent.py:best_x4_bd_first --start fast-x4-clean-single.ckpt --data DIR
+    upreel train recipes/recurrent.py:best_x4_bd_first --data DIR \
+        --start checkpoints/fast-x4-clean-single.safetensors
     upreel train recipes/recurrent.py:best_x4_bd --start best-x4.ckpt --start best-x4-bd-first.ckpt
 """
 

@@ -78,6 +78,15 @@ def test_the_card_says_what_the_run_was(card: ModelCard, folder: Path) -> None:
     }  # fmt: skip
 
 
+def test_all_files_may_be_read_by_whom_the_system_allows(folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "plain").write_bytes(b"")
+    usual = (tmp_path / "plain").stat().st_mode
+
+    files = [folder.parent / "run.ckpt", *folder.iterdir()]
+
+    assert {path.stat().st_mode for path in files} == {usual}
+
+
 def test_the_onnx_file_carries_its_origin_and_no_path(card: ModelCard) -> None:
     model = onnx.load_from_string(card.verified_onnx())
 

@@ -139,8 +139,8 @@ def write_pack(
     needed = _size(coded)
     if needed > size:
         raise OptionError(
-            f"{len(clips)} clips take at least {needed / 1e6:.1f} MB ({fewest} frames of windows "
-            f"of {smallest}x{smallest}), {size / 1e6:.1f} MB are allowed"
+            f"{len(clips)} clips take at least {needed / 1e6:.3g} MB ({fewest} frames of windows "
+            f"of {smallest}x{smallest}), {size / 1e6:.3g} MB are allowed"
         )
     rates = [
         item.num_bytes / np.prod(least.shape(clip)) for item, clip in zip(coded, clips, strict=True)

@@ -18,7 +18,7 @@ import numpy as np
 import onnx
 import torch
 from onnx import TensorProto, helper, numpy_helper
-from safetensors.torch import save_file
+from safetensors.torch import save
 from torch import Tensor, nn
 
 from upreel.networks.build import build_network
@@ -268,7 +268,7 @@ def export_card(
     }
     network.load_state_dict({k: v.float() if k in trained else v for k, v in rounded.items()})
     folder.mkdir(parents=True, exist_ok=True)
-    save_file(rounded, folder / f"{name}.safetensors", metadata=header)
+    (folder / f"{name}.safetensors").write_bytes(save(rounded, metadata=header))
     if isinstance(config, RecurrentConfig):
         files = cells_to_onnx(config, network, header)
     else:

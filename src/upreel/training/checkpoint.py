@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors.torch import save_file
+from safetensors.torch import save
 from torch import Tensor
 
 from upreel.degradation.degrade import Coding, Degradation
@@ -85,7 +85,7 @@ def save_checkpoint(checkpoint: Checkpoint, path: Path) -> None:
         "commit": checkpoint.commit,
     }
     aside = path.with_name(path.name + ".tmp")
-    save_file(tensors, aside, metadata=header)
+    aside.write_bytes(save(tensors, metadata=header))  # save_file() would make it the user's alone
     os.replace(aside, path)
 
 

@@ -109,6 +109,23 @@ def test_jitter_changes_levels_and_no_place() -> None:
     assert abs(np.corrcoef(changes.T)[0, 1]) < 0.2
 
 
+def test_without_turns_patches_are_as_they_were_cut() -> None:
+    places, plain = (
+        [
+            draw_places(
+                [told(scale=2)], offsets=(0, 1), size=4, patch=8, seed=1, step=step, turns=turns
+            )
+            for step in range(50)
+        ]
+        for turns in (True, False)
+    )
+
+    for turned, as_it_is in zip(itertools.chain(*places), itertools.chain(*plain), strict=True):
+        assert (as_it_is.y, as_it_is.x) == (turned.y, turned.x)
+        assert (as_it_is.mirror, as_it_is.flip, as_it_is.transpose) == (False, False, False)
+        assert as_it_is.low[1] >= as_it_is.low[0]
+
+
 def test_one_frame_is_the_current_one() -> None:
     one, two = (drawn(told(scale=2), scale=2, frames=frames) for frames in (1, 2))
 

@@ -151,10 +151,11 @@ def draw_places(
     targets: tuple[int, ...] = (0,),
     strides: tuple[int, ...] = (1,),
     jitter: float = 0.0,
+    turns: bool = True,
 ) -> list[Place]:
     """Decide where the patches of one step are cut.
 
-    Each is mirrored, turned upside down, transposed or run backwards at random.
+    Each is mirrored, turned upside down, transposed or run backwards at random, if `turns`.
 
     Args:
         pairs: material, drawn in proportion to `Pair.weight`, so that long clips do not drown
@@ -170,6 +171,7 @@ def draw_places(
         strides: steps from frame to frame that a patch may have, one of those with which all of
             its frames lie inside the clip: faster motion.
         jitter: largest change of contrast, as a share of it, and of brightness, as one of white.
+        turns: see above.
     """
     random = np.random.default_rng([seed, step])
     weights = np.array([pair.weight for pair in pairs])
@@ -190,7 +192,9 @@ def draw_places(
         stride = fitting[int(random.integers(len(fitting)))] if len(fitting) > 1 else fitting[0]
         last = max(targets) * stride
         first = int(random.integers(max(num_frames - last, 1)))
-        backwards, mirror, flip, transpose = (bool(turns) for turns in random.random(4) < 0.5)
+        backwards, mirror, flip, transpose = (
+            turns and bool(chance) for chance in random.random(4) < 0.5
+        )
         start, sign = (first + last, -stride) if backwards else (first, stride)
         low, high = (
             tuple(min(max(start + sign * offset, 0), num_frames - 1) for offset in wanted)

@@ -42,6 +42,8 @@ class TrainConfig:
         patch: low-resolution luma rows and columns of a patch, even.
         sequence: frames of a patch that a recurrent network goes through, each of which it
             answers; 0 for other networks.
+        turns: whether patches are mirrored, turned upside down, transposed and run backwards at
+            random.
         strides: steps from frame to frame that a patch may have, for faster motion.
         pan_frames: frames of a pan over each photograph, for networks of luma that see more than
             one; 0 leaves photographs as they are.
@@ -80,6 +82,7 @@ class TrainConfig:
     batch: int = 16
     patch: int = 72
     sequence: int = 0
+    turns: bool = True
     strides: tuple[int, ...] = (1,)
     pan_frames: int = 0
     camera: Camera = "pans"

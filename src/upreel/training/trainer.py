@@ -178,6 +178,7 @@ class Trainer:
             targets=tuple(range(config.sequence)) or (0,),
             strides=config.strides,
             jitter=config.jitter,
+            turns=config.turns,
         )
         return self.team.share(places)
 

@@ -1,6 +1,7 @@
 """`upreel upscale --adapt`: a network learns on from the video before it enlarges it."""
 
 import importlib.util
+import itertools
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -11,6 +12,15 @@ from typer.testing import CliRunner, Result
 
 from upreel.cli import app
 from upreel.zoo import ModelCard
+
+
+@pytest.fixture(autouse=True)
+def steps_as_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A second is a hundred looks at the clock: the same steps on any machine."""
+    from upreel.training import adapt
+
+    looks = itertools.count()
+    monkeypatch.setattr(adapt, "SYSTEM_CLOCK", lambda: next(looks) / 100)
 
 
 def upscale(*arguments: str | Path) -> Result:

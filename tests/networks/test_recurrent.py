@@ -145,3 +145,23 @@ def test_clips_of_a_batch_do_not_meet() -> None:
 def test_values_that_cannot_be_are_refused(change: dict[str, object], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         replace(CONFIGS[0], **change)
+
+
+@pytest.mark.parametrize("around", [1, 3])
+def test_frames_around_are_gone_through_and_not_learned_from(around: int) -> None:
+    network, frames = network_of(CONFIGS[0]), clip_of(2 + 2 * around).requires_grad_()
+    whole = network(frames)
+
+    answers = network(frames, around=around)
+
+    torch.testing.assert_close(answers, whole[:, around:-around])
+    (gradient,) = torch.autograd.grad(answers.square().sum(), frames)
+    reached = gradient.abs().sum(dim=(0, 2, 3)) > 0
+    assert reached.tolist() == [around <= t < around + 2 for t in range(2 + 2 * around)]
+
+
+def test_states_from_around_are_those_of_the_whole_scene() -> None:
+    network, frames = network_of(CONFIGS[0]), clip_of(6)
+    alone = network(frames[:, 2:-2])
+
+    assert (network(frames, around=2) - alone).abs().max() > 1e-3

@@ -5,6 +5,7 @@ the checkpoint, of the average and of the start, the auxiliary loss not weighed,
 first filters of branches.
 """
 
+import itertools
 import json
 import os
 from dataclasses import replace
@@ -20,6 +21,7 @@ from upreel.errors import OptionError
 from upreel.training import trainer as trainer_module
 from upreel.training.checkpoint import load_checkpoint, load_result
 from upreel.training.config import TrainConfig
+from upreel.training.samples import there_and_back
 from upreel.training.trainer import Trainer, train
 from upreel.zoo import (
     EncoderDecoderConfig,
@@ -351,6 +353,29 @@ def test_jitter_changes_input_and_target_alike(
             torch.testing.assert_close(other, place.gain * one + place.offset)
 
 
+def test_sequences_go_on_there_and_back_by_as_much_as_is_drawn(
+    config: TrainConfig, pairs: list[Pair]
+) -> None:
+    config = replace(config, network=NETWORKS["recurrent"], sequence=3, patch=32, around=5)
+    trainer = Trainer(config, pairs)
+    seen: list[tuple[Tensor, int]] = []
+    trainer.network.register_forward_pre_hook(
+        lambda _, given, options: seen.append((given[0], options["around"])), with_kwargs=True
+    )
+
+    for _ in range(12):
+        trainer.train_step()
+
+    lengths = [(frames.shape[1] - 3) // 2 for frames, _ in seen]
+    assert lengths == [around for _, around in seen]
+    assert len(set(lengths)) > 3
+    assert max(lengths) <= 5
+    for frames, around in seen:
+        steps = [abs(a - b) for a, b in itertools.pairwise(there_and_back(3, around))]
+        assert set(steps) == {1}
+        assert torch.equal(frames[:, :-4], frames[:, 4:])  # a period of three frames
+
+
 @pytest.mark.parametrize(
     ("values", "message"),
     [
@@ -362,6 +387,7 @@ def test_jitter_changes_input_and_target_alike(
         ({"pan_frames": 5, "network": ESPCN}, "at least the 1 frames that are seen, and .*, got 5"),
         ({"pan_frames": 2, "network": NETWORKS["tan flow"], "patch": 32}, "at least the 3 frames"),
         ({"strides": (1, 0)}, r"strides must be 1 and more, got \(1, 0\)"),
+        ({"around": 4}, "around is for sequences, at least 0, got 4"),
         ({"camera": "crane"}, "camera must be one of pans, moves, got 'crane'"),
         ({"jitter": 1.0}, "jitter must be 0 up to 1, got 1.0"),
         ({"jitter": 0.1}, "jitter is for networks of luma, got 0.1"),

@@ -230,23 +230,37 @@ class RecurrentNetwork(nn.Module):
         self.from_future = Cell(scale=scale, channels=channels, depth=depth, others=0)
         self.from_past = Cell(scale=scale, channels=channels, depth=depth, others=1)
 
-    def forward(self, frames: Float[Tensor, "B T H W"]) -> Float[Tensor, "B T A H W"]:
-        """Super-resolve every frame of one scene: about [0, 1], not clipped."""
+    def forward(
+        self, frames: Float[Tensor, "B T H W"], around: int = 0
+    ) -> Float[Tensor, "B K A H W"]:
+        """Super-resolve the frames of one scene: about [0, 1], not clipped.
+
+        Args:
+            frames: in display order.
+            around: so many at either end are gone through for the states' sake alone: they are not
+                answered, and no gradient goes through them (truncated back-propagation).
+
+        Returns:
+            Answers to the T - 2 `around` frames between.
+        """
         answers = self.first_answers(frames).unbind(dim=1)
         to_future = self._motion(frames[:, :-1], frames[:, 1:])
         to_past = self._motion(frames[:, 1:], frames[:, :-1])
         last = len(answers) - 1
+        learns = torch.is_grad_enabled()
         behind: list[State] = []
         for t in reversed(range(last + 1)):
-            begun = self.from_future.begin(answers[t])
-            carried = moved(behind[-1], to_future[t]) if behind else begun
-            behind.append(self.from_future(answers[t], carried))
+            with torch.set_grad_enabled(learns and around <= t <= last - around):
+                begun = self.from_future.begin(answers[t])
+                carried = moved(behind[-1], to_future[t]) if behind else begun
+                behind.append(self.from_future(answers[t], carried))
         refined: list[State] = []
-        for t, answer in enumerate(answers):
-            begun = self.from_past.begin(answer)
-            carried = moved(refined[-1], to_past[t - 1]) if refined else begun
-            refined.append(self.from_past(answer, carried, behind[last - t]))
-        return torch.stack([state.answer for state in refined], dim=1)
+        for t, answer in enumerate(answers[: last + 1 - around]):
+            with torch.set_grad_enabled(learns and t >= around):
+                begun = self.from_past.begin(answer)
+                carried = moved(refined[-1], to_past[t - 1]) if refined else begun
+                refined.append(self.from_past(answer, carried, behind[last - t]))
+        return torch.stack([state.answer for state in refined[around:]], dim=1)
 
     @staticmethod
     def _motion(

@@ -71,6 +71,7 @@ _LEARNING_RATE = 1e-4
 _AVERAGE = 0.98
 _WAYS = range(8)
 _NOTE = "adapted.json"
+SYSTEM_CLOCK = time.monotonic
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -336,7 +337,7 @@ def adapt(
     seconds: float,
     device: str = "cpu",
     on_progress: Callable[[float], None] = lambda _: None,
-    clock: Callable[[], float] = time.monotonic,
+    clock: Callable[[], float] | None = None,
 ) -> Adapted:
     """Train a card's network on a video's own frames.
 
@@ -347,7 +348,7 @@ def adapt(
         seconds: of work; the last step and the export come on top.
         device: "cpu" or "cuda".
         on_progress: told the share of the time that has gone, 0 to 1.
-        clock: in seconds, for tests.
+        clock: in seconds; None: that of the system.
 
     Raises:
         OptionError: the network is not one of luma, or the frames are too small.
@@ -360,7 +361,9 @@ def adapt(
         raise OptionError(
             f"adapting needs pictures of {least}x{least} and more, got {width}x{height}"
         )
-    run = _Adaptation(card, seconds=seconds, device=device, on_progress=on_progress, clock=clock)
+    run = _Adaptation(
+        card, seconds=seconds, device=device, on_progress=on_progress, clock=clock or SYSTEM_CLOCK
+    )
     learned, held = run.windows(found)
     before = best = run.score(held, run.average)
     begun = run.spent()

@@ -42,6 +42,8 @@ class TrainConfig:
         patch: low-resolution luma rows and columns of a patch, even.
         sequence: frames of a patch that a recurrent network goes through, each of which it
             answers; 0 for other networks.
+        around: most frames that a sequence goes on beyond either end, there and back, without being
+            learned from: states that were carried far, at the price of no gradient.
         turns: whether patches are mirrored, turned upside down, transposed and run backwards at
             random.
         strides: steps from frame to frame that a patch may have, for faster motion.
@@ -82,6 +84,7 @@ class TrainConfig:
     batch: int = 16
     patch: int = 72
     sequence: int = 0
+    around: int = 0
     turns: bool = True
     strides: tuple[int, ...] = (1,)
     pan_frames: int = 0
@@ -114,6 +117,8 @@ class TrainConfig:
             raise ValueError(f"sequence must be at least 2, got {self.sequence}")
         if not self.network.recurrent and self.sequence:
             raise ValueError(f"sequence is for recurrent networks, got {self.sequence}")
+        if self.around < 0 or (self.around and not self.sequence):
+            raise ValueError(f"around is for sequences, at least 0, got {self.around}")
         if self.pan_frames and self.network.layout != "luma":
             raise ValueError(f"pan_frames is for networks of luma, got {self.pan_frames}")
         seen = self.sequence or len(self.network.offsets)

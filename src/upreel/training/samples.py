@@ -11,7 +11,14 @@ from torch import Tensor
 
 from upreel.datasets.patches import Pair, Place, cut_batch
 
-__all__ = ["ClipsInMemory", "ClipsOnDevice", "TensorBatch", "clips_on", "device_bytes"]
+__all__ = [
+    "ClipsInMemory",
+    "ClipsOnDevice",
+    "TensorBatch",
+    "clips_on",
+    "device_bytes",
+    "there_and_back",
+]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -97,3 +104,15 @@ def clips_on(device: torch.device, pairs: Sequence[Pair]) -> ClipsInMemory | Cli
         return ClipsInMemory(pairs)
     room = torch.cuda.mem_get_info(device)[0] // 2
     return ClipsOnDevice(pairs, device) if device_bytes(pairs) <= room else ClipsInMemory(pairs)
+
+
+def there_and_back(count: int, around: int) -> list[int]:
+    """Frames of a sequence, and so many more at either end, which turn back where it ends.
+
+    Example:
+        >>> there_and_back(3, 4)
+        [0, 1, 2, 1, 0, 1, 2, 1, 0, 1, 2]
+    """
+    period = 2 * count - 2
+    places = (t % period for t in range(-around, count + around))
+    return [min(place, period - place) for place in places]

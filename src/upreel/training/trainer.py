@@ -11,6 +11,7 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -40,7 +41,7 @@ from upreel.training.checkpoint import (
 from upreel.training.config import TrainConfig
 from upreel.training.losses import total_loss
 from upreel.training.optimizer import MuonAdam
-from upreel.training.samples import ClipsInMemory, TensorBatch, clips_on
+from upreel.training.samples import ClipsInMemory, TensorBatch, clips_on, there_and_back
 from upreel.training.team import Team, joined
 from upreel.training.validation import score
 
@@ -133,9 +134,7 @@ class Trainer:
             inputs, target = self._jittered(places, inputs, target)
         self.optimizer.zero_grad(set_to_none=True)
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self._bf16):
-            answer = self.network(inputs)
-        if config.sequence:
-            answer = answer.flatten(0, 1)
+            answer = self._answer(inputs)
         border = slice(config.border, -config.border or None)
         loss = total_loss(
             config.losses,
@@ -164,6 +163,17 @@ class Trainer:
                 else:
                     self.ema[name].copy_(value)
         return loss
+
+    def _answer(self, inputs: Tensor) -> Tensor:
+        """What the network answers, the frames of sequences one behind the other."""
+        config = self.config
+        if not config.sequence:
+            return self.network(inputs)
+        if not config.around:
+            return self.network(inputs).flatten(0, 1)
+        drawn = np.random.default_rng([config.seed, self.step, 2]).integers(config.around + 1)
+        order = there_and_back(config.sequence, int(drawn))
+        return self.network(inputs[:, order], around=int(drawn)).flatten(0, 1)
 
     def _places(self) -> Sequence[Place]:
         """Where this process cuts the patches of the present step."""

@@ -81,11 +81,9 @@ def gains(network: RecurrentNetwork, clip: Clip, order: Sequence[int], scale: in
 
 
 def row(name: str, what: str, found: Sequence[float]) -> str:
-    """A line of the table; what is not a number is the least of all."""
+    """A line of the table."""
     shown = [found[len(found) * k // SHOWN] for k in range(SHOWN)]
-    broken = any(value != value for value in found)
-    least = float("nan") if broken else min(found)
-    return f"{name:<16}{what:<16}" + "".join(f"{value:>+8.2f}" for value in (*shown, least))
+    return f"{name:<16}{what:<16}" + "".join(f"{value:>+8.2f}" for value in (*shown, min(found)))
 
 
 def main() -> None:

@@ -3,13 +3,13 @@
 Mutations tried: the margin not cropped, gains against another stage, seeds mixed up.
 """
 
-import importlib.util
 from dataclasses import asdict, replace
 from pathlib import Path
 from types import ModuleType
 
 import numpy as np
 import pytest
+from scripts_as_modules import module_of
 
 from upreel.datasets.clips import drawn_clips
 from upreel.degradation.degrade import Degradation
@@ -19,17 +19,10 @@ from upreel.evaluation.degrade import Degraded
 from upreel.metrics.fidelity import psnr
 from upreel.zoo import EspcnConfig, TemporalAdaptiveConfig
 
-FILE = Path(__file__).parents[1] / "benchmarks" / "temporal_adaptive_ablation.py"
-
 
 @pytest.fixture(scope="module")
 def ablation() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("temporal_adaptive_ablation", FILE)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return module_of("benchmarks/temporal_adaptive_ablation.py")
 
 
 def clip(height: int, width: int, frames: int = 2) -> Clip:

@@ -2,19 +2,17 @@
 
 # pyright: reportUnknownMemberType=false
 
-import importlib.util
-from pathlib import Path
 from types import ModuleType
 
 import numpy as np
 import pytest
 import torch  # noqa: TID253
+from scripts_as_modules import module_of
 
 from upreel.datasets.clips import Clip, drawn_clips
 from upreel.errors import OptionError
 from upreel.networks.recurrent import RecurrentNetwork
 
-FILE = Path(__file__).parents[1] / "benchmarks" / "long_scenes.py"
 FIRST = {
     "kind": "fast", "scale": 2, "channels": 4, "depth": 2, "frames": 1, "layout": "luma",
 }  # fmt: skip
@@ -22,12 +20,7 @@ FIRST = {
 
 @pytest.fixture(scope="module")
 def benchmark() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("long_scenes", FILE)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return module_of("benchmarks/long_scenes.py")
 
 
 @pytest.fixture
@@ -62,7 +55,7 @@ def test_a_network_that_runs_away_is_seen(
 ) -> None:
     with torch.no_grad():
         for cell in (network.from_future, network.from_past):
-            cell.tail.weight += 0.02 * torch.randn_like(cell.tail.weight)
+            cell.tail.weight += 0.5 * torch.randn_like(cell.tail.weight)
             cell.head.weight *= 8
 
     found = benchmark.gains(network, clip, [0] * 12, 2)
@@ -70,7 +63,6 @@ def test_a_network_that_runs_away_is_seen(
 
     assert found[-1] < -3
     assert float(line.split()[-1]) == pytest.approx(min(found), abs=0.006)
-    assert benchmark.row("x", "still", [0.0] * 7 + [float("nan")]).split()[-1] == "+nan"
 
 
 def test_small_clips_are_refused(benchmark: ModuleType, network: RecurrentNetwork) -> None:

@@ -1,6 +1,5 @@
 """benchmarks/material.py: runs found, scored by both weights, the table by gain."""
 
-import importlib.util
 from dataclasses import asdict, replace
 from pathlib import Path
 from types import ModuleType
@@ -8,6 +7,7 @@ from types import ModuleType
 import pytest
 import torch  # noqa: TID253
 from recipe_runs import recipes
+from scripts_as_modules import module_of
 
 from upreel.datasets.clips import drawn_clips
 from upreel.datasets.patches import make_pairs
@@ -16,18 +16,12 @@ from upreel.networks.build import build_network
 from upreel.training.checkpoint import Checkpoint
 from upreel.training.trainer import Trainer
 
-FILE = Path(__file__).parents[1] / "benchmarks" / "material.py"
 RECIPES = recipes("material")
 
 
 @pytest.fixture(scope="module")
 def benchmark() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("material_benchmark", FILE)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return module_of("benchmarks/material.py")
 
 
 def test_a_run_differs_from_the_first_by_what_its_name_says() -> None:

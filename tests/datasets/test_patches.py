@@ -90,6 +90,18 @@ def test_strides_are_those_that_fit() -> None:
     assert seen == set(range(9))
 
 
+def test_a_stride_of_nothing_stands_still_as_often_as_it_is_given() -> None:
+    places = draw_places(
+        [told(9, scale=2)], offsets=(0, 1, 2), size=400, patch=8, seed=1, step=0,
+        targets=(0, 1, 2), strides=(0, 1, 1, 1),
+    )  # fmt: skip
+
+    still = [place for place in places if len(set(place.low)) == 1]
+    assert 70 < len(still) < 130
+    assert {place.low[0] for place in still} == set(range(9))
+    assert all(len(set(place.low)) == 3 for place in places if place not in still)
+
+
 def test_jitter_changes_levels_and_no_place() -> None:
     pair = told(scale=2)
     plain, jittered = (

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from upreel.networks.build import build_network
 from upreel.networks.motion import cell_motion
-from upreel.networks.recurrent import RecurrentNetwork, State, moved
+from upreel.networks.recurrent import LARGEST_FEATURE, RecurrentNetwork, State, moved
 from upreel.zoo import EspcnConfig, FastConfig, RecurrentConfig
 
 FIRST = FastConfig(scale=4, channels=6, depth=2, layout="luma")
@@ -158,6 +158,23 @@ def test_frames_around_are_gone_through_and_not_learned_from(around: int) -> Non
     (gradient,) = torch.autograd.grad(answers.square().sum(), frames)
     reached = gradient.abs().sum(dim=(0, 2, 3)) > 0
     assert reached.tolist() == [around <= t < around + 2 for t in range(2 + 2 * around)]
+
+
+def test_what_is_carried_is_bounded_however_long_the_scene() -> None:
+    network = network_of(CONFIGS[0]).eval()
+    with torch.no_grad():
+        for cell in (network.from_future, network.from_past):
+            cell.head.weight *= 50  # more comes out of each step than went in
+    frame = clip_of(1)
+    answers = network.first_answers(frame)[:, 0]
+    state = network.from_future.begin(answers)
+    for _ in range(60):
+        state = network.from_future(answers, state)
+
+    assert state.features.abs().max() == LARGEST_FEATURE
+    assert state.level.abs().max() <= LARGEST_FEATURE
+    most = LARGEST_FEATURE * network.from_future.tail.weight.abs().sum(dim=(1, 2, 3)).max()
+    assert (state.answer - answers).abs().max() <= 2 * most
 
 
 def test_states_from_around_are_those_of_the_whole_scene() -> None:

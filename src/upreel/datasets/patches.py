@@ -169,7 +169,8 @@ def draw_places(
         targets: high-resolution frames, in the same way; they begin with 0 and lie inside the clip
             where it is long enough.
         strides: steps from frame to frame that a patch may have, one of those with which all of
-            its frames lie inside the clip: faster motion.
+            its frames lie inside the clip: 0 shows one frame again and again, more than 1 is faster
+            motion.
         jitter: largest change of contrast, as a share of it, and of brightness, as one of white.
         turns: see above.
     """

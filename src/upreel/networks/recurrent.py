@@ -17,6 +17,10 @@ differences from it, and what the cell would answer to a flat picture is subtrac
 level goes along. Convolutions repeat border samples, so that this holds up to a frame's border and
 no margin is needed beyond the first network's.
 
+What is carried is bounded: features beyond `LARGEST_FEATURE` are cut off there, some three times
+what trained cells use. So no scene, however long, ends in values that are not numbers. That the
+states of long scenes stay useful has to be learned (`TrainConfig.around` and its stride 0).
+
 Luma alone: (B, T, H, W) in [0, 1], in display order, H and W divisible by 16, to (B, T, s^2, H, W).
 """
 
@@ -39,6 +43,7 @@ from upreel.networks.motion import cell_motion, enlarged_motion
 from upreel.networks.sizes import CELL
 
 __all__ = [
+    "LARGEST_FEATURE",
     "BackwardStep",
     "Cell",
     "FirstAnswer",
@@ -48,6 +53,8 @@ __all__ = [
     "State",
     "moved",
 ]
+
+LARGEST_FEATURE = 1.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -114,10 +121,11 @@ class Cell(nn.Module):
         head = self._head_weight()
         padded = F.pad(torch.cat(seen, dim=1), (1, 1, 1, 1), mode="replicate")
         features = residual_body(F.relu(F.conv2d(padded, head, self.head.bias)), self.body)
+        features = features.clamp(-LARGEST_FEATURE, LARGEST_FEATURE)
         assert self.head.bias is not None
         level = torch.cat([state.level for state in states])
         flat = head[:, -len(level) :].sum(dim=(2, 3)) @ level + self.head.bias
-        level = flat_features(flat, self.body)
+        level = flat_features(flat, self.body).clamp(-LARGEST_FEATURE, LARGEST_FEATURE)
         padded = F.pad(features, (1, 1, 1, 1), mode="replicate")
         detail = F.conv2d(padded, self.tail.weight, -(self.tail.weight.sum(dim=(2, 3)) @ level))
         return State(features=features, answer=answer + detail, level=level)

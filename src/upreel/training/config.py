@@ -46,7 +46,8 @@ class TrainConfig:
             learned from: states that were carried far, at the price of no gradient.
         turns: whether patches are mirrored, turned upside down, transposed and run backwards at
             random.
-        strides: steps from frame to frame that a patch may have, for faster motion.
+        strides: steps from frame to frame that a patch may have, as likely as they are given often:
+            0 for a scene that stands still, more than 1 for faster motion.
         pan_frames: frames of a pan over each photograph, for networks of luma that see more than
             one; 0 leaves photographs as they are.
         camera: how these frames come about; see `upreel.datasets.cameras`.
@@ -133,8 +134,8 @@ class TrainConfig:
             raise ValueError(f"jitter must be 0 up to 1, got {self.jitter}")
         if self.jitter and self.network.layout != "luma":
             raise ValueError(f"jitter is for networks of luma, got {self.jitter}")
-        if not self.strides or min(self.strides) < 1:
-            raise ValueError(f"strides must be 1 and more, got {self.strides}")
+        if not self.strides or min(self.strides) < 0 or max(self.strides) < 1:
+            raise ValueError(f"strides must be at least 0, not all of them 0, got {self.strides}")
         for name in ("steps", "batch", "variants", "validate_every"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")

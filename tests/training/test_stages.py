@@ -21,8 +21,9 @@ from upreel.errors import OptionError
 from upreel.training import trainer as trainer_module
 from upreel.training.checkpoint import load_checkpoint, load_result
 from upreel.training.config import TrainConfig
+from upreel.training.run import train
 from upreel.training.samples import there_and_back
-from upreel.training.trainer import Trainer, train
+from upreel.training.trainer import Trainer
 from upreel.zoo import (
     EncoderDecoderConfig,
     EspcnConfig,

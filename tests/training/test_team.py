@@ -17,15 +17,16 @@ from upreel.datasets.clips import Clip
 from upreel.errors import OptionError
 from upreel.training.checkpoint import load_checkpoint
 from upreel.training.config import TrainConfig
+from upreel.training.run import train
 from upreel.training.team import Team, joined
-from upreel.training.trainer import Trainer, train
+from upreel.training.trainer import Trainer
 
 SCRIPT = """
 import pickle, sys
 from pathlib import Path
 import torch
 from upreel.datasets.clips import drawn_clips
-from upreel.training.trainer import train
+from upreel.training.run import train
 
 torch.set_num_threads(1)
 config = pickle.loads(Path(sys.argv[1]).read_bytes())

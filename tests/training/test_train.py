@@ -20,10 +20,10 @@ from upreel.errors import (
     UpreelError,
     WeightsError,
 )
-from upreel.training import trainer as trainer_module
+from upreel.training import run as run_module
 from upreel.training.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from upreel.training.config import TrainConfig
-from upreel.training.trainer import Progress, train
+from upreel.training.run import Progress, train
 from upreel.zoo import load_card
 
 
@@ -84,9 +84,23 @@ def test_progress_is_reported(config: TrainConfig, clips: list[Clip], tmp_path: 
 def clock(monkeypatch: pytest.MonkeyPatch) -> None:
     """Every look at the time is a second later."""
     ticks = iter(range(10_000))
-    monkeypatch.setattr(
-        trainer_module, "time", SimpleNamespace(monotonic=lambda: float(next(ticks)))
-    )
+    monkeypatch.setattr(run_module, "time", SimpleNamespace(monotonic=lambda: float(next(ticks))))
+
+
+def test_long_intervals_are_kept_in_between(
+    config: TrainConfig, clips: list[Clip], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(run_module, "_KEEP_SECONDS", 0)
+    found: list[bool] = []
+
+    def look(progress: Progress) -> None:
+        path = tmp_path / "tiny.ckpt"
+        found.append(path.exists() and load_checkpoint(path).step == progress.step - 2)
+
+    config = replace(config, validate_every=1000)
+    train(config, clips, tmp_path, on_progress=look, report_every=2)
+
+    assert found == [False, True, True]
 
 
 def test_minutes_end_a_run_that_can_go_on(

@@ -15,7 +15,7 @@ from upreel.errors import BackendUnavailableError, OptionError
 
 if TYPE_CHECKING:
     from upreel.training.config import TrainConfig
-    from upreel.training.trainer import Progress
+    from upreel.training.run import Progress
 
 Recipe = Annotated[
     str, typer.Argument(help="FILE.py:FUNCTION, such as recipes/fast.py:fast_x2_clean_first.")
@@ -57,13 +57,13 @@ def train(
     seed: Seed = None,
     device: Device = "cpu",
 ) -> None:
-    """Train the network that RECIPE describes; Ctrl-C and a kill lose at most one interval."""
+    """Train the network that RECIPE describes; a kill loses some minutes at most."""
     with exit_with_message():
         if importlib.util.find_spec("torch") is None:
             raise BackendUnavailableError("training needs PyTorch: pip install 'upreel[train]'")
         from upreel.datasets.clips import drawn_clips
         from upreel.datasets.load import load_clips
-        from upreel.training.trainer import train as run
+        from upreel.training.run import train as run
 
         config = _load_recipe(recipe, seed)
         if steps is not None:

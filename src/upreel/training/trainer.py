@@ -4,24 +4,16 @@
 # pyright: reportUnknownArgumentType=false
 
 import math
-import subprocess
-import time
-from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager, nullcontext
-from dataclasses import asdict, dataclass, fields
-from pathlib import Path
+from collections.abc import Sequence
+from dataclasses import asdict
 
 import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
-from torch.utils.flop_counter import FlopCounterMode
-from torch.utils.tensorboard import SummaryWriter
 
-from upreel.datasets.cameras import key_frames
-from upreel.datasets.clips import Clip
-from upreel.datasets.patches import Pair, Place, draw_places, make_pairs
-from upreel.errors import BackendUnavailableError, InputError, OptionError
+from upreel.datasets.patches import Pair, Place, draw_places
+from upreel.errors import OptionError
 from upreel.networks.baselines import Espcn, Srcnn
 from upreel.networks.build import build_network
 from upreel.networks.encoder_decoder import EncoderDecoder
@@ -34,42 +26,15 @@ from upreel.networks.sizes import CHANNELS
 from upreel.training.checkpoint import (
     Checkpoint,
     Result,
-    load_checkpoint,
-    load_result,
-    save_checkpoint,
 )
 from upreel.training.config import TrainConfig
 from upreel.training.losses import total_loss
 from upreel.training.optimizer import MuonAdam
 from upreel.training.samples import ClipsInMemory, TensorBatch, clips_on, there_and_back
-from upreel.training.team import Team, joined
+from upreel.training.team import Team
 from upreel.training.validation import score
 
-__all__ = ["Progress", "Trainer", "train"]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Progress:
-    """Where a run is.
-
-    Attributes:
-        step: steps done.
-        steps: steps in all.
-        loss: mean since the last report.
-        patches_per_second: speed since the last report.
-        teraflops: arithmetic of a second since the last report, of all processes, in 10^12
-            operations: of convolutions, forward and backward, and of matrices.
-        scores: Y-PSNR in dB of the average weights, by validation source, when just validated.
-        baseline: the same of bicubic interpolation.
-    """
-
-    step: int
-    steps: int
-    loss: float
-    patches_per_second: float
-    teraflops: float
-    scores: dict[str, float] | None = None
-    baseline: dict[str, float] | None = None
+__all__ = ["Trainer"]
 
 
 class Trainer:
@@ -378,214 +343,3 @@ def _widened(head: Tensor, channels: int, each: int, inflate: str) -> Tensor:
 def _is_hidden(name: str, parameter: Tensor) -> bool:
     """Whether a parameter is a filter from hidden features to hidden features."""
     return parameter.ndim == 4 and not {"head", "tail"} & set(name.split("."))
-
-
-def _commit() -> str:
-    """This project's commit, or "unknown" outside a checkout."""
-    try:
-        command = ["git", "-C", str(Path(__file__).parent), "rev-parse", "--short", "HEAD"]
-        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
-    except (OSError, subprocess.CalledProcessError):
-        return "unknown"
-
-
-def _mean_loss(losses: Sequence[Tensor], trainer: Trainer) -> float:
-    """The mean of some steps' losses; a run that diverged ends here, its last checkpoint whole."""
-    loss = torch.stack(list(losses)).mean().item()
-    if not math.isfinite(loss):
-        raise OptionError(f"{trainer.config.name}: loss is {loss} at step {trainer.step}")
-    return loss
-
-
-def train(
-    config: TrainConfig,
-    clips: Sequence[Clip],
-    folder: Path,
-    *,
-    resume: bool = False,
-    start: Path | Sequence[Path] = (),
-    minutes: float | None = None,
-    device: str = "cpu",
-    on_progress: Callable[[Progress], None] = lambda _: None,
-    on_notice: Callable[[str], None] = lambda _: None,
-    report_every: int = 100,
-) -> Path:
-    """Run `config` on `clips`, keeping ``NAME.ckpt`` and TensorBoard events in `folder`.
-
-    Args:
-        config: the run.
-        clips: material; `config.validation` names the sources held back.
-        folder: made if it is not there.
-        resume: go on from ``NAME.ckpt`` in `folder`.
-        start: results of other runs, checkpoints or cards' ``.safetensors``, whose weights this
-            one starts from where they fit; more than one in the order of `config.starts`.
-        minutes: stop after that long, resumably; None runs to the end.
-        device: "cpu" or "cuda".
-        on_progress: called every `report_every` steps and after each validation.
-        on_notice: called with what the user should know, one line each.
-        report_every: steps between two reports.
-
-    Returns:
-        The checkpoint's path.
-
-    Raises:
-        OptionError: the run was begun with another config, would overwrite one, lacks the
-            checkpoints that `config.starts` names or is given others, or diverged.
-        InputError: from the data.
-        BackendUnavailableError: no such device here.
-    """
-    if device == "cuda" and not torch.cuda.is_available():
-        raise BackendUnavailableError("no CUDA device here; there is: cpu")
-    if device not in ("cpu", "cuda"):
-        raise BackendUnavailableError(f"no device {device!r} for training; there are: cpu, cuda")
-    deadline = math.inf if minutes is None else time.monotonic() + 60 * minutes
-    team, device = joined(device, config.batch)
-    try:
-        return _trained(
-            config,
-            clips,
-            folder,
-            resume=resume,
-            starts=[start] if isinstance(start, Path) else list(start),
-            deadline=deadline,
-            device=device,
-            team=team,
-            on_progress=on_progress,
-            on_notice=on_notice if team.leads else lambda _: None,
-            report_every=report_every,
-        )
-    finally:
-        team.leave()
-
-
-def _trained(
-    config: TrainConfig,
-    clips: Sequence[Clip],
-    folder: Path,
-    *,
-    resume: bool,
-    starts: Sequence[Path],
-    deadline: float,
-    device: str,
-    team: Team,
-    on_progress: Callable[[Progress], None],
-    on_notice: Callable[[str], None],
-    report_every: int,
-) -> Path:
-    """`train`, in a team that is left afterwards."""
-    folder.mkdir(parents=True, exist_ok=True)
-    path = folder / f"{config.name}.ckpt"
-    commit = _commit()
-    scale, seed = config.network.scale, config.seed
-    learning = [clip for clip in clips if clip.source not in config.validation]
-    held_back = [clip for clip in clips if clip.source in config.validation]
-    if not learning:
-        raise OptionError(f"every source is one of the validation sources {config.validation}")
-    if config.network.layout == "packed" and not all(clip.has_chroma for clip in clips):
-        raise InputError(f"{config.name} learns chroma, which a pack without it does not have")
-    trained_on = tuple(sorted({clip.source for clip in learning if "_" in clip.name}))
-    stills = sum("_" not in clip.name for clip in learning)
-    kind = {"pans": "panned photographs", "moves": "filmed photographs"}[config.camera]
-    kind = kind if config.pan_frames else "photographs"
-    training_data = (*trained_on, *([f"{stills} {kind}"] if stills else []))
-    if config.key_frames:
-        learning += key_frames(learning)
-    pairs = make_pairs(
-        learning,
-        scale,
-        config.degradation,
-        variants=config.variants,
-        seed=seed,
-        pan_frames=config.pan_frames,
-        camera=config.camera,
-        patch=config.patch,
-    )
-    validation = make_pairs(held_back, scale, config.degradation, variants=1, seed=seed)
-    for pair in pairs:
-        rows, columns = pair.low.luma.shape[1:]
-        if min(rows, columns) < config.patch:
-            raise InputError(
-                f"{pair.high.name} is {columns}x{rows} at low resolution, "
-                f"smaller than a patch of {config.patch}"
-            )
-    trainer = Trainer(config, pairs, device=device, team=team)
-    if resume and starts:
-        raise OptionError("a resumed run has its start behind it: --start and --resume exclude")
-    if resume:
-        checkpoint = load_checkpoint(path)
-        differing = [
-            field.name
-            for field in fields(config)
-            if field.name != "steps"
-            and getattr(checkpoint.config, field.name) != getattr(config, field.name)
-        ]
-        if differing:
-            raise OptionError(f"{path} belongs to a run with another {', '.join(differing)}")
-        trainer.restore(checkpoint)
-        commit = checkpoint.commit
-    elif path.exists():
-        raise OptionError(f"{path} is there already: --resume goes on from it")
-    elif starts:
-        afresh = trainer.start_from_runs([load_result(file) for file in starts])
-        if afresh:
-            on_notice(f"begin afresh, no result has them: {', '.join(afresh)}")
-    elif config.starts:
-        raise OptionError(
-            f"{config.name} starts from the result of {', '.join(config.starts)}: "
-            f"--start names its checkpoint"
-        )
-    if trainer.device.type != "cpu" and not trainer.cuts_on_device:
-        on_notice(f"the clips do not fit on {device}: patches are cut on the CPU")
-    team.wait()  # nobody writes before all have looked at what is there
-    with _events(folder / "tensorboard" / config.name, trainer) as writer:
-        losses: list[Tensor] = []
-        operations = 0
-        since, since_step = time.monotonic(), trainer.step
-        while trainer.step < config.steps and (
-            deadline == math.inf or team.decides(time.monotonic() < deadline, trainer.device)
-        ):
-            if operations:
-                losses.append(trainer.train_step())
-            else:
-                with FlopCounterMode(display=False) as counter:
-                    losses.append(trainer.train_step())
-                operations = team.size * counter.get_total_flops()
-            done = trainer.step == config.steps
-            validates = done or trainer.step % config.validate_every == 0
-            if validates or trainer.step % report_every == 0:
-                loss = _mean_loss(losses, trainer)
-                rate = (trainer.step - since_step) / (time.monotonic() - since)
-                if writer is not None:
-                    scores, baseline = trainer.validate(validation) if validates else (None, None)
-                    writer.add_scalar("loss", loss, trainer.step)  # pyright: ignore[reportUnknownMemberType]
-                    for source, psnr in (scores or {}).items():
-                        writer.add_scalar(f"psnr/{source}", psnr, trainer.step)  # pyright: ignore[reportUnknownMemberType]
-                    on_progress(
-                        Progress(
-                            step=trainer.step,
-                            steps=config.steps,
-                            loss=loss,
-                            patches_per_second=rate * config.batch,
-                            teraflops=rate * operations / 1e12,
-                            scores=scores,
-                            baseline=baseline,
-                        )
-                    )
-                    if validates:
-                        save_checkpoint(trainer.checkpoint(training_data, commit), path)
-                losses = []
-                since, since_step = time.monotonic(), trainer.step
-        if losses:
-            _mean_loss(losses, trainer)
-    if team.leads:
-        save_checkpoint(trainer.checkpoint(training_data, commit), path)
-    return path
-
-
-def _events(
-    folder: Path, trainer: Trainer
-) -> AbstractContextManager[SummaryWriter] | nullcontext[None]:
-    """What TensorBoard shows, of the process that writes."""
-    if not trainer.team.leads:
-        return nullcontext()
-    return SummaryWriter(folder, purge_step=trainer.step)

@@ -141,22 +141,28 @@ def torch_network(card: ModelCard) -> nn.Module:
 
 
 def luma_by_torch(card: ModelCard, frames: Sequence[Plane], bits: int = 8) -> np.ndarray:
-    """What a luma network answers to a window in time's order: float levels, not rounded.
+    """What the network of a luma card answers to a window in time's order: `luma_of_network`."""
+    past = card.window[0]
+    seen = [frames[past + offset] for offset in card.network.offsets]
+    return luma_of_network(torch_network(card), card.network, seen, bits)
+
+
+def luma_of_network(
+    network: nn.Module, config: NetworkConfig, seen: Sequence[Plane], bits: int = 8
+) -> np.ndarray:
+    """What a luma network answers to frames in its own order: float levels, not rounded.
 
     The slow twin of `PlaneUpscaler`: the whole picture, bordered by its own samples.
     """
-    period = card.network.period
-    margin = -(-card.network.margin // period) * period
-    past, (height, width) = card.window[0], frames[0].shape
+    period = config.period
+    margin = -(-config.margin // period) * period
+    height, width = seen[0].shape
     borders = [(margin, margin + -side % period) for side in (height, width)]
     limit = np.float32((1 << bits) - 1)
     stack = np.stack(
-        [
-            np.pad(frames[past + offset].astype(np.float32), borders, mode="edge") / limit
-            for offset in card.network.offsets
-        ]
+        [np.pad(frame.astype(np.float32), borders, mode="edge") / limit for frame in seen]
     )
     with torch.no_grad():
-        answer = torch_network(card)(torch.from_numpy(stack)[None])
+        answer = network(torch.from_numpy(stack)[None])
     answer = F.pad(answer, (-margin, -borders[1][1], -margin, -borders[0][1]))
-    return luma_of(answer, card.scale, "luma")[0, 0].numpy() * limit
+    return luma_of(answer, config.scale, "luma")[0, 0].numpy() * limit

@@ -27,6 +27,11 @@ OPTIONS = {
         "--data", "--resume", "--minutes", "--out", "--device", "-d", "--start", "--steps",
         "--seed",
     },
+    "distill": {
+        "--teacher", "--self-ensemble", "--answers",
+        "--data", "--resume", "--minutes", "--out", "--device", "-d", "--start", "--steps",
+        "--seed",
+    },
     "export": {"--out", "--name", "--sources", "--summary"},
     "evaluate": {
         "--set", "--data", "--models", "--scale", "-s", "--degradation", "--only", "--limit",

@@ -101,3 +101,23 @@ def test_data_and_devices_that_are_not_there(
     assert failure(f"{recipe}:tiny", "--start", "/nowhere.ckpt", *place).startswith(
         "cannot read /nowhere.ckpt"
     )
+
+
+def test_a_student_learns_from_a_bundled_model(tmp_path: Path) -> None:
+    file = tmp_path / "own.py"
+    file.write_text(
+        TINY.replace(
+            "network=", "distillation=Distillation(temporal=1),\n        network="
+        ).replace("import TrainConfig", "import Distillation, TrainConfig")
+    )
+    recipe = f"{file}:tiny"
+    answers = tmp_path / "answers"
+    command = ["distill", recipe, "--teacher", "fast-x2-clean", "--answers", str(answers)]
+
+    result = CliRunner().invoke(app, [*command, "--out", str(tmp_path)])
+
+    assert result.exit_code == 0, result.output
+    assert result.stderr.startswith("fast-x2-clean answers: 0 of 7 clips\n")
+    assert "step 3/3" in result.stdout
+    assert len(list(answers.iterdir())) == 7
+    assert "learns from a teacher: upreel distill" in failure(recipe, "--out", str(tmp_path / "b"))

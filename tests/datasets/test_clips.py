@@ -128,11 +128,22 @@ def test_folders_without_material_are_named(tmp_path: Path) -> None:
 
 def test_material_that_cannot_be_used_is_refused(tmp_path: Path) -> None:
     Image.new("L", (23, 48)).save(tmp_path / "small.png")
-    with pytest.raises(InputError, match="24x24 and more, got 23x48"):
+    with pytest.raises(InputError, match=r"small\.png: .* 24x24 and more, got 23x48"):
         load_clips([tmp_path])
-    Image.new("RGB", (48, 48)).save(tmp_path / "a.png")
-    with pytest.raises(InputError, match="Y'CbCr or grey"):
-        load_clips([tmp_path])
+
+
+def test_pictures_of_red_green_and_blue_are_converted(tmp_path: Path) -> None:
+    picture = np.zeros((48, 72, 3), np.uint8)
+    picture[:, :24], picture[:, 24:48], picture[:, 48:] = (255, 0, 0), (0, 255, 0), (99, 99, 99)
+    Image.fromarray(picture).save(tmp_path / "a.png")
+
+    (clip,) = load_clips([tmp_path])
+
+    assert clip.luma.shape == (1, 48, 72)
+    # Rec. ITU-R BT.601-7 at full saturation: red 81, 90, 240; green 145, 54, 34.
+    for column, expected in ((12, (81, 90, 240)), (36, (145, 54, 34)), (60, (101, 128, 128))):
+        found = (clip.luma[0, 9, column], *clip.chroma[0, :, 9, column // 2])
+        assert tuple(map(int, found)) == expected
 
 
 def test_drawn_clips_come_from_their_seed() -> None:

@@ -14,6 +14,7 @@ from processes import ENVIRONMENT
 from typer.testing import CliRunner
 
 from upreel.cli import app
+from upreel.datasets import pack as packing
 from upreel.datasets.clips import Clip, drawn_clips
 from upreel.datasets.load import load_clips
 from upreel.datasets.pack import read_pack, write_pack
@@ -201,6 +202,22 @@ def test_the_command_packs_folders_and_packs(tmp_path: Path) -> None:
     assert said.exit_code == 0, said.output
     assert said.output.endswith("2 clips, 16 frames, 100% of their samples\n")
     assert_equal(load_clips([output]), drawn_clips(2))
+
+
+def test_windows_are_no_smaller_than_asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_pack(drawn_clips(1), tmp_path / "a.pack", size=10**6)
+    asked: list[int] = []
+
+    def told(*_: object, smallest: int, **__: object) -> None:
+        asked.append(smallest)
+        raise OptionError("enough")
+
+    monkeypatch.setattr(packing, "write_pack", told)
+    for window in ("288", "310"):
+        command = ["pack", str(tmp_path / "a.pack"), "-o", str(tmp_path / "b.pack")]
+        CliRunner().invoke(app, [*command, "--size", "1M", "--window", window])
+
+    assert asked == [288, 312]
 
 
 @pytest.mark.parametrize("size", ["", "60 megabytes", "-1M", "6T"])

@@ -102,6 +102,17 @@ def test_a_stride_of_nothing_stands_still_as_often_as_it_is_given() -> None:
     assert all(len(set(place.low)) == 3 for place in places if place not in still)
 
 
+def test_clips_shorter_than_a_sequence_do_not_stand_still_for_it() -> None:
+    places = draw_places(
+        [told(2, scale=2)], offsets=(0, 1, 2), size=400, patch=8, seed=1, step=0,
+        targets=(0, 1, 2), strides=(0, 1, 1, 1),
+    )  # fmt: skip
+
+    still = [place for place in places if len(set(place.low)) == 1]
+    assert 70 < len(still) < 130
+    assert {place.low for place in places if place not in still} == {(0, 1, 1), (1, 1, 0)}
+
+
 def test_jitter_changes_levels_and_no_place() -> None:
     pair = told(scale=2)
     plain, jittered = (

@@ -19,8 +19,9 @@ from upreel.errors import ExistsError, OptionError
 from upreel.inference import PlaneUpscaler
 from upreel.pipeline import UpscaleJob
 from upreel.training import adapt as adapting
-from upreel.training.adapt import Adapted, adapt, adapted_job, mean_answer, stretches
+from upreel.training.adapt import Adapted, adapt, adapted_job, stretches
 from upreel.training.checkpoint import load_result
+from upreel.training.turning import mean_answer
 from upreel.video.probe import probe
 from upreel.video.read import read_frames
 from upreel.video.scan import scan

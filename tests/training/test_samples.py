@@ -4,6 +4,9 @@ Mutations tried: rows for columns where a patch is reversed, transposed before i
 chroma cut with luma's unit, frames of the low resolution for the high one.
 """
 
+from dataclasses import replace
+
+import numpy as np
 import pytest
 import torch
 
@@ -15,14 +18,24 @@ from upreel.training.samples import ClipsInMemory, ClipsOnDevice, clips_on, devi
 
 @pytest.mark.parametrize("targets", [(0,), (0, 1, 2)])
 @pytest.mark.parametrize("pan_frames", [0, 3])
+@pytest.mark.parametrize("with_teacher", [False, True])
 def test_a_device_cuts_the_same_patches(
-    targets: tuple[int, ...], pan_frames: int, clips: list[Clip]
+    with_teacher: bool,
+    targets: tuple[int, ...],
+    pan_frames: int,
+    clips: list[Clip],
 ) -> None:
     still = Clip(name="still", luma=clips[0].luma[:1], chroma=clips[0].chroma[:1])
     degradation = Degradation(kernels=("bicubic",))
     pairs = make_pairs(
         [*clips, still], 2, degradation, variants=1, seed=0, pan_frames=pan_frames, patch=12
     )
+    random = np.random.default_rng(2)
+    if with_teacher:
+        pairs = [
+            replace(pair, taught=random.integers(0, 256, pair.high.luma.shape, np.uint8))
+            for pair in pairs
+        ]
     places = draw_places(
         pairs, offsets=(0, -1, 1), size=64, patch=12, seed=3, step=5, targets=targets
     )
@@ -32,10 +45,26 @@ def test_a_device_cuts_the_same_patches(
     ours = ClipsInMemory(pairs).cut(places, scale=2, patch=12)
     theirs = ClipsOnDevice(pairs, torch.device("cpu")).cut(places, scale=2, patch=12)
 
-    for name, tensor in vars(ours).items():
+    assert (ours.taught is not None) == (theirs.taught is not None) == with_teacher
+    tensors = {name: tensor for name, tensor in vars(ours).items() if tensor is not None}
+    for name, tensor in tensors.items():
         other = getattr(theirs, name)
         assert (other.shape, other.dtype) == (tensor.shape, tensor.dtype), name
         assert torch.equal(other, tensor), name
+
+
+def test_what_is_taught_is_cut_like_the_truth(clips: list[Clip]) -> None:
+    pairs = make_pairs(clips, 2, Degradation(kernels=("bicubic",)), variants=1, seed=0)
+    pairs = [replace(pair, taught=255 - pair.high.luma) for pair in pairs]
+    places = draw_places(
+        pairs, offsets=(0,), size=32, patch=12, seed=3, step=5, targets=(0, 1)
+    )  # fmt: skip
+
+    batch = ClipsInMemory(pairs).cut(places, scale=2, patch=12)
+
+    assert batch.taught is not None
+    assert torch.equal(255 - batch.taught, batch.high_luma)
+    assert device_bytes(pairs) == 3 * 96 * 96 * 3 * 5 // 2 + 3 * 48 * 48 * 3 * 3 // 2
 
 
 def test_clips_lie_where_there_is_room(clips: list[Clip], monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,11 +6,12 @@ Mutations tried: moments not restored, the average not restored, the step of Ada
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Literal
+from typing import Any, Literal
 
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
+from torch import Tensor
 
 from upreel.datasets.clips import Clip, drawn_clips
 from upreel.errors import (
@@ -24,6 +25,7 @@ from upreel.training import run as run_module
 from upreel.training.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from upreel.training.config import TrainConfig
 from upreel.training.run import Progress, train
+from upreel.training.trainer import Trainer
 from upreel.zoo import load_card
 
 
@@ -144,6 +146,37 @@ def test_a_run_is_not_overwritten_nor_mixed(
     assert load_checkpoint(train(replace(config, steps=2), clips, tmp_path, resume=True)).step == 2
 
 
+def test_a_run_goes_on_with_the_material_that_it_had(
+    config: TrainConfig, clips: list[Clip], tmp_path: Path
+) -> None:
+    path = train(replace(config, steps=3), clips, tmp_path)
+    before = path.read_bytes()
+
+    others = [replace(clip, name=f"other{k}_1") for k, clip in enumerate(clips)]
+    with pytest.raises(OptionError, match="trained on drawn0, drawn1, got other0, other1, other2"):
+        train(config, others, tmp_path, resume=True)
+
+    assert path.read_bytes() == before
+
+
+def test_films_are_named_and_photographs_counted(
+    config: TrainConfig, clips: list[Clip], tmp_path: Path
+) -> None:
+    names = ("holiday", "drawn2", "photo", "beach_17")
+    shots = [
+        replace(clips[k % 2], name=name, **({} if k < 2 else _single(clips[k % 2])))
+        for k, name in enumerate(names)
+    ]
+
+    path = train(replace(config, steps=1), shots, tmp_path)
+
+    assert load_checkpoint(path).training_data == ("beach", "holiday", "1 photographs")
+
+
+def _single(clip: Clip) -> dict[str, Any]:
+    return {"luma": clip.luma[:1], "chroma": clip.chroma[:1]}
+
+
 def test_another_runs_result_is_where_it_starts(
     config: TrainConfig, clips: list[Clip], tmp_path: Path
 ) -> None:
@@ -175,6 +208,26 @@ def test_a_run_that_diverges_ends_and_keeps_its_checkpoint(
 
     with pytest.raises(OptionError, match="tiny: loss is nan at step"):
         train(config, clips, tmp_path, resume=True, minutes=minutes)
+
+    assert path.read_bytes() == before
+
+
+def test_a_step_that_breaks_the_weights_is_not_kept(
+    config: TrainConfig, clips: list[Clip], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = train(replace(config, steps=3), clips, tmp_path)
+    before = path.read_bytes()
+    step = Trainer.train_step
+
+    def broken(trainer: Trainer) -> Tensor:
+        if trainer.step == 5:  # the loss of the last step is still a number, its gradient is not
+            parameter = next(iter(trainer.network.parameters()))
+            parameter.register_hook(lambda gradient: gradient * float("inf"))
+        return step(trainer)
+
+    monkeypatch.setattr(Trainer, "train_step", broken)
+    with pytest.raises(OptionError, match="tiny: loss is nan at step 6"):
+        train(config, clips, tmp_path, resume=True)
 
     assert path.read_bytes() == before
 

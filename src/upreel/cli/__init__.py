@@ -12,6 +12,7 @@ import typer
 from upreel import __version__
 from upreel.cli.benchmark import benchmark
 from upreel.cli.devices import devices
+from upreel.cli.distill import distill
 from upreel.cli.evaluate import evaluate
 from upreel.cli.export import export
 from upreel.cli.inspect import inspect
@@ -63,6 +64,7 @@ for _command in (
     devices,
     pack,
     train,
+    distill,
     export,
     evaluate,
     benchmark,

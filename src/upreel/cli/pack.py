@@ -45,7 +45,7 @@ def pack(
             load_clips(folders),
             output,
             size=limit,
-            smallest=window // 24 * 24,
+            smallest=-(-window // 24) * 24,
             fewest=frames,
             chroma=not no_chroma,
         )

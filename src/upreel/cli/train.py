@@ -4,9 +4,10 @@ import importlib.util
 import inspect
 import os
 import sys
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, NotRequired, TypedDict, Unpack
 
 import typer
 
@@ -15,6 +16,7 @@ from upreel.errors import BackendUnavailableError, OptionError
 
 if TYPE_CHECKING:
     from upreel.training.config import TrainConfig
+    from upreel.training.distill import Teacher
     from upreel.training.run import Progress
 
 Recipe = Annotated[
@@ -46,6 +48,17 @@ Seed = Annotated[
 Device = Annotated[str, typer.Option("-d", "--device", help="cpu or cuda.")]
 
 
+class RunOptions(TypedDict):
+    """Those of `upreel.training.run.train`."""
+
+    resume: bool
+    start: Sequence[Path]
+    minutes: float | None
+    device: str
+    teacher: NotRequired["Teacher"]
+    answers: NotRequired[Path | None]
+
+
 def train(
     recipe: Recipe,
     data: Data = None,
@@ -59,33 +72,48 @@ def train(
 ) -> None:
     """Train the network that RECIPE describes; a kill loses some minutes at most."""
     with exit_with_message():
-        if importlib.util.find_spec("torch") is None:
-            raise BackendUnavailableError("training needs PyTorch: pip install 'upreel[train]'")
-        from upreel.datasets.clips import drawn_clips
-        from upreel.datasets.load import load_clips
-        from upreel.training.run import train as run
-
-        config = _load_recipe(recipe, seed)
-        if steps is not None:
-            config = replace(config, steps=steps)
-        side = -(-config.patch * config.network.scale // 24) * 24  # a patch must fit
-        clips = load_clips(data) if data else drawn_clips(8, height=side, width=side + 48)
-        checkpoint = run(
-            config,
-            clips,
-            out,
-            resume=resume,
-            start=start or (),
-            minutes=minutes,
-            device=device,
-            on_progress=_print,
-            on_notice=lambda line: typer.echo(line, err=True),
+        config = load_recipe(recipe, steps=steps, seed=seed)
+        train_on(
+            config, data, out, resume=resume, start=start or (), minutes=minutes, device=device
         )
-        if os.environ.get("RANK", "0") == "0":  # torchrun's others say nothing
-            typer.echo(f"{checkpoint}: upreel export {checkpoint} makes a card of it")
 
 
-def _load_recipe(recipe: str, seed: int | None) -> "TrainConfig":
+def load_recipe(recipe: str, *, steps: int | None, seed: int | None) -> "TrainConfig":
+    """The run that a recipe describes, with what the command line says of it.
+
+    Raises:
+        BackendUnavailableError: PyTorch is not installed.
+        OptionError: there is no such recipe.
+    """
+    if importlib.util.find_spec("torch") is None:
+        raise BackendUnavailableError("training needs PyTorch: pip install 'upreel[train]'")
+    config = _read_recipe(recipe, seed)
+    return config if steps is None else replace(config, steps=steps)
+
+
+def train_on(
+    config: "TrainConfig", data: Sequence[Path] | None, out: Path, **options: Unpack[RunOptions]
+) -> None:
+    """Train on folders, packs or drawn clips, a line for each report."""
+    from upreel.datasets.clips import drawn_clips
+    from upreel.datasets.load import load_clips
+    from upreel.training.run import train as run
+
+    side = -(-config.patch * config.network.scale // 24) * 24  # a patch must fit
+    clips = load_clips(data) if data else drawn_clips(8, height=side, width=side + 48)
+    checkpoint = run(
+        config,
+        clips,
+        out,
+        on_progress=_print,
+        on_notice=lambda line: typer.echo(line, err=True),
+        **options,
+    )
+    if os.environ.get("RANK", "0") == "0":  # torchrun's others say nothing
+        typer.echo(f"{checkpoint}: upreel export {checkpoint} makes a card of it")
+
+
+def _read_recipe(recipe: str, seed: int | None) -> "TrainConfig":
     """The config that a recipe's function returns."""
     from upreel.training.config import TrainConfig
 

@@ -29,11 +29,13 @@ class Pair:
         low: low resolution, the same frames.
         distinct: frames of it that show something of their own, 0 for all: of a pan over a still
             picture it is one.
+        taught: what a teacher answers, luma like that of `high`.
     """
 
     high: Clip
     low: Clip
     distinct: int = 0
+    taught: npt.NDArray[np.uint8] | None = None
 
     @property
     def weight(self) -> float:
@@ -91,6 +93,7 @@ class Batch:
         high_luma: (B, K, s h, s w), frames that are to be answered.
         high_chroma: (B, K, 2, s h/2, s w/2).
         chroma_weight: (B,), 0 where a mirrored patch has its chroma on the wrong side of luma.
+        taught: like `high_luma`, of a teacher; None without one.
     """
 
     low_luma: npt.NDArray[np.uint8]
@@ -98,6 +101,7 @@ class Batch:
     high_luma: npt.NDArray[np.uint8]
     high_chroma: npt.NDArray[np.uint8]
     chroma_weight: npt.NDArray[np.float32]
+    taught: npt.NDArray[np.uint8] | None = None
 
 
 def make_pairs(
@@ -169,8 +173,8 @@ def draw_places(
         targets: high-resolution frames, in the same way; they begin with 0 and lie inside the clip
             where it is long enough.
         strides: steps from frame to frame that a patch may have, one of those with which all of
-            its frames lie inside the clip: 0 shows one frame again and again, more than 1 is faster
-            motion.
+            its frames lie inside the clip, or the least above 0: 0 shows one frame again and again,
+            more than 1 is faster motion.
         jitter: largest change of contrast, as a share of it, and of brightness, as one of white.
         turns: see above.
     """
@@ -188,7 +192,8 @@ def draw_places(
                 f"{pair.low.name} is {width}x{height}, smaller than a patch of {patch}"
             )
         span = max(*offsets, *targets) - min(*offsets, *targets)
-        fitting = [s for s in strides if span * s < num_frames] or [min(strides)]
+        least = min(s for s in strides if s)
+        fitting = [s for s in strides if span * s < num_frames or s == least]
         # Nothing is drawn where there is no choice.
         stride = fitting[int(random.integers(len(fitting)))] if len(fitting) > 1 else fitting[0]
         last = max(targets) * stride
@@ -230,12 +235,14 @@ def cut_batch(pairs: Sequence[Pair], places: Sequence[Place], *, scale: int, pat
     """
     size, seen, answered = len(places), len(places[0].low), len(places[0].high)
     large = scale * patch
+    has_teacher = pairs[places[0].pair].taught is not None
     batch = Batch(
         low_luma=np.empty((size, seen, patch, patch), np.uint8),
         low_chroma=np.empty((size, seen, 2, patch // 2, patch // 2), np.uint8),
         high_luma=np.empty((size, answered, large, large), np.uint8),
         high_chroma=np.empty((size, answered, 2, large // 2, large // 2), np.uint8),
         chroma_weight=np.array([place.chroma_weight for place in places], np.float32),
+        taught=np.empty((size, answered, large, large), np.uint8) if has_teacher else None,
     )
     for b, place in enumerate(places):
         pair = pairs[place.pair]
@@ -254,4 +261,6 @@ def cut_batch(pairs: Sequence[Pair], places: Sequence[Place], *, scale: int, pat
         for k, t in enumerate(place.high):
             batch.high_luma[b, k] = cut(pair.high.luma[t], scale)
             batch.high_chroma[b, k] = cut(pair.high.chroma[t], scale / 2)
+            if batch.taught is not None and pair.taught is not None:
+                batch.taught[b, k] = cut(pair.taught[t], scale)
     return batch

@@ -16,6 +16,7 @@ from upreel.errors import InputError
 from upreel.evaluation.clips import YUV420P, Clip, read_clip
 from upreel.evaluation.degrade import Degradation, Degraded, degrade
 from upreel.video.frame import Plane
+from upreel.video.ycbcr import ycbcr_levels
 
 __all__ = [
     "PUBLISHED_INPUT",
@@ -40,10 +41,6 @@ VID4 = ("calendar", "city", "foliage", "walk")
 
 _CENTRE = 2  # AVChromaLocation: Vid4's chroma is the mean of 2x2 pixels
 
-# Rows: Y, Cb, Cr of R'G'B' in [0, 1], limited range (Rec. ITU-R BT.601-7, 2.5.1 to 2.5.3).
-_BT601 = np.array([[65.481, 128.553, 24.966], [-37.797, -74.203, 112.0], [112.0, -93.786, -18.214]])
-_OFFSET = (16.0, 128.0, 128.0)
-
 
 def to_420(red: Plane, green: Plane, blue: Plane) -> tuple[Plane, ...]:
     """8-bit R'G'B' to BT.601 limited-range 4:2:0 planes, chroma the mean of 2x2, rounded.
@@ -61,14 +58,9 @@ def to_420(red: Plane, green: Plane, blue: Plane) -> tuple[Plane, ...]:
         >>> [int(plane[0, 0]) for plane in to_420(white, white, white)]
         [235, 128, 128]
     """
-    rgb = np.stack((red, green, blue)).astype(np.float64) / 255
-    planes: list[Plane] = []
-    for weights, offset in zip(_BT601, _OFFSET, strict=True):
-        values = np.tensordot(weights, rgb, axes=1) + offset
-        if planes:
-            values = values.reshape(values.shape[0] // 2, 2, -1, 2).mean(axis=(1, 3))
-        planes.append(np.clip(np.rint(values), 0, 255).astype(np.uint8))
-    return tuple(planes)
+    luma, *chroma = ycbcr_levels(red, green, blue)
+    halved = [plane.reshape(len(plane) // 2, 2, -1, 2).mean(axis=(1, 3)) for plane in chroma]
+    return tuple(np.clip(np.rint(plane), 0, 255).astype(np.uint8) for plane in (luma, *halved))
 
 
 def uses_published(scale: int, degradation: Degradation) -> bool:

@@ -27,54 +27,51 @@ from torch import Tensor, nn
 from upreel.networks.planes import interpolation_kernel, to_grid
 from upreel.networks.sizes import CHANNELS
 
-__all__ = [
-    "FastNetwork",
-    "FoldedFastNetwork",
-    "flat_answer",
-    "flat_features",
-    "residual_body",
-    "residual_pairs",
-]
+__all__ = ["FastNetwork", "FoldedFastNetwork", "ResidualPairs", "flat_answer"]
 
 
-def residual_pairs(
-    channels: int, depth: int, padding_mode: Literal["zeros", "replicate"] = "zeros"
-) -> nn.ModuleList:
-    """The convolutions that `residual_body` goes through; a pair begins as the identity."""
-    body = nn.ModuleList(
-        nn.Conv2d(channels, channels, 3, padding=1, padding_mode=padding_mode) for _ in range(depth)
-    )
-    for _, second in _pairs(body):
-        nn.init.zeros_(second.weight)
-    return body
+class ResidualPairs(nn.ModuleList):
+    """Convolutions from C to C in residual pairs; a pair begins as the identity.
+
+    Args:
+        channels: features C.
+        depth: convolutions, an even number.
+        padding_mode: what is beyond a border.
+    """
+
+    def __init__(
+        self, channels: int, depth: int, padding_mode: Literal["zeros", "replicate"] = "zeros"
+    ) -> None:
+        super().__init__(
+            nn.Conv2d(channels, channels, 3, padding=1, padding_mode=padding_mode)
+            for _ in range(depth)
+        )
+        for _, second in self._pairs():
+            nn.init.zeros_(second.weight)
+
+    def forward(self, features: Float[Tensor, "B C H W"]) -> Float[Tensor, "B C H W"]:
+        """Features behind them."""
+        for first, second in self._pairs():
+            features = features + second(F.relu(first(features)))
+        return features
+
+    def flat(self, values: Float[Tensor, " C"]) -> Float[Tensor, " C"]:
+        """What values of a flat picture before ReLU become behind it and all pairs."""
+        level = F.relu(values)
+        for first, second in self._pairs():
+            assert first.bias is not None and second.bias is not None  # noqa: PT018
+            inner = F.relu(first.weight.sum(dim=(2, 3)) @ level + first.bias)
+            level = level + second.weight.sum(dim=(2, 3)) @ inner + second.bias
+        return level
+
+    def _pairs(self) -> list[tuple[nn.Conv2d, nn.Conv2d]]:
+        layers = cast("list[nn.Conv2d]", list(self))
+        return list(zip(layers[::2], layers[1::2], strict=True))
 
 
-def residual_body(features: Float[Tensor, "B C H W"], body: nn.ModuleList) -> Tensor:
-    """Convolutions in residual pairs."""
-    for first, second in _pairs(body):
-        features = features + second(F.relu(first(features)))
-    return features
-
-
-def flat_answer(bias: Float[Tensor, " C"], body: nn.ModuleList, tail: nn.Conv2d) -> Tensor:
+def flat_answer(bias: Float[Tensor, " C"], body: ResidualPairs, tail: nn.Conv2d) -> Tensor:
     """What features of a flat picture, the first biases alone, become behind body and tail."""
-    return tail.weight.sum(dim=(2, 3)) @ flat_features(bias, body)
-
-
-def flat_features(values: Float[Tensor, " C"], body: nn.ModuleList) -> Float[Tensor, " C"]:
-    """What values of a flat picture before ReLU become behind it and `residual_body`."""
-    level = F.relu(values)
-    for first, second in _pairs(body):
-        assert first.bias is not None and second.bias is not None  # noqa: PT018
-        inner = F.relu(first.weight.sum(dim=(2, 3)) @ level + first.bias)
-        level = level + second.weight.sum(dim=(2, 3)) @ inner + second.bias
-    return level
-
-
-def _pairs(body: nn.ModuleList) -> list[tuple[nn.Conv2d, nn.Conv2d]]:
-    """The residual pairs of a body."""
-    layers = cast("list[nn.Conv2d]", list(body))
-    return list(zip(layers[::2], layers[1::2], strict=True))
+    return tail.weight.sum(dim=(2, 3)) @ body.flat(bias)
 
 
 class FastNetwork(nn.Module):
@@ -103,7 +100,7 @@ class FastNetwork(nn.Module):
         self.radius = depth + 2
         self.each = CHANNELS[layout]
         self.head = nn.Conv2d(self.each * frames, channels, 3, padding=1)
-        self.body = residual_pairs(channels, depth)
+        self.body = ResidualPairs(channels, depth)
         self.tail = nn.Conv2d(channels, self.each * scale * scale, 3, padding=1, bias=False)
         self.interpolation: Tensor
         kernel = interpolation_kernel(scale, layout, phase)
@@ -124,7 +121,7 @@ class FastNetwork(nn.Module):
     def detail(self, packed: Float[Tensor, "B F H W"]) -> Float[Tensor, "B C H W"]:
         """The answer less the interpolation."""
         features = F.relu(F.conv2d(packed, self.head_weight(), self.head.bias, padding=1))
-        features = residual_body(features, self.body)
+        features = self.body(features)
         return F.conv2d(features, self.tail.weight, self.tail_bias(), padding=1)
 
     def interpolated(self, packed: Float[Tensor, "B F H W"]) -> Float[Tensor, "B C H W"]:
@@ -193,8 +190,6 @@ class FoldedFastNetwork(nn.Module):
 
     def forward(self, packed: Float[Tensor, "B F H W"]) -> Float[Tensor, "B C H W"]:
         """As `FastNetwork.forward`."""
-        features = F.relu(self.head(packed))
-        for first, second in zip(self.body[::2], self.body[1::2], strict=True):
-            features = features + second(F.relu(first(features)))
+        features = self.body(F.relu(self.head(packed)))
         # In this order engines add to the interpolation while it is still f32: see `folded`.
         return self.interpolation(packed) + self.tail(features)

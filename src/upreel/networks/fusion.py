@@ -24,7 +24,7 @@ from torch import Tensor, nn
 from upreel.networks.alignment import warp
 from upreel.networks.baselines import Espcn, Srcnn
 from upreel.networks.encoder_decoder import EncoderDecoder
-from upreel.networks.fast import FastNetwork, flat_answer, residual_body, residual_pairs
+from upreel.networks.fast import FastNetwork, ResidualPairs, flat_answer
 from upreel.networks.motion import cell_motion, enlarged_motion
 from upreel.networks.planes import channels_last
 from upreel.networks.sizes import CELL
@@ -85,7 +85,7 @@ class AnswerFusion(nn.Module):
         super().__init__()
         self.each = scale * scale
         self.head = nn.Conv2d(self.each * frames, channels, 3, padding=1)
-        self.body = residual_pairs(channels, depth)
+        self.body = ResidualPairs(channels, depth)
         self.tail = nn.Conv2d(channels, self.each, 3, padding=1, bias=False)
         nn.init.zeros_(self.tail.weight)
 
@@ -99,7 +99,7 @@ class AnswerFusion(nn.Module):
         own = weight[:, : self.each]
         own = own - own.mean(dim=(1, 2, 3), keepdim=True)
         weight = torch.cat((own, weight[:, self.each :]), dim=1)
-        features = residual_body(F.relu(F.conv2d(seen, weight, bias, padding=1)), self.body)
+        features = self.body(F.relu(F.conv2d(seen, weight, bias, padding=1)))
         flat = flat_answer(bias, self.body, self.tail)
         return F.conv2d(features, self.tail.weight, -flat, padding=1)
 

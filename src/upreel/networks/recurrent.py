@@ -37,7 +37,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from upreel.networks.alignment import warp
-from upreel.networks.fast import FastNetwork, flat_features, residual_body, residual_pairs
+from upreel.networks.fast import FastNetwork, ResidualPairs
 from upreel.networks.fusion import make_branch
 from upreel.networks.motion import cell_motion, enlarged_motion
 from upreel.networks.sizes import CELL
@@ -105,7 +105,7 @@ class Cell(nn.Module):
         self.each, self.channels = scale * scale, channels
         inputs = (2 + others) * self.each + (1 + others) * channels
         self.head = nn.Conv2d(inputs, channels, 3, padding=1, padding_mode="replicate")
-        self.body = residual_pairs(channels, depth, padding_mode="replicate")
+        self.body = ResidualPairs(channels, depth, padding_mode="replicate")
         self.tail = nn.Conv2d(channels, self.each, 3, padding=1, bias=False)
         nn.init.zeros_(self.tail.weight)  # it begins by adding nothing
 
@@ -120,12 +120,12 @@ class Cell(nn.Module):
         seen += [state.features for state in states]
         head = self._head_weight()
         padded = F.pad(torch.cat(seen, dim=1), (1, 1, 1, 1), mode="replicate")
-        features = residual_body(F.relu(F.conv2d(padded, head, self.head.bias)), self.body)
+        features = self.body(F.relu(F.conv2d(padded, head, self.head.bias)))
         features = features.clamp(-LARGEST_FEATURE, LARGEST_FEATURE)
         assert self.head.bias is not None
         level = torch.cat([state.level for state in states])
         flat = head[:, -len(level) :].sum(dim=(2, 3)) @ level + self.head.bias
-        level = flat_features(flat, self.body).clamp(-LARGEST_FEATURE, LARGEST_FEATURE)
+        level = self.body.flat(flat).clamp(-LARGEST_FEATURE, LARGEST_FEATURE)
         padded = F.pad(features, (1, 1, 1, 1), mode="replicate")
         detail = F.conv2d(padded, self.tail.weight, -(self.tail.weight.sum(dim=(2, 3)) @ level))
         return State(features=features, answer=answer + detail, level=level)

@@ -43,6 +43,7 @@ from upreel.pipeline.plan import frame_range, source_identity
 from upreel.pipeline.resolve import Resolved, resolve
 from upreel.pipeline.work import os_errors
 from upreel.training.checkpoint import load_result
+from upreel.training.turning import WAYS, mean_answer, turned
 from upreel.video.frame import Frame
 from upreel.video.info import Deinterlace, SourceInfo, Timeline
 from upreel.video.probe import probe
@@ -51,7 +52,7 @@ from upreel.video.scan import scan
 from upreel.zoo import ModelCard
 from upreel.zoo.card import read_card
 
-__all__ = ["Adapted", "adapt", "adapted_job", "mean_answer", "stretches"]
+__all__ = ["Adapted", "adapt", "adapted_job", "stretches"]
 
 Stretch = Float[Tensor, "T H W"]
 
@@ -69,7 +70,6 @@ _TEACHING = 1 / 3  # of the time at most goes into the mean answers
 _CHECKS = 4  # of what is held back, while training
 _LEARNING_RATE = 1e-4
 _AVERAGE = 0.98
-_WAYS = range(8)
 _NOTE = "adapted.json"
 SYSTEM_CLOCK = time.monotonic
 
@@ -266,15 +266,15 @@ class _Adaptation:
         multiple = self.card.size_multiple
         for _ in range(4 if self.card.state else 8):
             window = learned[int(self._random.integers(len(learned)))]
-            way = int(self._random.integers(len(_WAYS)))
+            way = int(self._random.integers(len(WAYS)))
             sides = window.frames.shape[1:]
             rows, columns = (min(_PATCH, side) // multiple * multiple for side in sides)
             y = int(self._random.integers(sides[0] - rows + 1))
             x = int(self._random.integers(sides[1] - columns + 1))
             area = (..., slice(y, y + rows), slice(x, x + columns))
             picture = F.pixel_shuffle(window.answer[area], self.card.scale)
-            answer = F.pixel_unshuffle(_turned(picture, way), self.card.scale)
-            yield _turned(window.frames[area], way), answer
+            answer = F.pixel_unshuffle(turned(picture, way), self.card.scale)
+            yield turned(window.frames[area], way), answer
 
     @torch.no_grad()
     def score(self, held: Sequence[_Window], weights: Mapping[str, Tensor]) -> float:
@@ -294,39 +294,6 @@ class _Adaptation:
         network = build_network(asdict(self.card.network)).eval()
         network.load_state_dict(dict(weights))
         return network.to(self._device)
-
-
-@torch.no_grad()
-def mean_answer(network: nn.Module, frames: Stretch, scale: int) -> Tensor:
-    """The mean of what a network of luma answers to frames turned over in all eight ways.
-
-    Args:
-        network: in evaluation mode.
-        frames: in the order that it takes.
-        scale: s.
-
-    Returns:
-        (s^2, H, W), of a recurrent network (T, s^2, H, W).
-    """
-    answers = [
-        _turned_back(F.pixel_shuffle(network(_turned(frames, way)[None])[0], scale), way)
-        for way in _WAYS
-    ]
-    return F.pixel_unshuffle(torch.stack(answers).mean(dim=0), scale)
-
-
-def _turned(x: Tensor, way: int) -> Tensor:
-    """A picture in one of the eight ways that a square lies on itself, by its last two axes."""
-    axes = [axis for axis, bit in ((-1, 1), (-2, 2)) if way & bit]
-    x = x.flip(axes) if axes else x
-    return x.transpose(-1, -2) if way & 4 else x
-
-
-def _turned_back(x: Tensor, way: int) -> Tensor:
-    """The inverse of `_turned`."""
-    x = x.transpose(-1, -2) if way & 4 else x
-    axes = [axis for axis, bit in ((-1, 1), (-2, 2)) if way & bit]
-    return x.flip(axes) if axes else x
 
 
 def adapt(

@@ -20,7 +20,7 @@ from torch import Tensor
 
 from upreel.degradation.degrade import Coding, Degradation
 from upreel.errors import WeightsError
-from upreel.training.config import Loss, TrainConfig
+from upreel.training.config import Distillation, Loss, TrainConfig
 from upreel.zoo import network_config, read_stored
 
 __all__ = ["Checkpoint", "Result", "load_checkpoint", "load_result", "save_checkpoint"]
@@ -158,4 +158,6 @@ def _config(values: dict[str, Any]) -> TrainConfig:
         "strides": tuple(values.get("strides", (1,))),
         "parts": tuple((part, run) for part, run in values.get("parts", ())),
     }
+    if values.get("distillation"):
+        parsed["distillation"] = Distillation(**values["distillation"])
     return TrainConfig(**parsed)

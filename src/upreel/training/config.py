@@ -7,7 +7,7 @@ from upreel.datasets.cameras import CAMERAS, Camera
 from upreel.degradation.degrade import Degradation
 from upreel.zoo import NetworkConfig
 
-__all__ = ["Loss", "TrainConfig"]
+__all__ = ["Distillation", "Loss", "TrainConfig"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,6 +25,41 @@ class Loss:
     def __post_init__(self) -> None:
         if self.kind not in ("charbonnier", "mse", "psnr", "ssim"):
             raise ValueError(f"a loss is charbonnier, mse, psnr or ssim, got {self.kind!r}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Distillation:
+    """What a run learns from another network, its teacher, beside the truth (weight 1); of luma.
+
+    Attributes:
+        given: what the teacher is given: "input", as the student is, or "clean", the truth shrunk
+            by bicubic, for a teacher of clean video whose student gets another.
+        output: weight of the run's own losses between the student's answer and the teacher's
+            (Hinton et al., 2015, for answers that are pictures).
+        temporal: weight of the squared difference between how both answers change from each frame
+            to the next.
+        features: weight of the squared distance between the features that both answers are made
+            from, the student's behind a 1x1 convolution (Romero et al., FitNets, ICLR 2015, section
+            2.2), as a share of the variance of the teacher's. The teacher then works along, on the
+            same frames as the student.
+    """
+
+    given: Literal["input", "clean"] = "input"
+    output: float = 1.0
+    temporal: float = 0.0
+    features: float = 0.0
+
+    def __post_init__(self) -> None:
+        if self.given not in ("input", "clean"):
+            raise ValueError(f"a teacher is given input or clean, got {self.given!r}")
+        weights = {name: getattr(self, name) for name in ("output", "temporal", "features")}
+        for name, weight in weights.items():
+            if weight < 0:
+                raise ValueError(f"{name} must be at least 0, got {weight}")
+        if not any(weights.values()):
+            raise ValueError("distillation needs a weight: output, temporal or features")
+        if self.features and self.given != "input":
+            raise ValueError(f"features need a teacher that is given input, got {self.given!r}")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,6 +109,7 @@ class TrainConfig:
             the "mean", divided over time (Liu et al., ICCV 2017, section 3.4), with which a still
             clip gives just what one frame gave.
         auxiliary: weight of the loss that a network itself adds (alignment, motion).
+        distillation: what is learned from a teacher, for `upreel distill`; None for nothing.
     """
 
     name: str
@@ -107,6 +143,7 @@ class TrainConfig:
     frozen: tuple[str, ...] = ()
     inflate: Literal["zeros", "mean"] = "zeros"
     auxiliary: float = 1.0
+    distillation: Distillation | None = None
 
     def __post_init__(self) -> None:
         if self.patch % 2 or self.patch // 2 <= 2 * self.border:
@@ -122,7 +159,7 @@ class TrainConfig:
             raise ValueError(f"around is for sequences, at least 0, got {self.around}")
         if self.pan_frames and self.network.layout != "luma":
             raise ValueError(f"pan_frames is for networks of luma, got {self.pan_frames}")
-        seen = self.sequence or len(self.network.offsets)
+        seen = len(self.seen)
         if self.pan_frames and not 1 < seen <= self.pan_frames:
             raise ValueError(
                 f"pan_frames must be at least the {seen} frames that are seen, and these more than "
@@ -149,6 +186,21 @@ class TrainConfig:
             raise ValueError(f"auxiliary must be at least 0, got {self.auxiliary}")
         if not self.losses:
             raise ValueError("a run needs at least one loss")
+
+    @property
+    def answered(self) -> tuple[int, ...]:
+        """Frames of a patch that the network answers, the first one's number being 0."""
+        changes = self.distillation is not None and self.distillation.temporal > 0
+        return tuple(range(self.sequence)) or ((0, 1) if changes else (0,))
+
+    @property
+    def seen(self) -> tuple[int, ...]:
+        """Frames of a patch that it is given for that, in the same numbers."""
+        if self.sequence:
+            return self.answered
+        offsets = self.network.offsets
+        further = {k + offset for k in self.answered[1:] for offset in offsets} - set(offsets)
+        return (*offsets, *sorted(further))
 
     @property
     def starts(self) -> tuple[str, ...]:

@@ -22,6 +22,7 @@ from upreel.datasets.patches import make_pairs
 from upreel.errors import BackendUnavailableError, InputError, OptionError
 from upreel.training.checkpoint import load_checkpoint, load_result, save_checkpoint
 from upreel.training.config import TrainConfig
+from upreel.training.distill import Teacher, taught_pairs
 from upreel.training.team import Team, joined
 from upreel.training.trainer import Trainer
 
@@ -78,6 +79,8 @@ def train(
     *,
     resume: bool = False,
     start: Path | Sequence[Path] = (),
+    teacher: Teacher | None = None,
+    answers: Path | None = None,
     minutes: float | None = None,
     device: str = "cpu",
     on_progress: Callable[[Progress], None] = lambda _: None,
@@ -93,7 +96,11 @@ def train(
         resume: go on from ``NAME.ckpt`` in `folder`.
         start: results of other runs, checkpoints or cards' ``.safetensors``, whose weights this
             one starts from where they fit; more than one in the order of `config.starts`.
-        minutes: stop after that long, resumably; None runs to the end.
+        teacher: of a run with a distillation.
+        answers: folder where the teacher's answers are kept and found again; None keeps them in
+            memory.
+        minutes: stop after that long, resumably, the teacher's work beforehand not counted; None
+            runs to the end.
         device: "cpu" or "cuda".
         on_progress: called every `report_every` steps and after each validation.
         on_notice: called with what the user should know, one line each.
@@ -112,7 +119,6 @@ def train(
         raise BackendUnavailableError("no CUDA device here; there is: cpu")
     if device not in ("cpu", "cuda"):
         raise BackendUnavailableError(f"no device {device!r} for training; there are: cpu, cuda")
-    deadline = math.inf if minutes is None else time.monotonic() + 60 * minutes
     team, device = joined(device, config.batch)
     try:
         return _trained(
@@ -121,7 +127,9 @@ def train(
             folder,
             resume=resume,
             starts=[start] if isinstance(start, Path) else list(start),
-            deadline=deadline,
+            teacher=teacher,
+            answers=answers,
+            minutes=minutes,
             device=device,
             team=team,
             on_progress=on_progress,
@@ -139,7 +147,9 @@ def _trained(
     *,
     resume: bool,
     starts: Sequence[Path],
-    deadline: float,
+    teacher: Teacher | None,
+    answers: Path | None,
+    minutes: float | None,
     device: str,
     team: Team,
     on_progress: Callable[[Progress], None],
@@ -157,8 +167,9 @@ def _trained(
         raise OptionError(f"every source is one of the validation sources {config.validation}")
     if config.network.layout == "packed" and not all(clip.has_chroma for clip in clips):
         raise InputError(f"{config.name} learns chroma, which a pack without it does not have")
-    trained_on = tuple(sorted({clip.source for clip in learning if "_" in clip.name}))
-    stills = sum("_" not in clip.name for clip in learning)
+    photographs = {id(clip) for clip in learning if len(clip.luma) == 1 and "_" not in clip.name}
+    trained_on = tuple(sorted({clip.source for clip in learning if id(clip) not in photographs}))
+    stills = len(photographs)
     kind = {"pans": "panned photographs", "moves": "filmed photographs"}[config.camera]
     kind = kind if config.pan_frames else "photographs"
     training_data = (*trained_on, *([f"{stills} {kind}"] if stills else []))
@@ -182,7 +193,16 @@ def _trained(
                 f"{pair.high.name} is {columns}x{rows} at low resolution, "
                 f"smaller than a patch of {config.patch}"
             )
-    trainer = Trainer(config, pairs, device=device, team=team)
+    if teacher is not None and config.distillation is not None:
+        pairs = taught_pairs(
+            pairs,
+            teacher,
+            config.distillation,
+            folder=answers,
+            device=torch.device(device),
+            on_progress=_every_tenth(on_notice, f"{teacher.name} answers"),
+        )
+    trainer = Trainer(config, pairs, device=device, team=team, teacher=teacher)
     if resume and starts:
         raise OptionError("a resumed run has its start behind it: --start and --resume exclude")
     if resume:
@@ -195,6 +215,11 @@ def _trained(
         ]
         if differing:
             raise OptionError(f"{path} belongs to a run with another {', '.join(differing)}")
+        if checkpoint.training_data != training_data:
+            raise OptionError(
+                f"{path} was trained on {', '.join(checkpoint.training_data)}, "
+                f"got {', '.join(training_data)}"
+            )
         trainer.restore(checkpoint)
         commit = checkpoint.commit
     elif path.exists():
@@ -210,6 +235,7 @@ def _trained(
         )
     if trainer.device.type != "cpu" and not trainer.cuts_on_device:
         on_notice(f"the clips do not fit on {device}: patches are cut on the CPU")
+    deadline = math.inf if minutes is None else time.monotonic() + 60 * minutes
     team.wait()  # nobody writes before all have looked at what is there
     with _events(folder / "tensorboard" / config.name, trainer) as writer:
         losses: list[Tensor] = []
@@ -256,6 +282,16 @@ def _trained(
     if team.leads:
         save_checkpoint(trainer.checkpoint(training_data, commit), path)
     return path
+
+
+def _every_tenth(tell: Callable[[str], None], what: str) -> Callable[[int, int], None]:
+    """Progress in lines: at the beginning, at each tenth, at the end."""
+
+    def told(done: int, count: int) -> None:
+        if done in {count * tenth // 10 for tenth in range(11)}:
+            tell(f"{what}: {done} of {count} clips")
+
+    return told
 
 
 def _events(

@@ -6,6 +6,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor
 
@@ -30,6 +32,7 @@ class TensorBatch:
     high_luma: Tensor
     high_chroma: Tensor
     chroma_weight: Tensor
+    taught: Tensor | None = None
 
 
 class ClipsInMemory:
@@ -45,7 +48,8 @@ class ClipsInMemory:
     def cut(self, places: Sequence[Place], *, scale: int, patch: int) -> TensorBatch:
         """See `upreel.datasets.patches.cut_batch`."""
         batch = cut_batch(self._pairs, places, scale=scale, patch=patch)
-        return TensorBatch(**{name: torch.from_numpy(v) for name, v in vars(batch).items()})
+        planes = {name: v for name, v in vars(batch).items() if v is not None}
+        return TensorBatch(**{name: torch.from_numpy(v) for name, v in planes.items()})
 
 
 class ClipsOnDevice:
@@ -65,14 +69,21 @@ class ClipsOnDevice:
             for pair in pairs
             for clip in (pair.low, pair.high)
         }
-        self._planes = [(*held[id(pair.low)], *held[id(pair.high)]) for pair in pairs]
+        self._planes = [
+            (
+                *held[id(pair.low)],
+                *held[id(pair.high)],
+                *(torch.from_numpy(taught.copy()).to(device) for taught in _taught(pair)),
+            )
+            for pair in pairs
+        ]
 
     def cut(self, places: Sequence[Place], *, scale: int, patch: int) -> TensorBatch:
         """The same patches as `ClipsInMemory` cuts."""
-        units = (1, 0.5, scale, scale / 2)
+        units = (1, 0.5, scale, scale / 2, scale)[: len(self._planes[0])]
         stacks: list[list[Tensor]] = [[] for _ in units]
         for place in places:
-            frames = (place.low, place.low, place.high, place.high)
+            frames = (place.low, place.low, *[place.high] * (len(units) - 2))
             for stack, planes, unit, wanted in zip(
                 stacks, self._planes[place.pair], units, frames, strict=True
             ):
@@ -81,7 +92,7 @@ class ClipsOnDevice:
                 turned = [axis for axis, done in ((-1, place.mirror), (-2, place.flip)) if done]
                 part = part.flip(turned) if turned else part
                 stack.append(part.transpose(-1, -2) if place.transpose else part)
-        low_luma, low_chroma, high_luma, high_chroma = (torch.stack(stack) for stack in stacks)
+        low_luma, low_chroma, high_luma, high_chroma, *taught = map(torch.stack, stacks)
         weights = [place.chroma_weight for place in places]
         return TensorBatch(
             low_luma=low_luma,
@@ -89,13 +100,20 @@ class ClipsOnDevice:
             high_luma=high_luma,
             high_chroma=high_chroma,
             chroma_weight=torch.tensor(weights, device=self._device),
+            taught=taught[0] if taught else None,
         )
+
+
+def _taught(pair: Pair) -> list[npt.NDArray[np.uint8]]:
+    """What a teacher answers, if there is one."""
+    return [] if pair.taught is None else [pair.taught]
 
 
 def device_bytes(pairs: Sequence[Pair]) -> int:
     """What `ClipsOnDevice` takes: frames of a pan are views in memory, and whole on a device."""
     clips = {id(clip): clip for pair in pairs for clip in (pair.low, pair.high)}
-    return sum(clip.luma.size + clip.chroma.size for clip in clips.values())
+    taught = sum(planes.size for pair in pairs for planes in _taught(pair))
+    return taught + sum(clip.luma.size + clip.chroma.size for clip in clips.values())
 
 
 def clips_on(device: torch.device, pairs: Sequence[Pair]) -> ClipsInMemory | ClipsOnDevice:

@@ -28,6 +28,7 @@ from upreel.training.checkpoint import (
     Result,
 )
 from upreel.training.config import TrainConfig
+from upreel.training.distill import Lessons, Teacher
 from upreel.training.losses import total_loss
 from upreel.training.optimizer import MuonAdam
 from upreel.training.samples import ClipsInMemory, TensorBatch, clips_on, there_and_back
@@ -45,6 +46,11 @@ class Trainer:
         pairs: training material.
         device: "cpu", "cuda" or "cuda:N".
         team: the processes that share each step's patches.
+        teacher: of a run with a distillation, whose pairs were taught by it.
+
+    Raises:
+        OptionError: there is a teacher without a distillation or the other way round, or their
+            features cannot be compared.
     """
 
     def __init__(
@@ -54,7 +60,11 @@ class Trainer:
         *,
         device: str = "cpu",
         team: Team = Team(),  # noqa: B008 - it is frozen
+        teacher: Teacher | None = None,
     ) -> None:
+        if (teacher is None) != (config.distillation is None):
+            lacking = "learns from a teacher" if teacher is None else "has nothing from a teacher"
+            raise OptionError(f"{config.name} {lacking}: upreel distill is for runs that do")
         torch.manual_seed(config.seed)
         self.config = config
         self.team = team
@@ -64,6 +74,7 @@ class Trainer:
         self.step = 0
         self.network: nn.Module = build_network(asdict(config.network)).to(self.device)
         self.network.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
+        self._lessons = teacher and Lessons(config, self.network, teacher, self.device)
         for part in config.frozen:
             _submodule(self.network, config.name, part).requires_grad_(requires_grad=False)
         self.ema: dict[str, Tensor] = {
@@ -95,8 +106,10 @@ class Trainer:
         places = self._places()
         batch = self._clips.cut(places, scale=scale, patch=config.patch)
         inputs, target, weight = self._tensors(batch)
+        taught = self._taught(batch)
         if config.jitter:
-            inputs, target = self._jittered(places, inputs, target)
+            inputs, target, taught = self._jittered(places, inputs, target, taught)
+        inputs = self._windows(inputs)
         self.optimizer.zero_grad(set_to_none=True)
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self._bf16):
             answer = self._answer(inputs)
@@ -109,6 +122,8 @@ class Trainer:
             scale=scale,
             layout=config.network.layout,
         )
+        if self._lessons is not None:
+            loss = loss + self._lessons.loss(answer, taught, inputs)
         auxiliary = self._auxiliary_loss()
         if auxiliary is not None:
             loss = loss + config.auxiliary * auxiliary
@@ -116,7 +131,9 @@ class Trainer:
         loss = loss.detach()
         gradients = [p.grad for p in self.network.parameters() if p.grad is not None]
         self.team.average([*gradients, *self._running(), loss])
-        nn.utils.clip_grad_norm_(self.network.parameters(), config.clip_norm)
+        norm = nn.utils.clip_grad_norm_(self.network.parameters(), config.clip_norm)
+        # A step by such gradients has ended the run, whatever the loss before it was.
+        loss = torch.where(norm.isfinite(), loss, math.nan)
         self.optimizer.step()
         self.step += 1
         # A young average follows quickly, so that the first validations already mean something.
@@ -145,27 +162,43 @@ class Trainer:
         config = self.config
         places = draw_places(
             self.pairs,
-            offsets=tuple(range(config.sequence)) or config.network.offsets,
+            offsets=config.seen,
             size=config.batch,
             patch=config.patch,
             seed=config.seed,
             step=self.step,
-            targets=tuple(range(config.sequence)) or (0,),
+            targets=config.answered,
             strides=config.strides,
             jitter=config.jitter,
             turns=config.turns,
         )
         return self.team.share(places)
 
+    def _windows(self, inputs: Tensor) -> Tensor:
+        """What the network is given for each of the frames that it answers, (B K, n T, h, w)."""
+        config = self.config
+        if config.sequence or len(config.answered) == 1:
+            return inputs
+        frames = inputs.unflatten(1, (len(config.seen), -1))
+        offsets = config.network.offsets
+        places = [[config.seen.index(k + offset) for offset in offsets] for k in config.answered]
+        return channels_last(frames[:, places].flatten(2, 3).flatten(0, 1))
+
+    def _taught(self, batch: TensorBatch) -> Tensor:
+        """The teacher's luma, (B K, 1, s h, s w); of nothing where there is none."""
+        if batch.taught is None:
+            return torch.zeros(len(batch.high_luma), 1, 0, 0, device=self.device)
+        return batch.taught.to(self.device).float().div_(255).flatten(0, 1)[:, None]
+
     def _jittered(
-        self, places: Sequence[Place], inputs: Tensor, target: Tensor
-    ) -> tuple[Tensor, Tensor]:
-        """Both with the contrast and the brightness that each patch was given."""
+        self, places: Sequence[Place], inputs: Tensor, *answers: Tensor
+    ) -> tuple[Tensor, ...]:
+        """All with the contrast and the brightness that each patch was given."""
         changes = torch.tensor([(place.gain, place.offset) for place in places])
         gain, offset = changes.to(self.device)[:, :, None, None, None].unbind(dim=1)
-        frames = target.unflatten(0, (len(places), -1))
-        changed = frames * gain[:, None] + offset[:, None]
-        return inputs * gain + offset, changed.flatten(0, 1)
+        frames = (answer.unflatten(0, (len(places), -1)) for answer in answers)
+        changed = ((each * gain[:, None] + offset[:, None]).flatten(0, 1) for each in frames)
+        return inputs * gain + offset, *changed
 
     @property
     def cuts_on_device(self) -> bool:
@@ -205,9 +238,10 @@ class Trainer:
             for k in range(batch.low_luma.shape[1])
         ]
         inputs = channels_last(torch.cat(low, dim=1))
-        luma = F.pixel_unshuffle(values(batch.high_luma), 2 * scale)
-        chroma = F.pixel_unshuffle(values(batch.high_chroma[:, 0]), scale)
+        luma = F.pixel_unshuffle(values(batch.high_luma).flatten(0, 1)[:, None], 2 * scale)
+        chroma = F.pixel_unshuffle(values(batch.high_chroma).flatten(0, 1), scale)
         chroma_weight = batch.chroma_weight.to(self.device) * self.config.chroma
+        chroma_weight = chroma_weight.repeat_interleave(len(luma) // len(chroma_weight))
         weight = torch.cat(
             (
                 torch.ones(luma.shape[:2], device=self.device),

@@ -4,17 +4,18 @@
 # pyright: reportUnknownArgumentType=false
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Generator, Sequence
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from upreel.datasets.clips import Clip
 from upreel.datasets.patches import Pair
 from upreel.networks.planes import interpolation_kernel, luma_of, pack
 from upreel.zoo import NetworkConfig
 
-__all__ = ["score"]
+__all__ = ["answers_to_frames", "score"]
 
 _VALIDATION_FRAMES = 3  # a clip, spread over its length
 
@@ -37,12 +38,13 @@ def score(
     for pair in pairs:
         num_frames = pair.low.luma.shape[0]
         whole = (
-            _answers(network, _clip_tensor(pair, device), config.multiple)
+            _answers(network, _clip_tensor(pair.low, device), config.multiple)
             if config.recurrent
             else None
         )
         for t in sorted({num_frames * k // _VALIDATION_FRAMES for k in range(3)}):
-            inputs, high = _frame_tensors(pair, t, config, device)
+            inputs = _frame_tensor(pair.low, t, config, device)
+            high = torch.from_numpy(pair.high.luma[t][None, None]).to(device).float()
             current = inputs[:, : kernel.shape[1]]
             own = _answers(network, inputs, config.multiple) if whole is None else whole[:, t]
             for store, answer in (
@@ -57,25 +59,47 @@ def score(
     return _means(scores), _means(baseline)
 
 
-def _frame_tensors(
-    pair: Pair, t: int, config: NetworkConfig, device: torch.device
-) -> tuple[Tensor, Tensor]:
-    """Whole frames (1, n T, h, w) in [0, 1] and the true luma (1, 1, H, W) in levels."""
-    last = pair.low.luma.shape[0] - 1
-    packed: list[Tensor] = []
+def answers_to_frames(
+    network: Callable[[Tensor], Tensor], config: NetworkConfig, clip: Clip, device: torch.device
+) -> Generator[Tensor, None, None]:
+    """What a network answers to the frames of a clip, border samples repeated beyond them.
+
+    Args:
+        network: takes and gives what one of `config` does.
+        config: an architecture.
+        clip: low resolution.
+        device: where the network runs.
+
+    Yields:
+        Answers (N, C, h, w) to the next frames: all at once of a recurrent network, else one.
+    """
+    period = config.period
+    m = -(-config.margin // period) * period
+    windows = (_frame_tensor(clip, t, config, device) for t in range(len(clip.luma)))
+    for frames in [_clip_tensor(clip, device)] if config.recurrent else windows:
+        rows, columns = frames.shape[2:]
+        far = [m + -side % period for side in (rows, columns)]
+        padded = F.pad(frames, (m, far[1], m, far[0]), mode="replicate")
+        answer = network(padded)[..., m : m + rows, m : m + columns]
+        yield answer[0] if config.recurrent else answer
+
+
+def _frame_tensor(clip: Clip, t: int, config: NetworkConfig, device: torch.device) -> Tensor:
+    """What a network sees for a frame, (1, n T, h, w) in [0, 1]."""
+    last = clip.luma.shape[0] - 1
+    seen: list[Tensor] = []
     for k in (min(max(t + offset, 0), last) for offset in config.offsets):
-        luma = torch.from_numpy(pair.low.luma[k][None, None]).to(device).float() / 255
+        frame = torch.from_numpy(clip.luma[k][None, None]).to(device).float() / 255
         if config.layout == "packed":
-            chroma = torch.from_numpy(pair.low.chroma[k][None]).to(device).float() / 255
-            luma = pack(luma, chroma)
-        packed.append(luma)
-    high = torch.from_numpy(pair.high.luma[t][None, None]).to(device).float()
-    return torch.cat(packed, dim=1), high
+            chroma = torch.from_numpy(clip.chroma[k][None]).to(device).float() / 255
+            frame = pack(frame, chroma)
+        seen.append(frame)
+    return torch.cat(seen, dim=1)
 
 
-def _clip_tensor(pair: Pair, device: torch.device) -> Tensor:
+def _clip_tensor(clip: Clip, device: torch.device) -> Tensor:
     """Luma of all frames, (1, T, h, w) in [0, 1]."""
-    return torch.from_numpy(pair.low.luma[None]).to(device).float() / 255
+    return torch.from_numpy(clip.luma[None]).to(device).float() / 255
 
 
 def _answers(network: nn.Module, inputs: Tensor, multiple: int) -> Tensor:

@@ -1,0 +1,71 @@
+"""`upreel distill`: a training run that learns from a teacher, too. Needs the `train` extra."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from upreel.cli.errors import exit_with_message
+from upreel.cli.train import (
+    Data,
+    Device,
+    Minutes,
+    Out,
+    Recipe,
+    Resume,
+    Seed,
+    Start,
+    Steps,
+    load_recipe,
+    train_on,
+)
+from upreel.zoo import name_at_scale
+
+TeacherName = Annotated[
+    str,
+    typer.Option(
+        "--teacher", help="Model, path of a card (.json) or checkpoint (.ckpt) to learn from."
+    ),
+]
+SelfEnsemble = Annotated[
+    bool,
+    typer.Option("--self-ensemble", help="The teacher answers a picture turned over eight ways."),
+]
+Answers = Annotated[
+    Path | None,
+    typer.Option(help="Folder where the teacher's answers are kept, for the next run too."),
+]
+
+
+def distill(
+    recipe: Recipe,
+    teacher: TeacherName = "tan",
+    self_ensemble: SelfEnsemble = False,
+    answers: Answers = None,
+    data: Data = None,
+    out: Out = Path("runs"),
+    resume: Resume = False,
+    start: Start = None,
+    minutes: Minutes = None,
+    steps: Steps = None,
+    seed: Seed = None,
+    device: Device = "cpu",
+) -> None:
+    """Train the network that RECIPE describes on what a teacher answers, beside the truth."""
+    with exit_with_message():
+        config = load_recipe(recipe, steps=steps, seed=seed)
+        from upreel.training.distill import load_teacher
+
+        scale = config.network.scale
+        name = name_at_scale(teacher, scale)
+        train_on(
+            config,
+            data,
+            out,
+            resume=resume,
+            start=start or (),
+            minutes=minutes,
+            device=device,
+            teacher=load_teacher(name, scale=scale, ensemble=self_ensemble),
+            answers=answers,
+        )

@@ -24,7 +24,7 @@ from upreel.evaluation.degrade import Degradation, Degraded
 from upreel.evaluation.sets import open_vid4
 from upreel.metrics.fidelity import psnr
 from upreel.pipeline.api import Model
-from upreel.training.adapt import adapt
+from upreel.training.adapt import adapt, ranges
 from upreel.zoo import ModelCard, load_card
 
 
@@ -41,8 +41,10 @@ def score(card: ModelCard, pair: Degraded, *, self_ensemble: bool = False) -> fl
 def score_adapted(card: ModelCard, pair: Degraded, seconds: float) -> tuple[float, int]:
     """The same after an adaptation to that clip, and the steps that it took."""
     luma = np.stack([planes[0] for planes in pair.low.planes]).astype(np.float32) / 255
-    starts = [(len(luma) - 8) * n // 15 for n in range(16)]  # as `stretches` takes of such clips
-    seen = [torch.from_numpy(luma[start : start + 8]) for start in starts]
+    seen = [
+        torch.from_numpy(luma[each.start : each.stop])
+        for each in ranges(0, len(luma), luma[0].nbytes)
+    ]
     with TemporaryDirectory() as folder:
         found = adapt(card, seen, Path(folder), seconds=seconds)
         return score(found.card or card, pair), found.steps

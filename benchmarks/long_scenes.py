@@ -4,8 +4,8 @@
 
 Each clip is gone through there and back until there are enough frames, and its first frame is
 shown again and again; both directions go over all of them at once. Printed is the gain over the
-network of one frame in Y-PSNR (dB, clean bicubic input, 80x64 samples of it, 16 samples at the
-answer's borders left out): of eight frames spread over the scene, and the least of all.
+network of one frame in Y-PSNR (dB, clean input by the first kernel of the run, 80x64 samples of it,
+16 samples at the answer's borders left out): of eight frames spread over the scene, and the least.
 """
 
 # pyright: reportUnknownMemberType=false, reportUnknownVariableType=false
@@ -24,50 +24,43 @@ from torch import Tensor
 
 from upreel.datasets.clips import Clip
 from upreel.datasets.load import load_clips
-from upreel.degradation.degrade import shrink
+from upreel.degradation.degrade import Downscale, shrink
 from upreel.errors import InputError, OptionError, UpreelError
 from upreel.networks.build import build_network
 from upreel.networks.recurrent import RecurrentNetwork
-from upreel.training.checkpoint import load_checkpoint
+from upreel.training.checkpoint import Checkpoint, load_checkpoint
+from upreel.training.samples import there_and_back
 
 ROWS, COLUMNS = 64, 80  # of the input
 BORDER = 16
 SHOWN = 8
 
 
-def there_and_back(length: int, count: int) -> list[int]:
-    """Frames of a clip in the order 0, 1, ..., last, ..., 1, 0, 1, ...
-
-    Example:
-        >>> there_and_back(3, 7)
-        [0, 1, 2, 1, 0, 1, 2]
-    """
-    period = max(2 * length - 2, 1)
-    return [min(t % period, period - t % period) if length > 1 else 0 for t in range(count)]
-
-
-def load_network(path: Path) -> RecurrentNetwork:
+def load_network(run: Checkpoint) -> RecurrentNetwork:
     """The averaged weights of a run.
 
     Raises:
         OptionError: it is not one of a recurrent network.
     """
-    run = load_checkpoint(path)
     network = build_network(asdict(run.config.network)).eval()
     if not isinstance(network, RecurrentNetwork):
-        raise OptionError(f"{path} is a run of kind {run.config.network.kind}, not recurrent")
+        raise OptionError(
+            f"{run.config.name} is a run of kind {run.config.network.kind}, not recurrent"
+        )
     network.load_state_dict(dict(run.ema))
     return network
 
 
 @torch.no_grad()
-def gains(network: RecurrentNetwork, clip: Clip, order: Sequence[int], scale: int) -> list[float]:
+def gains(
+    network: RecurrentNetwork, clip: Clip, order: Sequence[int], scale: int, kernel: Downscale
+) -> list[float]:
     """Gain over the first answers in dB, frame by frame."""
     rows, columns = scale * ROWS, scale * COLUMNS
     if clip.luma.shape[1] < rows or clip.luma.shape[2] < columns:
         raise OptionError(f"{clip.name} is smaller than {columns}x{rows}")
     high = clip.luma[:, :rows, :columns]
-    low, _ = shrink(high, clip.chroma[..., : rows // 2, : columns // 2], scale, "bicubic")
+    low, _ = shrink(high, clip.chroma[..., : rows // 2, : columns // 2], scale, kernel)
     frames = torch.from_numpy(low[list(order)][None]).float() / 255
     truth = torch.from_numpy(np.ascontiguousarray(high[list(order)])).float()
 
@@ -83,7 +76,7 @@ def gains(network: RecurrentNetwork, clip: Clip, order: Sequence[int], scale: in
 def row(name: str, what: str, found: Sequence[float]) -> str:
     """A line of the table."""
     shown = [found[len(found) * k // SHOWN] for k in range(SHOWN)]
-    return f"{name:<16}{what:<16}" + "".join(f"{value:>+8.2f}" for value in (*shown, min(found)))
+    return f"{name:<16}{what:<16}" + "".join(f"{value:>+8.2f}" for value in (*shown, np.min(found)))
 
 
 def main() -> None:
@@ -95,17 +88,20 @@ def main() -> None:
     parser.add_argument("--frames", type=int, default=160, help="of a scene")
     options = parser.parse_args()
     try:
-        network = load_network(options.checkpoint)
-        scale = load_checkpoint(options.checkpoint).config.network.scale
+        if options.frames < 1:
+            raise OptionError(f"--frames must be at least 1, got {options.frames}")
+        run = load_checkpoint(options.checkpoint)
+        network, scale = load_network(run), run.config.network.scale
+        kernel = run.config.degradation.kernels[0]
         clips = {clip.name: clip for clip in load_clips([options.data])}
         if unknown := [name for name in options.clips if name not in clips]:
             raise InputError(f"no clip {', '.join(unknown)} in {options.data}")
         print(f"{'gain, dB':<32}{f'{SHOWN} of {options.frames} frames':>{8 * SHOWN}}{'least':>8}")
         for clip in (clips[name] for name in options.clips):
-            ways = {"there and back": there_and_back(len(clip.luma), options.frames)}
+            ways = {"there and back": there_and_back(len(clip.luma), range(options.frames))}
             ways["still"] = [0] * options.frames
             for what, order in ways.items():
-                print(row(clip.name, what, gains(network, clip, order, scale)), flush=True)
+                print(row(clip.name, what, gains(network, clip, order, scale, kernel)), flush=True)
     except UpreelError as error:
         sys.exit(f"long_scenes: {error}")
 

@@ -34,20 +34,10 @@ def clip() -> Clip:
     return drawn_clips(1, num_frames=4, height=144, width=168)[0]
 
 
-@pytest.mark.parametrize(
-    ("length", "count", "order"),
-    [(3, 7, [0, 1, 2, 1, 0, 1, 2]), (2, 4, [0, 1, 0, 1]), (1, 3, [0, 0, 0]), (5, 2, [0, 1])],
-)
-def test_frames_go_there_and_back(
-    benchmark: ModuleType, length: int, count: int, order: list[int]
-) -> None:
-    assert benchmark.there_and_back(length, count) == order
-
-
 def test_a_network_that_adds_nothing_gains_nothing(
     benchmark: ModuleType, network: RecurrentNetwork, clip: Clip
 ) -> None:
-    assert benchmark.gains(network, clip, [0, 1, 2, 3, 2], 2) == [0.0] * 5
+    assert benchmark.gains(network, clip, [0, 1, 2, 3, 2], 2, "bicubic") == [0.0] * 5
 
 
 def test_a_network_that_runs_away_is_seen(
@@ -58,11 +48,12 @@ def test_a_network_that_runs_away_is_seen(
             cell.tail.weight += 0.5 * torch.randn_like(cell.tail.weight)
             cell.head.weight *= 8
 
-    found = benchmark.gains(network, clip, [0] * 12, 2)
+    found = benchmark.gains(network, clip, [0] * 12, 2, "area")
     line = benchmark.row("drawn", "still", found)
 
     assert found[-1] < -3
     assert float(line.split()[-1]) == pytest.approx(min(found), abs=0.006)
+    assert benchmark.row("x", "still", [0.5, float("nan"), 0.3]).split()[-1] == "+nan"
 
 
 def test_small_clips_are_refused(benchmark: ModuleType, network: RecurrentNetwork) -> None:
@@ -72,4 +63,4 @@ def test_small_clips_are_refused(benchmark: ModuleType, network: RecurrentNetwor
     )  # fmt: skip
 
     with pytest.raises(OptionError, match="small is smaller than 160x128"):
-        benchmark.gains(network, small, [0], 2)
+        benchmark.gains(network, small, [0], 2, "bicubic")

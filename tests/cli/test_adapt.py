@@ -41,6 +41,7 @@ def test_a_job_with_its_own_network(model: Path, tmp_path: Path) -> None:
     assert done.exit_code == 0, done.output
     result = json.loads(done.stdout)
     assert result["model"] == "fast-luma-adapted"
+    assert "fast-luma adapted to this video for 1 s" in result["notices"][1]
     assert result["frames"] == 6
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a.mkv", "a_x2.mkv"]
 
@@ -71,7 +72,11 @@ def test_into_a_pipe(model: Path, tmp_path: Path) -> None:
     ("arguments", "line"),
     [
         (["--adapt", "0"], "upreel: --adapt takes more than 0 seconds, got 0\n"),
-        (["-m", "fast-x2", "--adapt", "1"], "fast-x2 cannot be asked eight times"),
+        (["-m", "fast-x2", "--adapt", "1", "--dry-run", "-q"], "these can: tan-x2"),
+        (
+            ["-m", "fast-x2", "--adapt", "1"],
+            "fast-x2 cannot be asked about a picture turned over: it sees chroma",
+        ),
     ],
 )
 def test_what_cannot_be_adapted_is_one_line(

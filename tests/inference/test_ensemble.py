@@ -165,8 +165,15 @@ def test_what_was_dropped_leaves_nothing(luma_card: ModelCard) -> None:
 
 
 def test_packed_planes_are_refused() -> None:
-    with pytest.raises(OptionError, match="self-ensemble is for networks of luma"):
+    with pytest.raises(OptionError, match=r"turned over: it sees chroma, .*; these can: tan-x2$"):
         ensemble(load_card("fast-x2"), "yuv420p")
+
+
+def test_answers_that_lie_elsewhere_are_refused(luma_card: ModelCard) -> None:
+    network = replace(luma_card.network, phase="first")  # pyright: ignore[reportCallIssue]
+
+    with pytest.raises(OptionError, match="begin on the frame's first sample"):
+        ensemble(replace(luma_card, network=network), "yuv420p")
 
 
 @pytest.mark.parametrize(("name", "count"), [("fast-luma", 2), ("tan-flow", 8)])

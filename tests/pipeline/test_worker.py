@@ -60,6 +60,30 @@ def test_a_worker_that_would_give_other_bytes_refuses(tmp_path: Path) -> None:
         run_part(folder, 0, backend=OtherPrecision())
 
 
+@pytest.mark.parametrize("recurrent", [False, True])
+def test_a_worker_with_too_little_memory_refuses_where_tiles_show(
+    recurrent: bool,
+    tmp_path: Path,
+) -> None:
+    write_clip(tmp_path / "a.mp4", count=23)
+    folder = plan_job(job(tmp_path, "b.mp4"), backend=StandIn(recurrent=recurrent))
+    small = StandIn(recurrent=recurrent)
+
+    def smaller(_number: int) -> None:
+        small.opened[-1].tile = (16, 32)
+
+    small.on_submit = smaller
+    if not recurrent:
+        assert run_part(folder, 0, backend=small).frames == 5
+        return
+    with pytest.raises(
+        StaleWorkError, match=r"part 0 is planned in tiles of \(48, 64\), .* for \(16, 32\)"
+    ):
+        run_part(folder, 0, backend=small)
+    assert not list(folder.glob("part-*.json"))
+    assert run_part(folder, 0, backend=StandIn(recurrent=True)).frames == 5
+
+
 @dataclass(frozen=True)
 class Bf16(Report):
     precision: str = "bf16"

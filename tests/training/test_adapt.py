@@ -15,9 +15,10 @@ import torch.nn.functional as F
 from clips import write_clip
 from small_cards import torch_network
 
-from upreel.errors import ExistsError, OptionError
+from upreel.errors import ExistsError, LockedError, OptionError
 from upreel.inference import PlaneUpscaler
 from upreel.pipeline import UpscaleJob
+from upreel.pipeline.work import Work
 from upreel.training import adapt as adapting
 from upreel.training.adapt import Adapted, adapt, adapted_job, stretches
 from upreel.training.checkpoint import load_result
@@ -51,25 +52,24 @@ def material(side: int = 64) -> list[torch.Tensor]:
     ]
 
 
-def test_stretches_lie_within_scenes_and_all_over_the_video(
-    card: ModelCard, tmp_path: Path
+def test_stretches_lie_all_over_the_video_and_share_nothing(
+    card: ModelCard, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(adapting, "is_cut", lambda *_: False)  # the drawn clip has many
     clip = write_clip(tmp_path / "a.mkv", codec="ffv1", count=40)
     info = probe(clip)
     lumas = np.stack([frame.planes[0] for frame in read_frames(info)])
 
     found = stretches(card, info, scan(info), first=0, stop=40)
 
-    assert len(found) == 16
+    assert [len(stretch) for stretch in found] == [8] * 5
     starts: list[int] = []
     for stretch in found:
         levels = np.rint(stretch.numpy() * 255).astype(np.uint8)
         first = next(n for n, luma in enumerate(lumas) if np.array_equal(luma, levels[0]))
         np.testing.assert_array_equal(levels, lumas[first : first + len(levels)])
         starts.append(first)
-    assert starts == sorted(starts)
-    assert starts[0] == 0
-    assert starts[-1] + len(found[-1]) == 40
+    assert starts == [0, 8, 16, 24, 32]
 
 
 def test_a_stretch_ends_at_a_cut(
@@ -77,7 +77,6 @@ def test_a_stretch_ends_at_a_cut(
 ) -> None:
     clip = write_clip(tmp_path / "a.mkv", codec="ffv1", count=8)
     info = probe(clip)
-    monkeypatch.setattr(adapting, "_STRETCHES", 2)
     looks = itertools.count()
 
     def first_look(_: object, __: object) -> bool:
@@ -93,13 +92,13 @@ def test_a_stretch_ends_at_a_cut(
 def test_memory_is_bounded_on_large_pictures(
     card: ModelCard, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(adapting, "is_cut", lambda *_: False)
     info = probe(write_clip(tmp_path / "a.mkv", codec="ffv1", count=64))
     monkeypatch.setattr(adapting, "_BYTES", 16 * 2 * 4 * 64 * 48)
 
     found = stretches(card, info, scan(info), first=0, stop=64)
 
-    assert len(found) == 16
-    assert max(len(stretch) for stretch in found) == 2
+    assert [len(stretch) for stretch in found] == [4] * 8
 
 
 def test_too_few_frames_are_refused(card: ModelCard, tmp_path: Path) -> None:
@@ -175,7 +174,7 @@ def test_small_pictures_and_packed_networks_are_refused(
 ) -> None:
     with pytest.raises(OptionError, match="40x40 and more, got 39x39"):
         adapt(card, material(39), tmp_path, seconds=1)
-    with pytest.raises(OptionError, match="fast-packed cannot be asked eight times"):
+    with pytest.raises(OptionError, match="fast-packed cannot be asked about a picture"):
         adapt(small_cards("fast-packed"), material(), tmp_path, seconds=1)
 
 
@@ -239,6 +238,35 @@ def test_another_wish_is_another_adaptation(
     assert len(list(tmp_path.glob(".*.adapted"))) == 1
 
 
+def test_a_job_stopped_while_it_moves_its_output_goes_on(
+    job: UpscaleJob, adaptations: list[float], tmp_path: Path
+) -> None:
+    interrupted(job, 5)
+    with Work(tmp_path / "a_x4.mkv") as work:
+        (work.folder / "plan.json").write_text("{}")
+        work.keep = True
+    (tmp_path / "a_x4.mkv").write_bytes(b"half of it")
+
+    with adapted_job(job, seconds=5) as prepared:
+        assert prepared.model.endswith("other.json")
+        assert (tmp_path / ".a_x4.mkv.upreel" / "plan.json").exists()
+    assert adaptations == [5]
+
+
+def test_one_at_a_time_adapts_to_an_output(
+    job: UpscaleJob, adaptations: list[float], tmp_path: Path
+) -> None:
+    with (
+        Work(tmp_path / "a_x4.mkv"),
+        pytest.raises(LockedError, match=r"another process is working on .*a_x4\.mkv"),
+        adapted_job(job, seconds=5),
+    ):
+        pass
+
+    assert adaptations == []
+    assert not list(tmp_path.glob(".*.adapted"))
+
+
 def test_without_a_gain_the_job_stays_as_it_is(
     job: UpscaleJob, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
@@ -261,7 +289,10 @@ def test_what_cannot_be_is_refused_before_the_work(
     (tmp_path / "a_x4.mkv").write_bytes(b"there")
     for refused, line in (
         (replace(job, source="-"), "can be read twice"),
-        (replace(job, model="fast-x2", output=str(tmp_path / "b.mkv")), "asked eight times"),
+        (
+            replace(job, model="fast-x2", output=str(tmp_path / "b.mkv")),
+            "asked about a picture turned over",
+        ),
     ):
         with pytest.raises(OptionError, match=line), adapted_job(refused, seconds=5):
             pass

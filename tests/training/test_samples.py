@@ -13,7 +13,13 @@ import torch
 from upreel.datasets.clips import Clip
 from upreel.datasets.patches import draw_places, make_pairs
 from upreel.degradation.degrade import Degradation
-from upreel.training.samples import ClipsInMemory, ClipsOnDevice, clips_on, device_bytes
+from upreel.training.samples import (
+    ClipsInMemory,
+    ClipsOnDevice,
+    clips_on,
+    device_bytes,
+    there_and_back,
+)
 
 
 @pytest.mark.parametrize("targets", [(0,), (0, 1, 2)])
@@ -77,3 +83,16 @@ def test_clips_lie_where_there_is_room(clips: list[Clip], monkeypatch: pytest.Mo
     for free, kind in ((2 * needed, ClipsOnDevice), (2 * needed - 2, ClipsInMemory)):
         monkeypatch.setattr(torch.cuda, "mem_get_info", lambda _, free=free: (free, free))
         assert isinstance(clips_on(torch.device("meta"), pairs), kind)
+
+
+@pytest.mark.parametrize(
+    ("count", "times", "order"),
+    [
+        (3, range(7), [0, 1, 2, 1, 0, 1, 2]),
+        (2, range(-3, 3), [1, 0, 1, 0, 1, 0]),
+        (1, range(-1, 2), [0, 0, 0]),
+        (5, range(2), [0, 1]),
+    ],
+)
+def test_frames_go_there_and_back(count: int, times: range, order: list[int]) -> None:
+    assert there_and_back(count, times) == order

@@ -372,7 +372,9 @@ def test_sequences_go_on_there_and_back_by_as_much_as_is_drawn(
     assert len(set(lengths)) > 3
     assert max(lengths) <= 5
     for frames, around in seen:
-        steps = [abs(a - b) for a, b in itertools.pairwise(there_and_back(3, around))]
+        steps = [
+            abs(a - b) for a, b in itertools.pairwise(there_and_back(3, range(-around, 3 + around)))
+        ]
         assert set(steps) == {1}
         assert torch.equal(frames[:, :-4], frames[:, 4:])  # a period of three frames
 

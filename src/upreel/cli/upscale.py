@@ -4,7 +4,7 @@ import importlib.util
 import json
 import sys
 from collections.abc import Callable, Generator, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import ExitStack, contextmanager, nullcontext
 from fractions import Fraction
 from functools import partial
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -200,11 +200,9 @@ def upscale(
             overwrite=overwrite,
         )
         screen = _Screen(quiet=quiet, as_json=as_json, to_stdout=output != "-")
-        prepare = _adapting(adapt, screen)
+        prepare = _adapting(adapt, screen, shows=len(expanded) == 1)
         if dry_run:
-            if adapt is not None:
-                screen.notice(f"a dry run does not adapt: about {adapt:g} s a file come on top")
-            _dry_run(job, expanded, screen)
+            _dry_run(job, expanded, screen, adapt)
         elif len(expanded) == 1:
             _single(job, screen, prepare)
         else:
@@ -226,6 +224,7 @@ class _Screen:
         self.as_json = as_json
         self._to_stdout = to_stdout
         self._said: set[str] = set()
+        self.prepared: list[str] = []  # what is to be told of the job's preparation
 
     def notice(self, text: str) -> None:
         """Say a notice, once."""
@@ -242,6 +241,12 @@ class _Screen:
         """Print a result for machines."""
         if self.as_json:
             typer.echo(json.dumps(values, ensure_ascii=False), err=not self._to_stdout)
+
+    def completed(self, result: "UpscaleResult") -> "UpscaleResult":
+        """The result with what was told before the job began."""
+        from dataclasses import replace
+
+        return replace(result, notices=(*self.prepared, *result.notices))
 
     def failure(self, text: str) -> None:
         """Print an error that does not end the call."""
@@ -305,6 +310,17 @@ class _Screen:
 
             yield show
 
+    @contextmanager
+    def share(self, name: str, *, shows: bool) -> Generator[Callable[[float], None], None, None]:
+        """A bar for a share of work from 0 to 1, likewise."""
+        from rich.console import Console
+        from rich.progress import Progress as Bars
+
+        hidden = not shows or self.quiet or self.as_json or not sys.stderr.isatty()
+        with Bars(console=Console(stderr=True), disable=hidden) as bars:
+            task = bars.add_task(name, total=1.0)
+            yield lambda share: bars.update(task, completed=share)
+
 
 _STAGES = {"scan": "reading times", "upscale": "upscaling", "join": "joining"}
 
@@ -324,25 +340,33 @@ def _duration(seconds: float) -> str:
     return f"{hours}:{minutes:02}:{int(rest):02}"
 
 
-def _adapting(seconds: float | None, screen: _Screen) -> "Prepare":
-    """What makes of a job the one that is run."""
+def _adapting(seconds: float | None, screen: _Screen, *, shows: bool) -> "Prepare":
+    """What makes of a job the one that is run, with a bar where no other is there."""
     if seconds is None:
         return nullcontext
     if importlib.util.find_spec("torch") is None:
         raise BackendUnavailableError("--adapt needs PyTorch: pip install 'upreel[train]'")
     if seconds <= 0:
         raise OptionError(f"--adapt takes more than 0 seconds, got {seconds:g}")
-    return partial(_adapted, seconds=seconds, screen=screen)
+    return partial(_adapted, seconds=seconds, screen=screen, shows=shows)
 
 
 @contextmanager
 def _adapted(
-    job: "UpscaleJob", *, seconds: float, screen: _Screen
+    job: "UpscaleJob", *, seconds: float, screen: _Screen, shows: bool
 ) -> Generator["UpscaleJob", None, None]:
     from upreel.training.adapt import adapted_job
 
-    with adapted_job(job, seconds=seconds, on_notice=screen.notice) as adapted:
-        yield adapted
+    def note(text: str) -> None:
+        screen.notice(text)
+        screen.prepared.append(text)
+
+    screen.prepared.clear()
+    with ExitStack() as stack:
+        with screen.share(f"{job.source}: adapting", shows=shows) as show:
+            adapted = adapted_job(job, seconds=seconds, on_progress=show, on_notice=note)
+            prepared = stack.enter_context(adapted)
+        yield prepared
 
 
 def _single(job: "UpscaleJob", screen: _Screen, prepare: "Prepare") -> None:
@@ -350,11 +374,14 @@ def _single(job: "UpscaleJob", screen: _Screen, prepare: "Prepare") -> None:
 
     with prepare(job) as prepared, screen.bar(job.source) as show:
         result = run(prepared, show, on_notice=screen.notice)
+    result = screen.completed(result)
     screen.summary(result)
     screen.object(result.to_json())
 
 
 def _batch(job: "UpscaleJob", sources: Sequence[str], screen: _Screen, prepare: "Prepare") -> None:
+    from dataclasses import replace
+
     from upreel.pipeline import upscale_batch
 
     items: list[BatchItem] = []
@@ -366,6 +393,8 @@ def _batch(job: "UpscaleJob", sources: Sequence[str], screen: _Screen, prepare: 
             on_notice=screen.notice,
             prepare=prepare,
         ):
+            if item.result is not None:
+                item = replace(item, result=screen.completed(item.result))
             items.append(item)
             if item.result is not None:
                 screen.summary(item.result)
@@ -392,13 +421,21 @@ def _batch(job: "UpscaleJob", sources: Sequence[str], screen: _Screen, prepare: 
         raise typer.Exit(1)
 
 
-def _dry_run(job: "UpscaleJob", sources: Sequence[str], screen: _Screen) -> None:
+def _dry_run(
+    job: "UpscaleJob", sources: Sequence[str], screen: _Screen, adapt: float | None
+) -> None:
     from dataclasses import replace
 
     from upreel.pipeline import preview
 
+    if adapt is not None:
+        screen.notice(f"a dry run does not adapt: about {adapt:g} s a file come on top")
     previews: list[Preview] = []
     for source in sources:
+        if adapt is not None:
+            from upreel.training.adapt import check_job
+
+            check_job(replace(job, source=source), seconds=adapt)
         seen = preview(replace(job, source=source))
         previews.append(seen)
         for notice in seen.notices:

@@ -21,7 +21,7 @@ from upreel.inference.recurrent import RecurrentUpscaler
 from upreel.inference.tiles import memory_available
 from upreel.inference.upscaler import PlaneUpscaler
 from upreel.video.frame import Colour, PixelFormat, Plane
-from upreel.zoo import ModelCard
+from upreel.zoo import ModelCard, card_names, load_card
 
 __all__ = ["EnsembleUpscaler", "check_ensemble"]
 
@@ -63,12 +63,19 @@ def check_ensemble(card: ModelCard) -> None:
     """Refuse networks that cannot be asked about a picture turned over.
 
     Raises:
-        OptionError: it is one of packed planes.
+        OptionError: it is one of packed planes, or its answers are not centred on the frame.
     """
+    reason = ""
     if card.layout != "luma":
+        reason = "it sees chroma, whose samples lie left of luma's"
+    elif card.network.answer_phase != "centred":
+        reason = "its answers begin on the frame's first sample, and turned over on the last one"
+    if reason:
+        others = (load_card(name) for name in card_names())
+        can = [c.name for c in others if c.layout == "luma" and c.scale == card.scale]
         raise OptionError(
-            f"{card.name} cannot be asked eight times: it sees chroma, whose samples lie "
-            "left of luma's; a self-ensemble is for networks of luma"
+            f"{card.name} cannot be asked about a picture turned over: {reason}; "
+            f"these can: {', '.join(can)}"
         )
 
 

@@ -109,6 +109,11 @@ class Work:
             self._lock.close()
             self._lock = None
 
+    @property
+    def has_plan(self) -> bool:
+        """Whether there is a plan of an earlier run."""
+        return (self.folder / "plan.json").exists()
+
     def stored_plan(self) -> Plan | None:
         """The plan of an earlier run, None if there is none.
 

@@ -63,7 +63,7 @@ def run_part(folder: Path, number: int, *, backend: Backend | None = None) -> Pa
 
     Raises:
         StaleWorkError: this process would give other bytes: another source, version, card,
-            engine, precision or kind of machine.
+            engine, precision or kind of machine, or too little memory for the planned tile.
     """
     backend = backend or DefaultBackend()
     work, plan = _plan(folder)
@@ -87,6 +87,13 @@ def run_part(folder: Path, number: int, *, backend: Backend | None = None) -> Pa
         encoding=encoding,
         deinterlace=plan.job.deinterlace,
     )
+    if resolved.card.state and upscaler.tile != plan.tile:
+        # Where a recurrent network's tiles are cut shows; the other parts are cut as planned.
+        work.record(part).unlink()
+        raise StaleWorkError(
+            f"{work.folder}: part {number} is planned in tiles of {plan.tile}, "
+            f"here memory was enough for {upscaler.tile}"
+        )
     done = work.finished(part, encoding.suffix)
     assert done is not None
     return done

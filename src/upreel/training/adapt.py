@@ -30,7 +30,7 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from upreel.errors import ExistsError, OptionError, OutputError, StaleWorkError
+from upreel.errors import ExistsError, OptionError, StaleWorkError
 from upreel.inference.ensemble import check_ensemble
 from upreel.inference.export import export_card
 from upreel.inference.picture import PictureForm
@@ -41,7 +41,7 @@ from upreel.pipeline.finish import output_exists, work_name
 from upreel.pipeline.job import UpscaleJob
 from upreel.pipeline.plan import frame_range, source_identity
 from upreel.pipeline.resolve import Resolved, resolve
-from upreel.pipeline.work import os_errors
+from upreel.pipeline.work import Work, os_errors
 from upreel.training.checkpoint import load_result
 from upreel.training.turning import WAYS, mean_answer, turned
 from upreel.video.frame import Frame
@@ -52,7 +52,7 @@ from upreel.video.scan import scan
 from upreel.zoo import ModelCard
 from upreel.zoo.card import read_card
 
-__all__ = ["Adapted", "adapt", "adapted_job", "stretches"]
+__all__ = ["Adapted", "adapt", "adapted_job", "check_job", "ranges", "stretches"]
 
 Stretch = Float[Tensor, "T H W"]
 
@@ -132,9 +132,6 @@ def stretches(
     Raises:
         OptionError: there are fewer than four frames.
     """
-    count = stop - first
-    if count < _FEWEST_FRAMES:
-        raise OptionError(f"adapting needs {_FEWEST_FRAMES} frames and more, got {count}")
     form = PictureForm(
         card,
         pixel_format=info.format,
@@ -143,18 +140,38 @@ def stretches(
         height=info.height,
         output_size=None,
     )
-    num_stretches = min(_STRETCHES, count // 2)
-    room = _BYTES // (4 * num_stretches * info.width * info.height)
-    length = max(min(_FRAMES, count // num_stretches, room), 1)
     found: list[Tensor] = []
-    for number in range(num_stretches):
-        begin = first + (count - length) * number // (num_stretches - 1)
+    for each in ranges(first, stop, 4 * info.width * info.height):
         frames = read_frames(
-            info, timeline=timeline, first=begin, stop=begin + length, deinterlace=deinterlace
+            info, timeline=timeline, first=each.start, stop=each.stop, deinterlace=deinterlace
         )
         lumas = [form.network_planes(frame.planes)[0] for frame in _longest_scene(frames)]
         found.append(torch.from_numpy(np.stack(lumas).astype(np.float32) / ((1 << form.bits) - 1)))
     return found
+
+
+def ranges(first: int, stop: int, frame_bytes: int) -> list[range]:
+    """The frames of each stretch: eight in a row, spread over the video, none of them twice.
+
+    Args:
+        first: frame to begin with.
+        stop: frame behind the last one.
+        frame_bytes: of a frame in memory; where all would be too much, stretches are shorter.
+
+    Raises:
+        OptionError: there are fewer than four frames.
+
+    Example:
+        >>> ranges(0, 34, 1)
+        [range(0, 8), range(8, 16), range(17, 25), range(26, 34)]
+    """
+    count = stop - first
+    if count < _FEWEST_FRAMES:
+        raise OptionError(f"adapting needs {_FEWEST_FRAMES} frames and more, got {count}")
+    number = min(_STRETCHES, max(count // _FRAMES, 2))
+    length = max(min(_FRAMES, count // number, _BYTES // (number * frame_bytes)), 1)
+    starts = [first + (count - length) * n // (number - 1) for n in range(number)]
+    return [range(start, start + length) for start in starts]
 
 
 def _longest_scene(frames: Iterable[Frame]) -> list[Frame]:
@@ -382,7 +399,30 @@ def adapted_job(
     Raises:
         OptionError: the source is standard input, or too short or small; or the network makes
             chroma, too.
-        ExistsError: the output is there.
+        ExistsError: the output is there, and nothing to go on with.
+        LockedError: another process works on the same output.
+    """
+    resolved = check_job(job, seconds=seconds)
+    if resolved.kind == "stdout":
+        with TemporaryDirectory(prefix="upreel-") as name:
+            yield _prepared(resolved, Path(name), seconds, on_progress, on_notice)
+        return
+    name = work_name(resolved)
+    folder = name.parent / f".{name.name}.adapted"
+    with Work(name) as work:  # two at the same output would write over each other's card
+        work.keep = work.has_plan
+        if output_exists(resolved) and not job.overwrite and not work.has_plan:
+            raise ExistsError(f"{resolved.output} exists; --overwrite replaces it")
+        prepared = _prepared(resolved, folder, seconds, on_progress, on_notice)
+    yield prepared
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+def check_job(job: UpscaleJob, *, seconds: float) -> Resolved:
+    """What is known of a job before its model is adapted.
+
+    Raises:
+        OptionError: it cannot be adapted; see `adapted_job`.
     """
     if seconds <= 0:
         raise OptionError(f"adapting takes more than 0 seconds, got {seconds:g}")
@@ -390,18 +430,7 @@ def adapted_job(
         raise OptionError("adapting needs a source that can be read twice, not standard input")
     resolved = resolve(job, probe(job.source), DefaultBackend())
     check_ensemble(resolved.card)
-    if resolved.kind == "stdout":
-        with TemporaryDirectory(prefix="upreel-") as name:
-            yield _prepared(resolved, Path(name), seconds, on_progress, on_notice)
-        return
-    if output_exists(resolved) and not job.overwrite:
-        raise ExistsError(f"{resolved.output} exists; --overwrite replaces it")
-    name = work_name(resolved)
-    if not name.parent.is_dir():
-        raise OutputError(f"the folder {name.parent} does not exist")
-    folder = name.parent / f".{name.name}.adapted"
-    yield _prepared(resolved, folder, seconds, on_progress, on_notice)
-    shutil.rmtree(folder, ignore_errors=True)
+    return resolved
 
 
 def _prepared(

@@ -239,23 +239,27 @@ def _trained(
     team.wait()  # nobody writes before all have looked at what is there
     with _events(folder / "tensorboard" / config.name, trainer) as writer:
         losses: list[Tensor] = []
-        operations = 0
+        operations: dict[int, int] = {}  # of a step, by the frames around its sequences
+        done_operations = 0
         since, since_step = time.monotonic(), trainer.step
         kept = since
         while trainer.step < config.steps and (
             deadline == math.inf or team.decides(time.monotonic() < deadline, trainer.device)
         ):
-            if operations:
+            around = trainer.around
+            if around in operations:
                 losses.append(trainer.train_step())
             else:
                 with FlopCounterMode(display=False) as counter:
                     losses.append(trainer.train_step())
-                operations = team.size * counter.get_total_flops()
+                operations[around] = team.size * counter.get_total_flops()
+            done_operations += operations[around]
             done = trainer.step == config.steps
             validates = done or trainer.step % config.validate_every == 0
             if validates or trainer.step % report_every == 0:
                 loss = _mean_loss(losses, trainer)
-                rate = (trainer.step - since_step) / (time.monotonic() - since)
+                seconds = time.monotonic() - since
+                rate = (trainer.step - since_step) / seconds
                 if writer is not None:
                     scores, baseline = trainer.validate(validation) if validates else (None, None)
                     writer.add_scalar("loss", loss, trainer.step)  # pyright: ignore[reportUnknownMemberType]
@@ -267,7 +271,7 @@ def _trained(
                             steps=config.steps,
                             loss=loss,
                             patches_per_second=rate * config.batch,
-                            teraflops=rate * operations / 1e12,
+                            teraflops=done_operations / seconds / 1e12,
                             scores=scores,
                             baseline=baseline,
                         )
@@ -275,7 +279,7 @@ def _trained(
                     if validates or time.monotonic() - kept >= _KEEP_SECONDS:
                         save_checkpoint(trainer.checkpoint(training_data, commit), path)
                         kept = time.monotonic()
-                losses = []
+                losses, done_operations = [], 0
                 since, since_step = time.monotonic(), trainer.step
         if losses:
             _mean_loss(losses, trainer)

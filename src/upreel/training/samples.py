@@ -3,7 +3,7 @@
 # pyright: reportUnknownMemberType=false, reportUnknownVariableType=false
 # pyright: reportUnknownArgumentType=false
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -124,13 +124,12 @@ def clips_on(device: torch.device, pairs: Sequence[Pair]) -> ClipsInMemory | Cli
     return ClipsOnDevice(pairs, device) if device_bytes(pairs) <= room else ClipsInMemory(pairs)
 
 
-def there_and_back(count: int, around: int) -> list[int]:
-    """Frames of a sequence, and so many more at either end, which turn back where it ends.
+def there_and_back(count: int, times: Iterable[int]) -> list[int]:
+    """Frames of a sequence at times before, in and behind it: it turns back where it ends.
 
     Example:
-        >>> there_and_back(3, 4)
-        [0, 1, 2, 1, 0, 1, 2, 1, 0, 1, 2]
+        >>> there_and_back(3, range(-2, 5))
+        [2, 1, 0, 1, 2, 1, 0]
     """
-    period = 2 * count - 2
-    places = (t % period for t in range(-around, count + around))
-    return [min(place, period - place) for place in places]
+    period = max(2 * count - 2, 1)
+    return [min(t % period, period - t % period) if count > 1 else 0 for t in times]

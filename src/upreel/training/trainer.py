@@ -153,9 +153,14 @@ class Trainer:
             return self.network(inputs)
         if not config.around:
             return self.network(inputs).flatten(0, 1)
-        drawn = np.random.default_rng([config.seed, self.step, 2]).integers(config.around + 1)
-        order = there_and_back(config.sequence, int(drawn))
-        return self.network(inputs[:, order], around=int(drawn)).flatten(0, 1)
+        order = there_and_back(config.sequence, range(-self.around, config.sequence + self.around))
+        return self.network(inputs[:, order], around=self.around).flatten(0, 1)
+
+    @property
+    def around(self) -> int:
+        """Frames around its sequences that the present step goes through, `TrainConfig.around`."""
+        random = np.random.default_rng([self.config.seed, self.step, 2])
+        return int(random.integers(self.config.around + 1))
 
     def _places(self) -> Sequence[Place]:
         """Where this process cuts the patches of the present step."""

@@ -152,12 +152,26 @@ def test_frames_around_are_gone_through_and_not_learned_from(around: int) -> Non
     network, frames = network_of(CONFIGS[0]), clip_of(2 + 2 * around).requires_grad_()
     whole = network(frames)
 
-    answers = network(frames, around=around)
+    answers, behind = network.both_ways(frames, around)
 
     torch.testing.assert_close(answers, whole[:, around:-around])
-    (gradient,) = torch.autograd.grad(answers.square().sum(), frames)
-    reached = gradient.abs().sum(dim=(0, 2, 3)) > 0
-    assert reached.tolist() == [around <= t < around + 2 for t in range(2 + 2 * around)]
+    torch.testing.assert_close(behind, network.both_ways(frames)[1][:, around:-around])
+    for found in (answers, behind):
+        (gradient,) = torch.autograd.grad(found.square().sum(), frames, retain_graph=True)
+        reached = gradient.abs().sum(dim=(0, 2, 3)) > 0
+        assert reached.tolist() == [around <= t < around + 2 for t in range(2 + 2 * around)]
+
+
+def test_the_backward_direction_answers_from_what_comes_later_alone() -> None:
+    network, frames = network_of(CONFIGS[0]).eval(), clip_of(4)
+
+    behind = network.both_ways(frames)[1]
+
+    state = network.from_future.begin(network.first_answers(frames)[:, 3])
+    last = network.from_future(network.first_answers(frames)[:, 3], state)
+    torch.testing.assert_close(behind[:, 3], last.answer)
+    torch.testing.assert_close(behind[:, 2:], network.both_ways(frames[:, 2:])[1])
+    assert (behind[:, 0] - network.both_ways(frames[:, :1])[1][:, 0]).abs().max() > 1e-4
 
 
 def test_what_is_carried_is_bounded_however_long_the_scene() -> None:
@@ -173,6 +187,15 @@ def test_what_is_carried_is_bounded_however_long_the_scene() -> None:
 
     assert state.features.abs().max() == LARGEST_FEATURE
     assert state.level.abs().max() <= LARGEST_FEATURE
+    network.train()  # the same values, and a gradient from beyond the bound
+    learned = network.from_future(answers, network.from_future.begin(answers))
+    for _ in range(5):
+        learned = network.from_future(answers, learned)
+    assert (learned.features.abs() > LARGEST_FEATURE - 1e-6).all(dim=1).any()
+    assert learned.features.abs().max() <= LARGEST_FEATURE + 1e-6
+    beyond = learned.features[learned.features.abs() > LARGEST_FEATURE - 1e-6]
+    (gradient,) = torch.autograd.grad(beyond.sum(), network.from_future.head.weight)
+    assert gradient.abs().max() > 0
     most = LARGEST_FEATURE * network.from_future.tail.weight.abs().sum(dim=(1, 2, 3)).max()
     assert (state.answer - answers).abs().max() <= 2 * most
 
@@ -181,4 +204,4 @@ def test_states_from_around_are_those_of_the_whole_scene() -> None:
     network, frames = network_of(CONFIGS[0]), clip_of(6)
     alone = network(frames[:, 2:-2])
 
-    assert (network(frames, around=2) - alone).abs().max() > 1e-3
+    assert (network.both_ways(frames, around=2)[0] - alone).abs().max() > 1e-3

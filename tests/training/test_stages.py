@@ -5,7 +5,6 @@ the checkpoint, of the average and of the start, the auxiliary loss not weighed,
 first filters of branches.
 """
 
-import itertools
 import json
 import os
 from dataclasses import replace
@@ -18,11 +17,11 @@ from torch import Tensor
 from upreel.datasets.clips import Clip
 from upreel.datasets.patches import Pair, draw_places, make_pairs
 from upreel.errors import OptionError
+from upreel.networks.recurrent import RecurrentNetwork
 from upreel.training import trainer as trainer_module
 from upreel.training.checkpoint import load_checkpoint, load_result
 from upreel.training.config import TrainConfig
 from upreel.training.run import train
-from upreel.training.samples import there_and_back
 from upreel.training.trainer import Trainer
 from upreel.zoo import (
     EncoderDecoderConfig,
@@ -355,15 +354,18 @@ def test_jitter_changes_input_and_target_alike(
 
 
 def test_sequences_go_on_there_and_back_by_as_much_as_is_drawn(
-    config: TrainConfig, pairs: list[Pair]
+    config: TrainConfig, pairs: list[Pair], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     config = replace(config, network=NETWORKS["recurrent"], sequence=3, patch=32, around=5)
     trainer = Trainer(config, pairs)
     seen: list[tuple[Tensor, int]] = []
-    trainer.network.register_forward_pre_hook(
-        lambda _, given, options: seen.append((given[0], options["around"])), with_kwargs=True
-    )
+    goes = RecurrentNetwork.both_ways
 
+    def told(network: RecurrentNetwork, frames: Tensor, around: int) -> tuple[Tensor, Tensor]:
+        seen.append((frames, around))
+        return goes(network, frames, around)
+
+    monkeypatch.setattr(RecurrentNetwork, "both_ways", told)
     for _ in range(12):
         trainer.train_step()
 
@@ -371,12 +373,31 @@ def test_sequences_go_on_there_and_back_by_as_much_as_is_drawn(
     assert lengths == [around for _, around in seen]
     assert len(set(lengths)) > 3
     assert max(lengths) <= 5
-    for frames, around in seen:
-        steps = [
-            abs(a - b) for a, b in itertools.pairwise(there_and_back(3, range(-around, 3 + around)))
-        ]
-        assert set(steps) == {1}
+    for frames, _ in seen:
         assert torch.equal(frames[:, :-4], frames[:, 4:])  # a period of three frames
+
+
+def test_the_backward_directions_own_answers_count_as_much_as_they_should(
+    config: TrainConfig, pairs: list[Pair]
+) -> None:
+    config = replace(config, network=NETWORKS["recurrent"], sequence=3, patch=32)
+    losses: dict[float, float] = {}
+    gradients: dict[float, Tensor] = {}
+    for weight in (0.0, 0.5, 1.0):
+        trainer = Trainer(replace(config, backward=weight, clip_norm=1e9), pairs)
+        assert isinstance(trainer.network, RecurrentNetwork)
+        with torch.no_grad():  # the forward direction does not listen to the backward one
+            trainer.network.from_past.head.weight[:, 8:12] = 0  # its answers
+            trainer.network.from_past.head.weight[:, -6:] = 0  # and its features
+        losses[weight] = trainer.train_step().item()
+        gradient = trainer.network.from_future.tail.weight.grad
+        assert gradient is not None
+        gradients[weight] = gradient
+
+    assert losses[1.0] - losses[0.5] == pytest.approx(losses[0.5] - losses[0.0], rel=1e-4)
+    assert losses[0.5] > losses[0.0]
+    assert gradients[0.0].abs().max() == 0
+    torch.testing.assert_close(gradients[1.0], 2 * gradients[0.5])
 
 
 @pytest.mark.parametrize(
@@ -391,6 +412,7 @@ def test_sequences_go_on_there_and_back_by_as_much_as_is_drawn(
         ({"pan_frames": 2, "network": NETWORKS["tan flow"], "patch": 32}, "at least the 3 frames"),
         ({"strides": (1, -1)}, r"strides must be at least 0, not all of them 0, got \(1, -1\)"),
         ({"strides": (0,)}, r"strides must be at least 0, not all of them 0, got \(0,\)"),
+        ({"backward": 0.5}, "backward is for sequences, at least 0, got 0.5"),
         ({"around": 4}, "around is for sequences, at least 0, got 4"),
         ({"camera": "crane"}, "camera must be one of pans, moves, got 'crane'"),
         ({"jitter": 1.0}, "jitter must be 0 up to 1, got 1.0"),

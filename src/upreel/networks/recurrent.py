@@ -121,14 +121,19 @@ class Cell(nn.Module):
         head = self._head_weight()
         padded = F.pad(torch.cat(seen, dim=1), (1, 1, 1, 1), mode="replicate")
         features = self.body(F.relu(F.conv2d(padded, head, self.head.bias)))
-        features = features.clamp(-LARGEST_FEATURE, LARGEST_FEATURE)
+        features = self._bounded(features)
         assert self.head.bias is not None
         level = torch.cat([state.level for state in states])
         flat = head[:, -len(level) :].sum(dim=(2, 3)) @ level + self.head.bias
-        level = self.body.flat(flat).clamp(-LARGEST_FEATURE, LARGEST_FEATURE)
+        level = self._bounded(self.body.flat(flat))
         padded = F.pad(features, (1, 1, 1, 1), mode="replicate")
         detail = F.conv2d(padded, self.tail.weight, -(self.tail.weight.sum(dim=(2, 3)) @ level))
         return State(features=features, answer=answer + detail, level=level)
+
+    def _bounded(self, features: Tensor) -> Tensor:
+        """Cut off at the bound; its gradient is not, so that learning finds back from there."""
+        bounded = features.clamp(-LARGEST_FEATURE, LARGEST_FEATURE)
+        return features + (bounded - features).detach() if self.training else bounded
 
     def begin(self, answer: Float[Tensor, "B A H W"]) -> State:
         """The state that a scene begins with."""
@@ -238,10 +243,18 @@ class RecurrentNetwork(nn.Module):
         self.from_future = Cell(scale=scale, channels=channels, depth=depth, others=0)
         self.from_past = Cell(scale=scale, channels=channels, depth=depth, others=1)
 
-    def forward(
-        self, frames: Float[Tensor, "B T H W"], around: int = 0
-    ) -> Float[Tensor, "B K A H W"]:
+    def forward(self, frames: Float[Tensor, "B T H W"]) -> Float[Tensor, "B T A H W"]:
         """Super-resolve the frames of one scene: about [0, 1], not clipped.
+
+        Args:
+            frames: in display order.
+        """
+        return self.both_ways(frames)[0]
+
+    def both_ways(
+        self, frames: Float[Tensor, "B T H W"], around: int = 0
+    ) -> tuple[Float[Tensor, "B K A H W"], Float[Tensor, "B K A H W"]]:
+        """The answers, and those of the backward direction, which saw no frame before theirs.
 
         Args:
             frames: in display order.
@@ -249,7 +262,7 @@ class RecurrentNetwork(nn.Module):
                 answered, and no gradient goes through them (truncated back-propagation).
 
         Returns:
-            Answers to the T - 2 `around` frames between.
+            Both to the T - 2 `around` frames between.
         """
         answers = self.first_answers(frames).unbind(dim=1)
         to_future = self._motion(frames[:, :-1], frames[:, 1:])
@@ -268,7 +281,11 @@ class RecurrentNetwork(nn.Module):
                 begun = self.from_past.begin(answer)
                 carried = moved(refined[-1], to_past[t - 1]) if refined else begun
                 refined.append(self.from_past(answer, carried, behind[last - t]))
-        return torch.stack([state.answer for state in refined[around:]], dim=1)
+        answered = slice(around, last + 1 - around)
+        return (
+            torch.stack([state.answer for state in refined[answered]], dim=1),
+            torch.stack([state.answer for state in behind[::-1][answered]], dim=1),
+        )
 
     @staticmethod
     def _motion(

@@ -79,6 +79,8 @@ class TrainConfig:
             answers; 0 for other networks.
         around: most frames that a sequence goes on beyond either end, there and back, without being
             learned from: states that were carried far, at the price of no gradient.
+        backward: weight of the losses of the answers that the network's backward direction has by
+            itself, beside 1 of the network's: what that direction carries must be worth carrying.
         turns: whether patches are mirrored, turned upside down, transposed and run backwards at
             random.
         strides: steps from frame to frame that a patch may have, as likely as they are given often:
@@ -122,6 +124,7 @@ class TrainConfig:
     patch: int = 72
     sequence: int = 0
     around: int = 0
+    backward: float = 0.0
     turns: bool = True
     strides: tuple[int, ...] = (1,)
     pan_frames: int = 0
@@ -157,6 +160,8 @@ class TrainConfig:
             raise ValueError(f"sequence is for recurrent networks, got {self.sequence}")
         if self.around < 0 or (self.around and not self.sequence):
             raise ValueError(f"around is for sequences, at least 0, got {self.around}")
+        if self.backward < 0 or (self.backward and not self.sequence):
+            raise ValueError(f"backward is for sequences, at least 0, got {self.backward}")
         if self.pan_frames and self.network.layout != "luma":
             raise ValueError(f"pan_frames is for networks of luma, got {self.pan_frames}")
         seen = len(self.seen)

@@ -18,10 +18,8 @@ from upreel.networks.baselines import Espcn, Srcnn
 from upreel.networks.build import build_network
 from upreel.networks.encoder_decoder import EncoderDecoder
 from upreel.networks.fast import FastNetwork
-from upreel.networks.planes import (
-    channels_last,
-    pack,
-)
+from upreel.networks.planes import channels_last, pack
+from upreel.networks.recurrent import RecurrentNetwork
 from upreel.networks.sizes import CHANNELS
 from upreel.training.checkpoint import (
     Checkpoint,
@@ -100,11 +98,11 @@ class Trainer:
 
     def train_step(self) -> Tensor:
         """One optimiser step; returns its loss, still on the device."""
-        config, scale = self.config, self.config.network.scale
+        config = self.config
         for group in self.optimizer.param_groups:
             group["lr"] = self.learning_rate(self.step)
         places = self._places()
-        batch = self._clips.cut(places, scale=scale, patch=config.patch)
+        batch = self._clips.cut(places, scale=config.network.scale, patch=config.patch)
         inputs, target, weight = self._tensors(batch)
         taught = self._taught(batch)
         if config.jitter:
@@ -112,16 +110,10 @@ class Trainer:
         inputs = self._windows(inputs)
         self.optimizer.zero_grad(set_to_none=True)
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self._bf16):
-            answer = self._answer(inputs)
-        border = slice(config.border, -config.border or None)
-        loss = total_loss(
-            config.losses,
-            answer[..., border, border],
-            target[..., border, border],
-            weight,
-            scale=scale,
-            layout=config.network.layout,
-        )
+            answer, *others = self._answers(inputs)
+        loss = self._loss(answer, target, weight)
+        for other in others:
+            loss = loss + config.backward * self._loss(other, target, weight)
         if self._lessons is not None:
             loss = loss + self._lessons.loss(answer, taught, inputs)
         auxiliary = self._auxiliary_loss()
@@ -146,15 +138,29 @@ class Trainer:
                     self.ema[name].copy_(value)
         return loss
 
-    def _answer(self, inputs: Tensor) -> Tensor:
-        """What the network answers, the frames of sequences one behind the other."""
+    def _loss(self, answer: Tensor, target: Tensor, weight: Tensor) -> Tensor:
         config = self.config
-        if not config.sequence:
-            return self.network(inputs)
-        if not config.around:
-            return self.network(inputs).flatten(0, 1)
+        inner = (..., *[slice(config.border, -config.border or None)] * 2)
+        return total_loss(
+            config.losses,
+            answer[inner],
+            target[inner],
+            weight,
+            scale=config.network.scale,
+            layout=config.network.layout,
+        )
+
+    def _answers(self, inputs: Tensor) -> list[Tensor]:
+        """What the network answers, the frames of sequences one behind the other.
+
+        Then what its backward direction does, if that counts.
+        """
+        config = self.config
+        if not isinstance(self.network, RecurrentNetwork):
+            return [self.network(inputs)]
         order = there_and_back(config.sequence, range(-self.around, config.sequence + self.around))
-        return self.network(inputs[:, order], around=self.around).flatten(0, 1)
+        both = self.network.both_ways(inputs[:, order], self.around)
+        return [answers.flatten(0, 1) for answers in both[: 2 if config.backward else 1]]
 
     @property
     def around(self) -> int:

@@ -1,0 +1,61 @@
+"""The bundled recurrent networks on long scenes: what peers' networks run away on.
+
+A step that adds a little too much of what the step before it added is invisible over the thirty
+frames of a test clip; where nothing moves it doubles with every frame.
+"""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from upreel.degradation.degrade import shrink
+from upreel.inference import RecurrentUpscaler
+from upreel.metrics.fidelity import psnr
+from upreel.video.formats import pixel_format
+from upreel.video.frame import Colour, Plane
+from upreel.video.probe import probe
+from upreel.video.read import read_frames
+from upreel.zoo import ModelCard, card_names, load_card
+
+SAMPLE = Path(__file__).parents[2] / "examples" / "media" / "city-truth.mp4"
+RECURRENT = [name for name in card_names() if load_card(name).state]
+FRAMES = 200
+
+
+def high_resolution(moves: bool) -> list[Plane]:
+    """160x128 samples of the bundled clip: its first frame, or eight frames there and back."""
+    frames = [frame.planes[0][100:228, 200:360] for frame in read_frames(probe(str(SAMPLE)))][:8]
+    order = [*range(7), *range(7, 0, -1)] if moves else [0]
+    return [frames[order[t % len(order)]] for t in range(FRAMES)]
+
+
+@pytest.mark.parametrize("moves", [False, True])
+@pytest.mark.parametrize("name", RECURRENT)
+def test_long_scenes_stay_as_good_as_they_begin(name: str, moves: bool) -> None:
+    card = load_card(name)
+    high = high_resolution(moves)
+    chroma = np.zeros((len(high), 2, 64, 80), np.uint8)
+    low, _ = shrink(np.stack(high), chroma, card.scale, "bicubic")
+
+    gains = [psnr(*pair) for pair in zip(high, answers(card, list(low)), strict=True)]
+
+    early, late = np.mean(gains[8:24]), [np.mean(gains[t : t + 16]) for t in range(24, 184, 16)]
+    assert min(late) > early - 0.1
+    assert min(gains) > min(gains[:24]) - 0.3
+
+
+def answers(card: ModelCard, lumas: list[Plane]) -> list[Plane]:
+    """A scene's, by the default engine."""
+    height, width = lumas[0].shape
+    made = RecurrentUpscaler(
+        card, pixel_format=pixel_format("gray"), colour=Colour(), width=width, height=height,
+        threads=1,
+    )  # fmt: skip
+    made.reset()
+    found: list[Plane] = []
+    for number, luma in enumerate(lumas):
+        if number >= made.depth:
+            found.append(made.collect()[0])
+        made.submit([(luma,)])
+    return found + [made.collect()[0] for _ in range(min(made.depth, len(lumas)))]

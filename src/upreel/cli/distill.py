@@ -39,7 +39,7 @@ Answers = Annotated[
 
 def distill(
     recipe: Recipe,
-    teacher: TeacherName = "tan",
+    teacher: TeacherName = "best",
     self_ensemble: SelfEnsemble = False,
     answers: Answers = None,
     data: Data = None,

@@ -143,7 +143,7 @@ def test_bundled_cards_are_whole(name: str) -> None:
     card = load_card(name)
 
     assert card.name == name
-    families = "fast|tan|srcnn|espcn|vespcn|encoder-decoder"
+    families = "fast|tan|best|srcnn|espcn|vespcn|encoder-decoder"
     assert re.fullmatch(rf"({families})-x{card.scale}(-clean)?", name)
     assert card.verified_onnx()
     assert card.licence == "Apache-2.0"

@@ -45,12 +45,33 @@ def test_long_scenes_stay_as_good_as_they_begin(name: str, moves: bool) -> None:
     assert min(gains) > min(gains[:24]) - 0.3
 
 
-def answers(card: ModelCard, lumas: list[Plane]) -> list[Plane]:
-    """A scene's, by the default engine."""
+@pytest.mark.parametrize("name", RECURRENT)
+def test_engines_agree(name: str) -> None:
+    card = load_card(name)
+    high = high_resolution(moves=True)[:5]
+    low, _ = shrink(np.stack(high), np.zeros((5, 2, 64, 80), np.uint8), card.scale, "bicubic")
+
+    one, other = (answers(card, list(low), device=device) for device in ("cpu", "ort-cpu"))
+
+    for left, right in zip(one, other, strict=True):
+        assert np.abs(left.astype(int) - right).max() <= card.tolerance["f32"]
+
+
+@pytest.mark.parametrize("name", RECURRENT)
+@pytest.mark.parametrize("level", [0, 16, 81, 235, 255])
+def test_flat_scenes_stay_flat(name: str, level: int) -> None:
+    scene = [np.full((16, 24), level, np.uint8)] * 40
+
+    for answer in answers(load_card(name), scene):
+        assert np.unique(answer).tolist() == [level]
+
+
+def answers(card: ModelCard, lumas: list[Plane], *, device: str = "cpu") -> list[Plane]:
+    """A scene's, by one engine."""
     height, width = lumas[0].shape
     made = RecurrentUpscaler(
         card, pixel_format=pixel_format("gray"), colour=Colour(), width=width, height=height,
-        threads=1,
+        device=device, threads=1,
     )  # fmt: skip
     made.reset()
     found: list[Plane] = []

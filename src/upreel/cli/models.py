@@ -40,7 +40,7 @@ def models(*, as_json: Json = False) -> None:
             frames = 1 + sum(card.window)
             seen = f"{frames} frame{'s' * (frames > 1)}"
             if card.state:
-                seen = "whole scenes"
+                seen = "scenes"
             typer.echo(f"{card.name}: {card.summary}")
             typer.echo(
                 f"  x{card.scale}, sees {_SEEN[card.layout]}{seen}, "

@@ -252,7 +252,4 @@ class _FoldedBranch(nn.Module):
 
     def detail(self, packed: Float[Tensor, "B F H W"]) -> Float[Tensor, "B C H W"]:
         """The answer less the interpolation."""
-        features = F.relu(self.head(packed))
-        for first, second in zip(self.body[::2], self.body[1::2], strict=True):
-            features = features + second(F.relu(first(features)))
-        return self.tail(features)
+        return self.tail(self.body(F.relu(self.head(packed))))

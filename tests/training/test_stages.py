@@ -329,6 +329,13 @@ def test_jitter_changes_input_and_target_alike(
     def taken(_: object, inputs: tuple[Tensor, ...]) -> None:
         seen.append((inputs[0], inputs[0]))
 
+    goes = RecurrentNetwork.both_ways
+
+    def both(network: RecurrentNetwork, frames: Tensor, around: int) -> tuple[Tensor, Tensor]:
+        seen.append((frames, frames))
+        return goes(network, frames, around)
+
+    monkeypatch.setattr(RecurrentNetwork, "both_ways", both)
     monkeypatch.setattr(trainer_module, "total_loss", told)
     config = replace(config, network=NETWORKS[kind], sequence=sequence, patch=32, border=0)
     for jitter in (0.0, 0.4):

@@ -25,6 +25,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from upreel.networks.planes import interpolation_kernel, to_grid
+from upreel.networks.precision import in_f32
 from upreel.networks.sizes import CHANNELS
 
 __all__ = ["FastNetwork", "FoldedFastNetwork", "ResidualPairs", "flat_answer"]
@@ -127,7 +128,8 @@ class FastNetwork(nn.Module):
     def interpolated(self, packed: Float[Tensor, "B F H W"]) -> Float[Tensor, "B C H W"]:
         """The current frame by bicubic interpolation."""
         current = packed[:, : self.each]
-        return F.conv2d(current, self.interpolation, padding=self.interpolation.shape[-1] // 2)
+        with in_f32(packed.device.type):
+            return F.conv2d(current, self.interpolation, padding=self.interpolation.shape[-1] // 2)
 
     def head_weight(self) -> Float[Tensor, "C F 3 3"]:
         """First weights less their mean over each frame's luma and over each chroma plane."""

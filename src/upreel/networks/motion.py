@@ -15,14 +15,13 @@ Displacement  channel 0 is dx (to the right), channel 1 is dy (down), in pixels;
 # pyright: reportUnknownMemberType=false, reportUnknownVariableType=false
 # pyright: reportUnknownArgumentType=false
 
-from contextlib import AbstractContextManager, nullcontext
-
 import torch
 import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor
 
 from upreel.networks.alignment import sample, sampling_grid
+from upreel.networks.precision import in_f32
 from upreel.networks.sizes import CELL
 
 __all__ = [
@@ -49,7 +48,7 @@ def cell_motion(
         current: luma in [0, 1].
         neighbours: luma of the other frames.
     """
-    with _in_f32(current.device.type):
+    with in_f32(current.device.type):
         count = neighbours.shape[1]
         here = 255 * current.detach().float().expand_as(neighbours).flatten(0, 1)[:, None]
         there = 255 * neighbours.detach().float().flatten(0, 1)[:, None]
@@ -62,13 +61,6 @@ def cell_motion(
             motion = _refined(frame, other, coarse, rounds)
         assert motion is not None
         return motion.unflatten(0, (-1, count))
-
-
-def _in_f32(device: str) -> AbstractContextManager[object]:
-    """Even in mixed precision: in bf16 places are off by pixels and equations have no solution."""
-    if torch.is_autocast_enabled(device):
-        return torch.autocast(device, enabled=False)
-    return nullcontext()  # what is exported shall not know of it
 
 
 def rectified_displacement(
@@ -92,7 +84,7 @@ def enlarged_motion(
     cells = torch.arange(-1, 2, device=motion.device)
     taps = F.relu(1 - (phases[:, None] - cells).abs())  # (factor, 3)
     kernel = torch.einsum("pi,qj->pqij", taps, taps).flatten(0, 1)[:, None]
-    with _in_f32(motion.device.type):
+    with in_f32(motion.device.type):
         each = F.pad(motion.flatten(0, 1)[:, None], (1, 1, 1, 1), mode="replicate")
         larger = F.pixel_shuffle(F.conv2d(each, kernel.to(motion.dtype)), factor)
         return larger[:, 0].unflatten(0, (-1, 2))

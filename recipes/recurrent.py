@@ -81,10 +81,10 @@ def best_x4_long() -> TrainConfig:
         network=replace(before.network, depth=10),
         start="best-x4",
         losses=(Loss(kind="charbonnier"), Loss(kind="mse", weight=10.0)),
-        steps=5000,
+        steps=4000,
         warmup=100,
         clip_norm=0.3,
-        validate_every=5000,
+        validate_every=4000,
     )
 
 

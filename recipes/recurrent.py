@@ -70,7 +70,7 @@ def best_x4() -> TrainConfig:
 
 
 def best_x4_long() -> TrainConfig:
-    """The same with four more convolutions a cell, which begin as the identity; squared errors, too.
+    """The same with four more convolutions a cell, which begin as the identity, and squared errors.
 
     Mean errors count what PSNR does not: where it is measured, large errors rule.
     """

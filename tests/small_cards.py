@@ -16,6 +16,7 @@ from upreel.networks.build import build_network
 from upreel.networks.planes import luma_of
 from upreel.video.frame import Plane
 from upreel.zoo import FastConfig, ModelCard, NetworkConfig
+from upreel.zoo.card import write_card
 from upreel.zoo.configs import (
     EncoderDecoderConfig,
     EspcnConfig,
@@ -105,11 +106,13 @@ def export_small(name: str, folder: Path) -> ModelCard:
         config = FastConfig(scale=2, channels=4, depth=2, frames=3, layout="luma")
         data = to_onnx(Blend(2, 3), 3, {}, layout="luma")
         (folder / "blend.onnx").write_bytes(data)
-        return ModelCard(
+        card = ModelCard(
             name="blend", summary="", network=config, training_data=(), degradation="", licence="",
             steps=0, commit="", sha256=hashlib.sha256(data).hexdigest(),
             tolerance={"f32": 1.0, "bf16": 3.0}, folder=folder,
         )  # fmt: skip
+        write_card(card)
+        return card
     return export_card(
         name=name,
         summary="random",

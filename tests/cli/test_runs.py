@@ -6,7 +6,6 @@ import pty
 import re
 import subprocess
 import sys
-import termios
 from contextlib import suppress
 from dataclasses import replace
 from fractions import Fraction
@@ -407,10 +406,9 @@ def test_a_bar_tells_rate_time_left_and_size(tmp_path: Path) -> None:
     """On a terminal; everywhere else there is none."""
     clip = write_clip(tmp_path / "in.mp4", count=23)
     ours, theirs = pty.openpty()
-    termios.tcsetwinsize(theirs, (24, 240))  # the bar names the file by its path
     with subprocess.Popen(
         [sys.executable, "-m", "stand_in_command", "upscale", str(clip)],
-        env=ENVIRONMENT | {"TERM": "xterm"},
+        env=ENVIRONMENT | {"TERM": "xterm", "COLUMNS": "240"},  # the bar names the file by its path
         stdout=subprocess.DEVNULL,
         stderr=theirs,
     ) as process:

@@ -113,7 +113,7 @@ def test_tiles_are_turned_with_the_picture(luma_card: ModelCard) -> None:
     assert tiled.tile == (32, 32)
     given = EnsembleUpscaler(
         luma_card, pixel_format=pixel_format("gray"), colour=LEFT, width=WIDTH, height=HEIGHT,
-        tile=(32, WIDTH),
+        tile=(32, WIDTH), device="cpu", precision="f32", threads=1,
     )  # fmt: skip
     assert given.tile == (32, WIDTH)
     planes = noise("gray")

@@ -41,6 +41,17 @@ def test_automatic_choices_are_the_first_that_fit(card: ModelCard) -> None:
     assert plain.precision == "f32"
 
 
+@pytest.mark.parametrize(("bits", "precision"), [(8, "bf16"), (10, "bf16"), (12, "f32")])
+@pytest.mark.usefixtures("slow_bf16")
+def test_deep_levels_are_not_rounded_unless_asked_for(
+    card: ModelCard, bits: int, precision: str
+) -> None:
+    chosen = open_session(card, 8, 8, bits=bits, device="cpu", threads=1).describe()
+    asked = open_session(card, 8, 8, bits=bits, device="cpu", precision="bf16").describe()
+
+    assert (chosen.precision, asked.precision) == (precision, "bf16")
+
+
 def test_unknown_devices_are_answered_with_those_that_are_there(card: ModelCard) -> None:
     with pytest.raises(BackendUnavailableError, match="no device 'tpu' here; there are: cpu") as e:
         open_session(card, 8, 8, device="tpu")

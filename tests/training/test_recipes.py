@@ -30,7 +30,7 @@ def material() -> list[Clip]:
 def test_five_steps_lose_what_they_did(
     name: str, material: list[Clip], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """In f32, to one part in 1000: machines add in other orders. GENERATE_EXPECTED=1 redraws."""
+    """In f32, to one part in 200: machines add in other orders. GENERATE_EXPECTED=1 redraws."""
     monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: False)
     config = RECIPES[name]()
     sequence = min(config.sequence, 3)  # as long as the clips are
@@ -44,5 +44,5 @@ def test_five_steps_lose_what_they_did(
     if os.environ.get("GENERATE_EXPECTED"):
         stored |= {name: losses}
         GOLDEN.write_text(json.dumps(stored, indent=2, sort_keys=True) + "\n")
-    assert losses == pytest.approx(stored[name], rel=1e-3)
+    assert losses == pytest.approx(stored[name], rel=5e-3)
     assert max(losses) > 1.01 * min(losses)

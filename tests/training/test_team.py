@@ -11,6 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import torch
 from processes import ENVIRONMENT
 
 from upreel.datasets.clips import Clip
@@ -29,6 +30,7 @@ from upreel.datasets.clips import drawn_clips
 from upreel.training.run import train
 
 torch.set_num_threads(1)
+torch.cpu._is_avx512_bf16_supported = lambda: False  # rounding would differ
 config = pickle.loads(Path(sys.argv[1]).read_bytes())
 clips = drawn_clips(3, num_frames=3, height=96, width=96)
 train(config, clips, Path(sys.argv[2]), on_progress=lambda p: print("step", p.step, flush=True))
@@ -36,8 +38,9 @@ train(config, clips, Path(sys.argv[2]), on_progress=lambda p: print("step", p.st
 
 
 def test_two_processes_make_what_one_makes(
-    config: TrainConfig, clips: list[Clip], tmp_path: Path
+    config: TrainConfig, clips: list[Clip], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: False)
     network = replace(config.network, layout="luma")  # chroma is weighed within a process
     config = replace(config, batch=4, network=network)
     alone = load_checkpoint(train(config, clips, tmp_path / "alone"))
@@ -65,7 +68,7 @@ def test_two_processes_make_what_one_makes(
         sum((one[name] - other[name]).square().sum() for name in begun)
         for one, other in ((alone.network, begun), (alone.network, together.network))
     )
-    assert apart < 1e-4 * learned
+    assert apart < 1e-3 * learned
 
 
 def test_a_team_shares_everything_once() -> None:

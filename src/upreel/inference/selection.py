@@ -12,6 +12,7 @@ from upreel.zoo import ModelCard
 __all__ = ["available_devices", "open_cells", "open_session"]
 
 _AUTOMATIC = ("cuda", "cpu")  # the first of these that is there; the rest must be asked for
+_HALF_BITS = 10  # deepest levels that 16-bit arithmetic keeps: at 12 flat fields are one level off
 
 
 def available_devices() -> tuple[DeviceInfo, ...]:
@@ -45,7 +46,8 @@ def open_session(
         width: columns of it.
         bits: significant bits of the code values, 8 to 16.
         batch: frames or tiles at once.
-        precision: "auto" for the device's default.
+        precision: "auto" for the device's default; f32 for more than 10 bits, of whose levels
+            shorter numbers round some away.
         device: "auto", or one of `available_devices()`.
         threads: 0 for all that this process may use.
 
@@ -116,7 +118,8 @@ def _request(
         raise BackendUnavailableError(f"no device {device!r} here; there are: {', '.join(there)}")
     info = there[device]
     if precision == "auto":
-        precision = next((p for p in info.precisions if p in card.precisions), "f32")
+        exact = [p for p in info.precisions if p == "f32" or bits <= _HALF_BITS]
+        precision = next((p for p in exact if p in card.precisions), "f32")
     elif precision not in info.precisions or precision not in card.precisions:
         allowed = [p for p in info.precisions if p in card.precisions]
         raise BackendUnavailableError(

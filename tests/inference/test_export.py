@@ -90,13 +90,14 @@ def test_a_recurrent_network_is_a_file_for_each_cell(
         ["recurrent.json", "recurrent.safetensors", *(f"recurrent.{c}.onnx" for c in card.cells)]
     )
     taken = {cell: [entry.name for entry in model.graph.input] for cell, model in models.items()}
-    state = ["features", "carried", "level"]
-    behind = ["features_behind", "answer_behind", "level_behind"]
+    state = ["features", "difference", "level"]
+    behind = [f"{name}_behind" for name in state]
     assert taken == {
         "first": ["frame"],
         "motion": ["current", "other"],
-        "from_future": ["answer", "motion", *state],
-        "from_past": ["answer", "motion", *state, *behind],
+        "aligned": ["answer", "motion", "features", "carried"],
+        "from_future": ["answer", *state],
+        "from_past": ["answer", *state, *behind],
     }
     other = replace(card, folder=tmp_path)
     for cell in card.cells:

@@ -31,7 +31,14 @@ __all__ = ["cells_to_onnx", "export_card", "to_onnx"]
 
 _OPSET = 20
 _STATE = ("refined_features", "refined", "refined_level")
-_TOLERANCES = {"fast": {"f32": 1.0, "bf16": 3.0}}  # by kind; others run in f32 alone
+_OUTPUTS = {  # of a recurrent network's other cells
+    "first": ("answer",),
+    "motion": ("displacement",),
+    "aligned": ("moved_features", "moved_difference"),
+}
+_TOLERANCES = {
+    kind: {"f32": 1.0, "bf16": 3.0} for kind in ("fast", "recurrent")
+}  # by kind; others run in f32 alone
 
 
 def to_onnx(
@@ -77,9 +84,7 @@ def cells_to_onnx(
 ) -> list[bytes]:
     """A recurrent network as ONNX, one file for each of `config.cells`: see `to_onnx`.
 
-    Inputs bear the names of what the cell's ``forward`` takes, one clip at a time. The first
-    network gives ``answer``, motion ``displacement``, the steps ``refined_features``, ``refined``
-    and ``refined_level``.
+    Inputs bear the names of what the cell's ``forward`` takes, one clip at a time.
     """
     assert isinstance(network, RecurrentNetwork)
     channels = {"frame": 1, "current": 1, "other": 1}
@@ -97,7 +102,7 @@ def cells_to_onnx(
             count = 2 if taken == "motion" else channels.get(taken, config.scale**2)
             free = {axis: step * side for axis, side in sides.items()}
             inputs[taken] = torch.zeros(1, count, 2 * step, 2 * step), free
-        outputs = {"first": ["answer"], "motion": ["displacement"]}.get(name, _STATE)
+        outputs = _OUTPUTS.get(name, _STATE)
         files.append(_finished(_traced(cell, inputs, outputs), header))
     return files
 

@@ -10,6 +10,7 @@ A network of convolutions, additions and ReLU alone computes in levels, exact ev
 from collections import deque
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from functools import lru_cache
 from typing import Any
 
@@ -140,7 +141,7 @@ class OpenVinoSession:
 
 
 class OpenVinoCells:
-    """The cells of a recurrent network on an OpenVINO device, in f32.
+    """The cells of a recurrent network on an OpenVINO device, `exact_cells` of them in f32.
 
     Args:
         request: shape, precision and device.
@@ -151,13 +152,14 @@ class OpenVinoCells:
 
     def __init__(self, request: SessionRequest) -> None:
         self._report = _report(request)
-        _check_f32(request)
         self._cells: dict[str, ov.InferRequest] = {}
         for cell in request.card.cells:
             model = _core().read_model(request.card.verified_onnx(cell))
+            exact = cell in request.card.network.exact_cells
+            asked = replace(request, precision="f32") if exact else request
             model.reshape({port: _cell_shape(port, request) for port in model.inputs})
             with _memory_errors():
-                self._cells[cell] = _compiled(model, request).create_infer_request()
+                self._cells[cell] = _compiled(model, asked).create_infer_request()
 
     def run(self, cell: str, *inputs: Values) -> tuple[Values, ...]:
         """A cell's outputs; see `upreel.inference.engine.Cells`."""

@@ -30,7 +30,6 @@ from upreel.inference.packing import unpack_answer
 from upreel.inference.picture import Planes
 from upreel.inference.selection import open_cells
 from upreel.inference.tiles import TileLayout
-from upreel.networks.sizes import CELL
 from upreel.video.frame import Plane
 from upreel.zoo import ModelCard, RecurrentConfig
 
@@ -130,7 +129,6 @@ class RecurrentUpscaler(PictureUpscaler[Cells]):
         self.reset()
 
     def _open(self, card: ModelCard, height: int, width: int, **options: Any) -> Cells:  # noqa: ANN401
-        del options["bits"]  # cells are given [0, 1]
         return open_cells(card, height, width, **options)
 
     def _needed(self, layout: TileLayout) -> int:
@@ -215,45 +213,45 @@ class RecurrentUpscaler(PictureUpscaler[Cells]):
         behind: list[_State] = []  # of the first frames alone, the last one first
         state: _State | None = None
         for t in reversed(range(len(lumas))):
-            given = (
-                self._begun(answers[t])
-                if state is None
-                else (self._motion(lumas[t], lumas[t + 1]), *state)
-            )
-            state = cast("_State", cells.run("from_future", answers[t], *given))
+            seen = self._begun(answers[t])
+            if state is not None:
+                seen = self._aligned(answers[t], lumas[t], lumas[t + 1], state)
+            state = cast("_State", cells.run("from_future", answers[t], *seen))
             if t < count:
                 behind.append(state)
         refined: list[Values] = []
         state = None
         for t in range(count):
             if state is not None:
-                given = (self._motion(lumas[t], lumas[t - 1]), *state)
+                seen = self._aligned(answers[t], lumas[t], lumas[t - 1], state)
             elif self._carried is None:
-                given = self._begun(answers[t])
+                seen = self._begun(answers[t])
             else:
                 features, answer, level = self._carried.state
                 before = self._values(self._carried.luma[window])
-                given = (
-                    self._motion(lumas[t], before),
+                carried = (
                     np.ascontiguousarray(features[window]),
                     np.ascontiguousarray(answer[window]),
                     level,
                 )
-            state = cast("_State", cells.run("from_past", answers[t], *given, *behind[-1 - t]))
+                seen = self._aligned(answers[t], lumas[t], before, carried)
+            features, answer, level = behind[-1 - t]
+            other = (features, answer - answers[t], level)
+            state = cast("_State", cells.run("from_past", answers[t], *seen, *other))
             refined.append(state[1])
         assert state is not None
         return refined, state
 
-    def _motion(self, current: Values, other: Values) -> Values:
-        (motion,) = self._tiles.network.run("motion", current, other)
-        return motion
+    def _aligned(self, answer: Values, luma: Values, other: Values, state: _State) -> _State:
+        """What a step sees of the state that the frame of luma `other` left."""
+        features, carried, level = state
+        (motion,) = self._tiles.network.run("motion", luma, other)
+        moved = self._tiles.network.run("aligned", answer, motion, features, carried)
+        return cast("_State", (*moved, level))
 
-    def _begun(self, answer: Values) -> tuple[Values, Values, Values, Values]:
-        """Motion and state that a scene begins with."""
-        rows, columns = answer.shape[2:]
-        features, _, level = self._state((rows, columns))
-        motion = np.zeros((1, 2, rows // CELL, columns // CELL), np.float32)
-        return motion, features, answer, level
+    def _begun(self, answer: Values) -> _State:
+        """What a step sees where a scene begins."""
+        return self._state(answer.shape[2:])
 
     def _state(self, size: tuple[int, int]) -> _State:
         """Of zeros."""

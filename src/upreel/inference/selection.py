@@ -82,13 +82,24 @@ def open_cells(
     height: int,
     width: int,
     *,
+    bits: int = 8,
     precision: str = "auto",
     device: str = "auto",
     threads: int = 0,
 ) -> Cells:
-    """Compile a recurrent model for one shape; see `open_session`."""
+    """Compile a recurrent model for one shape; see `open_session`.
+
+    What goes in and out is in [0, 1]: bits only say what precision they need.
+    """
     engine, request = _request(
-        card, height, width, bits=8, batch=1, precision=precision, device=device, threads=threads
+        card,
+        height,
+        width,
+        bits=bits,
+        batch=1,
+        precision=precision,
+        device=device,
+        threads=threads,
     )
     if engine == "openvino":
         from upreel.inference.openvino import OpenVinoCells

@@ -74,6 +74,11 @@ class Architecture(ABC):
         """Networks that it is run as; a single one needs no name."""
         return ("",)
 
+    @property
+    def exact_cells(self) -> tuple[str, ...]:
+        """Those that are computed in f32, whatever the others are."""
+        return ()
+
 
 class Windowed(Architecture):
     """One that takes a window of as many frames as its field of that name says."""

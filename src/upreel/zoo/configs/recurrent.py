@@ -73,8 +73,13 @@ class RecurrentConfig(LumaFrame):
 
     @property
     def cells(self) -> tuple[str, ...]:
-        """The network of one frame, motion between two, and a step of each direction."""
-        return ("first", "motion", "from_future", "from_past")
+        """The network of one frame, motion between two, a state moved, a step of each direction."""
+        return ("first", "motion", "aligned", "from_future", "from_past")
+
+    @property
+    def exact_cells(self) -> tuple[str, ...]:
+        """Those with the picture and with places in them, of which bf16 keeps eight bits."""
+        return ("first", "motion", "aligned")
 
     @property
     def margin(self) -> int:

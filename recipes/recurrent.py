@@ -3,6 +3,7 @@ r"""The offline network's runs: the recurrent network, on short sequences and th
     upreel train recipes/recurrent.py:best_x4_short --data DIR \
         --start checkpoints/fast-x4-clean-single.safetensors
     upreel train recipes/recurrent.py:best_x4 --start best-x4-short.ckpt --data DIR
+    upreel train recipes/recurrent.py:best_x4_long --start best-x4.ckpt --data DIR
 
 The network of one frame is the run `fast_x4_clean_single` of recipes/fast.py and stays as it is; at
 x2 it is `tan_x2_b1` of recipes/temporal_adaptive.py. For BD, whose frames are blurred and lie
@@ -10,7 +11,8 @@ elsewhere, both are trained on:
 
     upreel train recipes/recurrent.py:best_x4_bd_first --data DIR \
         --start checkpoints/fast-x4-clean-single.safetensors
-    upreel train recipes/recurrent.py:best_x4_bd --start best-x4.ckpt --start best-x4-bd-first.ckpt
+    upreel train recipes/recurrent.py:best_x4_bd --data DIR \
+        --start best-x4-long.ckpt --start best-x4-bd-first.ckpt
 """
 
 from dataclasses import replace
@@ -105,27 +107,29 @@ def best_x4_bd_first() -> TrainConfig:
 
 
 def best_x4_bd() -> TrainConfig:
-    """x4 for BD: sequences of seven frames."""
-    short = best_x4_short()
+    """x4 for BD, from the network for bicubic input."""
+    before = best_x4_long()
     return replace(
-        short,
+        before,
         name="best-x4-bd",
-        network=replace(short.network, first=best_x4_bd_first().network),
+        network=replace(before.network, first=best_x4_bd_first().network),
         degradation=Degradation(kernels=("blur",)),
-        start="best-x4",
+        start="best-x4-long",
         parts=(("first", "best-x4-bd-first"),),
-        learning_rate=1e-3,
-        validate_every=1000,
+        steps=1600,
+        validate_every=1600,
     )
 
 
 def best_x2() -> TrainConfig:
-    """x2 for clean bicubic input: sequences of seven frames, the bodies begin as those of x4."""
+    """x2 for clean bicubic input, from the network for x4: its bodies fit, its ends do not."""
+    before = best_x4_long()
     return replace(
-        best_x4_short(),
+        before,
         name="best-x2",
-        network=RecurrentConfig(first=replace(FIRST, scale=2), channels=48, depth=6),
-        start="best-x4",
+        network=replace(before.network, first=replace(FIRST, scale=2)),
+        start="best-x4-long",
         parts=(("first", "tan-x2-b1"),),
-        validate_every=1000,
+        steps=2000,
+        validate_every=2000,
     )

@@ -72,7 +72,7 @@ def test_into_a_pipe(model: Path, tmp_path: Path) -> None:
     ("arguments", "line"),
     [
         (["--adapt", "0"], "upreel: --adapt takes more than 0 seconds, got 0\n"),
-        (["-m", "fast-x2", "--adapt", "1", "--dry-run", "-q"], "these can: tan-x2"),
+        (["-m", "fast-x2", "--adapt", "1", "--dry-run", "-q"], "of x2 these can: tan-x2"),
         (
             ["-m", "fast-x2", "--adapt", "1"],
             "fast-x2 cannot be asked about a picture turned over: it sees chroma",

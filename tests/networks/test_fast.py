@@ -13,7 +13,7 @@ from jaxtyping import TypeCheckError
 from torch import Tensor
 
 from upreel.networks.build import build_network
-from upreel.networks.fast import FastNetwork
+from upreel.networks.fast import FastNetwork, ResidualPairs
 from upreel.networks.planes import interpolation_kernel
 from upreel.networks.sizes import CHANNELS
 from upreel.zoo import FastConfig
@@ -162,3 +162,9 @@ def test_unknown_kinds_are_refused() -> None:
 def test_shapes_are_checked() -> None:
     with pytest.raises(TypeCheckError):
         trained_like(CONFIGS[0])(torch.rand(6, 8, 8))
+
+
+def test_pairs_begin_as_the_identity() -> None:
+    features = torch.randn(2, 6, 5, 7)
+
+    torch.testing.assert_close(ResidualPairs(6, 4)(features), features, rtol=0, atol=0)

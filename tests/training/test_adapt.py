@@ -15,7 +15,7 @@ import torch.nn.functional as F
 from clips import write_clip
 from small_cards import torch_network
 
-from upreel.errors import ExistsError, LockedError, OptionError
+from upreel.errors import ExistsError, LockedError, OptionError, StaleWorkError
 from upreel.inference import PlaneUpscaler
 from upreel.pipeline import UpscaleJob
 from upreel.pipeline.work import Work
@@ -89,16 +89,21 @@ def test_a_stretch_ends_at_a_cut(
     assert (len(first), len(second)) == (3, 4)
 
 
+@pytest.mark.parametrize(("frames", "lengths"), [(48, [8] * 6), (32, [8] * 4), (13, [3] * 4)])
 def test_memory_is_bounded_on_large_pictures(
-    card: ModelCard, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    frames: int,
+    lengths: list[int],
+    card: ModelCard,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(adapting, "is_cut", lambda *_: False)
     info = probe(write_clip(tmp_path / "a.mkv", codec="ffv1", count=64))
-    monkeypatch.setattr(adapting, "_BYTES", 16 * 2 * 4 * 64 * 48)
+    monkeypatch.setattr(adapting, "_BYTES", frames * 4 * 64 * 48)
 
     found = stretches(card, info, scan(info), first=0, stop=64)
 
-    assert [len(stretch) for stretch in found] == [4] * 8
+    assert [len(stretch) for stretch in found] == lengths
 
 
 def test_too_few_frames_are_refused(card: ModelCard, tmp_path: Path) -> None:
@@ -251,6 +256,22 @@ def test_a_job_stopped_while_it_moves_its_output_goes_on(
         assert prepared.model.endswith("other.json")
         assert (tmp_path / ".a_x4.mkv.upreel" / "plan.json").exists()
     assert adaptations == [5]
+
+
+def test_parts_keep_the_adaptation_that_they_depend_on(
+    job: UpscaleJob, adaptations: list[float], tmp_path: Path
+) -> None:
+    interrupted(job, 5)
+    with Work(tmp_path / "a_x4.mkv") as work:
+        (work.folder / "plan.json").write_text("{}")
+        work.keep = True
+
+    with pytest.raises(StaleWorkError, match="not adapted so; run that"):
+        interrupted(job, 6)
+    interrupted(job, 5)
+    interrupted(replace(job, overwrite=True), 6)
+
+    assert adaptations == [5, 6]
 
 
 def test_one_at_a_time_adapts_to_an_output(

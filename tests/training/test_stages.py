@@ -72,7 +72,7 @@ def _in_f32(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize("name", NETWORKS)
 def test_five_steps_lose_what_they_did(name: str, config: TrainConfig, pairs: list[Pair]) -> None:
-    """In f32, to one part in 1000: machines add in other orders. GENERATE_EXPECTED=1 redraws."""
+    """In f32, to one part in 200: machines add in other orders. GENERATE_EXPECTED=1 redraws."""
     trainer = Trainer(replace(with_network(config, name), learning_rate=5e-3), pairs)
 
     losses = [trainer.train_step().item() for _ in range(5)]
@@ -81,7 +81,7 @@ def test_five_steps_lose_what_they_did(name: str, config: TrainConfig, pairs: li
     if os.environ.get("GENERATE_EXPECTED"):
         stored |= {name: losses}
         GOLDEN.write_text(json.dumps(stored, indent=2) + "\n")
-    assert losses == pytest.approx(stored[name], rel=1e-3)
+    assert losses == pytest.approx(stored[name], rel=5e-3)
     assert max(losses) > 1.01 * min(losses)
 
 

@@ -54,7 +54,7 @@ def five_losses(config: TrainConfig, pairs: list[Pair]) -> list[float]:
 def test_five_steps_lose_what_they_did(
     case: str, config: TrainConfig, clips: list[Clip], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """In f32, to one part in 1000: machines add in other orders. GENERATE_EXPECTED=1 redraws."""
+    """In f32, to one part in 200: machines add in other orders. GENERATE_EXPECTED=1 redraws."""
     in_f32(monkeypatch)
     scale = 3 if case.startswith("x3") else 2
     config = replace(config, network=replace(config.network, scale=scale))
@@ -66,7 +66,7 @@ def test_five_steps_lose_what_they_did(
     if os.environ.get("GENERATE_EXPECTED"):
         GOLDEN.write_text(json.dumps(stored | {case: losses}, indent=2) + "\n")
         stored = {case: losses}
-    assert losses == pytest.approx(stored[case], rel=1e-3)
+    assert losses == pytest.approx(stored[case], rel=5e-3)
     assert losses[0] != pytest.approx(losses[4], rel=1e-2)
 
 

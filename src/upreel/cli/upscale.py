@@ -314,10 +314,16 @@ class _Screen:
     def share(self, name: str, *, shows: bool) -> Generator[Callable[[float], None], None, None]:
         """A bar for a share of work from 0 to 1, likewise."""
         from rich.console import Console
+        from rich.progress import BarColumn, TaskProgressColumn, TextColumn
         from rich.progress import Progress as Bars
 
         hidden = not shows or self.quiet or self.as_json or not sys.stderr.isatty()
-        with Bars(console=Console(stderr=True), disable=hidden) as bars:
+        columns = (
+            TextColumn("{task.description}", markup=False),  # a path may hold brackets
+            BarColumn(),
+            TaskProgressColumn(),
+        )
+        with Bars(*columns, console=Console(stderr=True), disable=hidden) as bars:
             task = bars.add_task(name, total=1.0)
             yield lambda share: bars.update(task, completed=share)
 

@@ -78,6 +78,7 @@ class PictureUpscaler(ABC, Generic[_Network]):
                 card,
                 *layout.window,
                 bits=self._form.bits,
+                depth=pixel_format.bits,
                 device=device,
                 precision=precision,
                 threads=threads,

@@ -88,6 +88,7 @@ class SessionRequest:
         precision: one of the device's, not "auto".
         device: one of `available_devices()`.
         threads: 0 for all that this process may use.
+        reason: why it is not the device's default precision; "" where it is.
     """
 
     card: ModelCard
@@ -98,6 +99,7 @@ class SessionRequest:
     precision: str
     device: str
     threads: int = 0
+    reason: str = ""
 
     @property
     def max_value(self) -> int:
@@ -186,5 +188,5 @@ def report_of(request: SessionRequest, package: str, devices: Sequence[DeviceInf
         name=info.name,
         precision=request.precision,
         threads=request.threads or len(os.sched_getaffinity(0)),
-        reason=info.reason,
+        reason=request.reason or info.reason,
     )

@@ -75,7 +75,7 @@ def check_ensemble(card: ModelCard) -> None:
         can = [c.name for c in others if c.layout == "luma" and c.scale == card.scale]
         raise OptionError(
             f"{card.name} cannot be asked about a picture turned over: {reason}; "
-            f"these can: {', '.join(can)}"
+            f"of x{card.scale} these can: {', '.join(can) or 'none'}"
         )
 
 

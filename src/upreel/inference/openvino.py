@@ -2,6 +2,7 @@
 
 A network of convolutions, additions and ReLU alone computes in levels, exact even in bf16:
 `_work_in_levels`. Any other is given [0, 1] and computes in f32 alone: `_work_in_unit_range`.
+Of a recurrent network's cells some are exact, `exact_cells`, and the others may be bf16.
 """
 
 # pyright: reportUnknownMemberType=false, reportUnknownVariableType=false

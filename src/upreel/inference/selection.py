@@ -33,6 +33,7 @@ def open_session(
     width: int,
     *,
     bits: int = 8,
+    depth: int = 0,
     batch: int = 1,
     precision: str = "auto",
     device: str = "auto",
@@ -45,9 +46,10 @@ def open_session(
         height: rows of the network's grid, margins counted.
         width: columns of it.
         bits: significant bits of the code values, 8 to 16.
+        depth: of the picture that they were made from; 0 for as many.
         batch: frames or tiles at once.
-        precision: "auto" for the device's default; f32 for more than 10 bits, of whose levels
-            shorter numbers round some away.
+        precision: "auto" for the device's default, but f32 for a depth of more than 10 bits: to
+            shorter numbers some of its levels are the same.
         device: "auto", or one of `available_devices()`.
         threads: 0 for all that this process may use.
 
@@ -63,6 +65,7 @@ def open_session(
         height,
         width,
         bits=bits,
+        depth=depth,
         batch=batch,
         precision=precision,
         device=device,
@@ -83,19 +86,21 @@ def open_cells(
     width: int,
     *,
     bits: int = 8,
+    depth: int = 0,
     precision: str = "auto",
     device: str = "auto",
     threads: int = 0,
 ) -> Cells:
     """Compile a recurrent model for one shape; see `open_session`.
 
-    What goes in and out is in [0, 1]: bits only say what precision they need.
+    What goes in and out is in [0, 1]: bits and depth only say what precision they need.
     """
     engine, request = _request(
         card,
         height,
         width,
         bits=bits,
+        depth=depth,
         batch=1,
         precision=precision,
         device=device,
@@ -116,6 +121,7 @@ def _request(
     width: int,
     *,
     bits: int,
+    depth: int,
     batch: int,
     precision: str,
     device: str,
@@ -128,15 +134,22 @@ def _request(
     elif device not in there:
         raise BackendUnavailableError(f"no device {device!r} here; there are: {', '.join(there)}")
     info = there[device]
+    default = info.precisions[0]
+    reason = ""
     if precision == "auto":
-        exact = [p for p in info.precisions if p == "f32" or bits <= _HALF_BITS]
-        precision = next((p for p in exact if p in card.precisions), "f32")
+        precision = default
+        if default not in card.precisions:
+            precision, reason = "f32", f"{card.name} is not offered in {default}"
+        elif default != "f32" and (depth or bits) > _HALF_BITS:
+            precision, reason = "f32", f"{default} would round levels of {depth or bits} bits"
     elif precision not in info.precisions or precision not in card.precisions:
         allowed = [p for p in info.precisions if p in card.precisions]
         raise BackendUnavailableError(
             f"{card.name} cannot run in {precision} on {device} ({info.reason}); "
             f"it can in: {', '.join(allowed)}"
         )
+    elif precision != default:
+        reason = f"asked for instead of {default}"
     request = SessionRequest(
         card=card,
         height=height,
@@ -146,5 +159,6 @@ def _request(
         precision=precision,
         device=device,
         threads=threads,
+        reason=reason,
     )
     return info.engine, request

@@ -19,7 +19,7 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from upreel.networks.planes import interpolation_kernel, upscaled_frames
+from upreel.networks.planes import interpolated, interpolation_kernel, upscaled_frames
 
 __all__ = ["Espcn", "Srcnn"]
 
@@ -90,7 +90,7 @@ class Espcn(nn.Module):
 
     def interpolated(self, packed: Float[Tensor, "B F H W"]) -> Float[Tensor, "B C H W"]:
         """The current frame by bicubic interpolation."""
-        return F.conv2d(packed[:, :1], self.interpolation, padding=2)
+        return interpolated(packed[:, :1], self.interpolation)
 
 
 class Srcnn(nn.Module):

@@ -20,7 +20,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
-from upreel.networks.planes import interpolation_kernel, upscaled_frames
+from upreel.networks.planes import interpolated, interpolation_kernel, upscaled_frames
 
 __all__ = ["EncoderDecoder"]
 
@@ -56,7 +56,7 @@ class EncoderDecoder(nn.Module):
 
     def forward(self, packed: Float[Tensor, "B F H W"]) -> Float[Tensor, "B C H W"]:
         """Super-resolve the current frame: about [0, 1], not clipped."""
-        return F.conv2d(packed[:, :1], self.interpolation, padding=2) + self.detail(packed)
+        return interpolated(packed[:, :1], self.interpolation) + self.detail(packed)
 
     def detail(self, packed: Float[Tensor, "B F H W"]) -> Float[Tensor, "B C H W"]:
         """What is added to the interpolated frame."""

@@ -24,8 +24,7 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from upreel.networks.planes import interpolation_kernel, to_grid
-from upreel.networks.precision import in_f32
+from upreel.networks.planes import interpolated, interpolation_kernel, to_grid
 from upreel.networks.sizes import CHANNELS
 
 __all__ = ["FastNetwork", "FoldedFastNetwork", "ResidualPairs", "flat_answer"]
@@ -49,6 +48,8 @@ class ResidualPairs(nn.ModuleList):
         )
         for _, second in self._pairs():
             nn.init.zeros_(second.weight)
+            assert second.bias is not None
+            nn.init.zeros_(second.bias)
 
     def forward(self, features: Float[Tensor, "B C H W"]) -> Float[Tensor, "B C H W"]:
         """Features behind them."""
@@ -127,9 +128,7 @@ class FastNetwork(nn.Module):
 
     def interpolated(self, packed: Float[Tensor, "B F H W"]) -> Float[Tensor, "B C H W"]:
         """The current frame by bicubic interpolation."""
-        current = packed[:, : self.each]
-        with in_f32(packed.device.type):
-            return F.conv2d(current, self.interpolation, padding=self.interpolation.shape[-1] // 2)
+        return interpolated(packed[:, : self.each], self.interpolation)
 
     def head_weight(self) -> Float[Tensor, "C F 3 3"]:
         """First weights less their mean over each frame's luma and over each chroma plane."""

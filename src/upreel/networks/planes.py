@@ -19,8 +19,11 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor
 
+from upreel.networks.precision import in_f32
+
 __all__ = [
     "channels_last",
+    "interpolated",
     "interpolation_kernel",
     "luma_of",
     "pack",
@@ -114,12 +117,20 @@ def interpolation_kernel(
     return to_grid(kernel.flatten(1), step=1 / 256).unflatten(1, (6, 3, 3))
 
 
+def interpolated(
+    frame: Float[Tensor, "B F H W"], kernel: Float[Tensor, "C F K K"]
+) -> Float[Tensor, "B C H W"]:
+    """A frame by `interpolation_kernel`, zeros beyond its border; in f32 in mixed precision too."""
+    with in_f32(frame.device.type):
+        return F.conv2d(frame, kernel, padding=kernel.shape[-1] // 2)
+
+
 def upscaled_frames(
     frames: Float[Tensor, "B F H W"], kernel: Float[Tensor, "P 1 5 5"]
 ) -> Float[Tensor, "B F Y X"]:
     """Luma of each frame at the answer's size, by `interpolation_kernel` of layout luma."""
     scale = int(kernel.shape[0] ** 0.5)
-    each = F.conv2d(frames.flatten(0, 1)[:, None], kernel, padding=2)
+    each = interpolated(frames.flatten(0, 1)[:, None], kernel)
     return F.pixel_shuffle(each, scale)[:, 0].unflatten(0, (-1, frames.shape[1]))
 
 

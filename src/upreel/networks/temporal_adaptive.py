@@ -38,7 +38,7 @@ from upreel.networks.encoder_decoder import EncoderDecoder
 from upreel.networks.fast import FastNetwork, FoldedFastNetwork
 from upreel.networks.fusion import AnswerFusion, aligned_answers, make_branch
 from upreel.networks.motion import rectified_displacement
-from upreel.networks.planes import channels_last, interpolation_kernel
+from upreel.networks.planes import channels_last, interpolated, interpolation_kernel
 from upreel.networks.sizes import CELL, CHANNELS
 
 __all__ = ["Modulation", "TemporalAdaptiveNetwork"]
@@ -155,9 +155,7 @@ class TemporalAdaptiveNetwork(nn.Module):
             return frames[:, : self.seen] + weighed
         if not self.is_residual:
             return weighed
-        current = packed[:, : self.each]
-        size = self.interpolation.shape[-1]
-        return F.conv2d(current, self.interpolation, padding=size // 2) + weighed
+        return interpolated(packed[:, : self.each], self.interpolation) + weighed
 
     def details(self, frames: Float[Tensor, "B F H W"]) -> list[Float[Tensor, "B C H W"]]:
         """What each branch adds to the base, from what `aligned` gives.

@@ -18,7 +18,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from upreel.networks.alignment import warp
-from upreel.networks.planes import interpolation_kernel
+from upreel.networks.planes import interpolated, interpolation_kernel
 
 __all__ = ["MotionCompensation", "Vespcn"]
 
@@ -132,7 +132,7 @@ class Vespcn(nn.Module):
         detail = self.tail(features)
         if not self.is_residual:
             return detail
-        return F.conv2d(packed[:, :1], self.interpolation, padding=2) + detail
+        return interpolated(packed[:, :1], self.interpolation) + detail
 
     def aligned(self, packed: Float[Tensor, "B F H W"]) -> Float[Tensor, "B F H W"]:
         """The same frames, neighbours warped onto the current one."""

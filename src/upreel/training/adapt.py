@@ -30,7 +30,7 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from upreel.errors import ExistsError, OptionError, StaleWorkError
+from upreel.errors import DamagedError, ExistsError, OptionError, StaleWorkError
 from upreel.inference.ensemble import check_ensemble
 from upreel.inference.export import export_card
 from upreel.inference.picture import PictureForm
@@ -130,7 +130,7 @@ def stretches(
         At least two, luma in [0, 1] as the network sees it.
 
     Raises:
-        OptionError: there are fewer than four frames.
+        OptionError: there are fewer than four frames, or most cannot be decoded.
     """
     form = PictureForm(
         card,
@@ -145,8 +145,15 @@ def stretches(
         frames = read_frames(
             info, timeline=timeline, first=each.start, stop=each.stop, deinterlace=deinterlace
         )
-        lumas = [form.network_planes(frame.planes)[0] for frame in _longest_scene(frames)]
-        found.append(torch.from_numpy(np.stack(lumas).astype(np.float32) / ((1 << form.bits) - 1)))
+        try:
+            lumas = [form.network_planes(frame.planes)[0] for frame in _longest_scene(frames)]
+        except DamagedError:  # there are others
+            continue
+        if lumas:
+            values = np.stack(lumas).astype(np.float32) / ((1 << form.bits) - 1)
+            found.append(torch.from_numpy(values))
+    if len(found) < 2:
+        raise OptionError(f"{info.path}: too little of it can be decoded for adapting")
     return found
 
 
@@ -156,7 +163,8 @@ def ranges(first: int, stop: int, frame_bytes: int) -> list[range]:
     Args:
         first: frame to begin with.
         stop: frame behind the last one.
-        frame_bytes: of a frame in memory; where all would be too much, stretches are shorter.
+        frame_bytes: of a frame in memory; where all would be too much, there are fewer stretches,
+            and shorter ones where four are too much.
 
     Raises:
         OptionError: there are fewer than four frames.
@@ -168,8 +176,9 @@ def ranges(first: int, stop: int, frame_bytes: int) -> list[range]:
     count = stop - first
     if count < _FEWEST_FRAMES:
         raise OptionError(f"adapting needs {_FEWEST_FRAMES} frames and more, got {count}")
-    number = min(_STRETCHES, max(count // _FRAMES, 2))
-    length = max(min(_FRAMES, count // number, _BYTES // (number * frame_bytes)), 1)
+    most = _BYTES // frame_bytes
+    number = min(_STRETCHES, max(count // _FRAMES, 2), max(most // _FRAMES, 4))
+    length = max(min(_FRAMES, count // number, most // number), 1)
     starts = [first + (count - length) * n // (number - 1) for n in range(number)]
     return [range(start, start + length) for start in starts]
 
@@ -184,7 +193,7 @@ def _longest_scene(frames: Iterable[Frame]) -> list[Frame]:
             scenes.append([])
         scenes[-1].append(frame)
         before = small
-    return max(scenes, key=len)
+    return max(scenes, key=len, default=[])
 
 
 class _Adaptation:
@@ -401,11 +410,12 @@ def adapted_job(
             chroma, too.
         ExistsError: the output is there, and nothing to go on with.
         LockedError: another process works on the same output.
+        StaleWorkError: parts of it are there that another network made.
     """
     resolved = check_job(job, seconds=seconds)
     if resolved.kind == "stdout":
         with TemporaryDirectory(prefix="upreel-") as name:
-            yield _prepared(resolved, Path(name), seconds, on_progress, on_notice)
+            yield _prepared(resolved, Path(name), seconds, None, on_progress, on_notice)
         return
     name = work_name(resolved)
     folder = name.parent / f".{name.name}.adapted"
@@ -413,7 +423,13 @@ def adapted_job(
         work.keep = work.has_plan
         if output_exists(resolved) and not job.overwrite and not work.has_plan:
             raise ExistsError(f"{resolved.output} exists; --overwrite replaces it")
-        prepared = _prepared(resolved, folder, seconds, on_progress, on_notice)
+        found = _stored(folder, _wish(resolved, seconds))
+        if found is None and work.has_plan and not job.overwrite:
+            raise StaleWorkError(
+                f"{work.folder} holds parts of a job that was not adapted so; "
+                "run that one again, or remove them with --overwrite"
+            )
+        prepared = _prepared(resolved, folder, seconds, found, on_progress, on_notice)
     yield prepared
     shutil.rmtree(folder, ignore_errors=True)
 
@@ -437,21 +453,12 @@ def _prepared(
     resolved: Resolved,
     folder: Path,
     seconds: float,
+    found: Adapted | None,
     on_progress: Callable[[float], None],
     on_notice: Callable[[str], None],
 ) -> UpscaleJob:
-    """The job with the card in that folder, which is made if there is none for it."""
+    """The job with the card that was found in that folder, or that is made there."""
     job, info, card = resolved.job, resolved.info, resolved.card
-    wanted = {
-        "model": card.name,
-        "weights": card.sha256,
-        "seconds": seconds,
-        "source": source_identity(info),
-        "start": None if job.start is None else str(job.start),
-        "end": None if job.end is None else str(job.end),
-        "deinterlacing": job.deinterlace,
-    }
-    found = _stored(folder, wanted)
     if found is None:
         on_notice(f"{job.source}: adapting {card.name} for {seconds:g} s")
         timeline = scan(info)
@@ -468,7 +475,7 @@ def _prepared(
             device="cuda" if torch.cuda.is_available() and job.device != "cpu" else "cpu",
             on_progress=on_progress,
         )
-        _store(found, folder, wanted)
+        _store(found, folder, _wish(resolved, seconds))
     if found.card is None:
         on_notice(
             f"adapting {card.name} for {seconds:g} s ({found.steps} steps) brought it no nearer to "
@@ -480,6 +487,20 @@ def _prepared(
         f"{found.after:.2f} dB from its self-ensemble on frames held back, was {found.before:.2f}"
     )
     return replace(job, model=str(folder / f"{found.card.name}.json"))
+
+
+def _wish(resolved: Resolved, seconds: float) -> dict[str, Any]:
+    """All that an adaptation depends on."""
+    job, card = resolved.job, resolved.card
+    return {
+        "model": card.name,
+        "weights": card.sha256,
+        "seconds": seconds,
+        "source": source_identity(resolved.info),
+        "start": None if job.start is None else str(job.start),
+        "end": None if job.end is None else str(job.end),
+        "deinterlacing": job.deinterlace,
+    }
 
 
 def _store(found: Adapted, folder: Path, wanted: Mapping[str, Any]) -> None:

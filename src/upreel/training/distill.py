@@ -100,6 +100,8 @@ def load_teacher(name: str, *, scale: int, ensemble: bool = False) -> Teacher:
         )
     if ensemble and teacher.config.layout != "luma":
         raise OptionError(f"an ensemble is for networks of luma, {teacher.name} is packed")
+    if ensemble and teacher.config.answer_phase != "centred":
+        raise OptionError(f"an ensemble is for answers centred on the frame, not {teacher.name}'s")
     return teacher
 
 
@@ -185,7 +187,7 @@ class Lessons:
         device: of both.
 
     Raises:
-        OptionError: features of these two cannot be compared.
+        OptionError: their answers lie elsewhere, or features of these two cannot be compared.
     """
 
     def __init__(
@@ -196,6 +198,12 @@ class Lessons:
         self._weights = config.distillation
         self._teacher: nn.Module | None = None
         self._features: dict[str, Tensor] = {}
+        phase = config.network.answer_phase if self._weights.given == "input" else "centred"
+        if teacher.config.answer_phase != phase:
+            raise OptionError(
+                f"answers of {teacher.name} are {teacher.config.answer_phase}, "
+                f"{config.name} wants them {phase}"
+            )
         if not self._weights.features:
             return
         self._teacher = teacher.network(device)

@@ -135,7 +135,8 @@ class ModelCard:
             try:
                 found[name] = path.read_bytes()
             except OSError as error:
-                raise WeightsError(f"cannot read {path}: {error.strerror}") from error
+                again = "; export its card again" if found else ""
+                raise WeightsError(f"cannot read {path}: {error.strerror}{again}") from error
         digest = hashlib.sha256(b"".join(found.values())).hexdigest()
         if digest != self.sha256:
             raise WeightsError(

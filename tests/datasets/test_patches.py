@@ -11,7 +11,7 @@ import pytest
 
 from upreel.datasets.clips import Clip, drawn_clips
 from upreel.datasets.patches import Batch, Pair, cut_batch, draw_places, make_pairs
-from upreel.degradation.degrade import Coding, Degradation
+from upreel.degradation.degrade import Coding, Degradation, shrink
 
 
 def told(count: int = 4, *, scale: int, height: int = 24, width: int = 32) -> Pair:
@@ -195,3 +195,20 @@ def test_pairs_are_degraded_as_seed_clip_and_variant_decide() -> None:
         np.testing.assert_array_equal(pair.low.chroma, same.low.chroma)
     assert len({pair.low.luma.tobytes() for pair in pairs}) > 4
     assert any((a.low.luma != b.low.luma).any() for a, b in zip(pairs, other, strict=True))
+
+
+def test_answers_stay_on_the_first_sample_however_a_patch_is_turned() -> None:
+    """BD's: each patch of the truth, blurred and thinned out anew, is the input's patch."""
+    (clip,) = drawn_clips(1, num_frames=3, height=160, width=192)
+    (pair,) = make_pairs([clip], 4, Degradation(kernels=("blur",)), variants=1, seed=1)
+    places = draw_places([pair], offsets=(0,), size=100, patch=24, seed=1, step=0, lag=3)
+
+    batch = cut_batch([pair], places, scale=4, patch=24)
+
+    turns = {(place.mirror, place.flip, place.transpose) for place in places}
+    assert len(turns) == 8
+    again, _ = shrink(batch.high_luma[:, 0], batch.high_chroma[:, 0], 4, "blur")
+    inner = (slice(None), slice(3, -3), slice(3, -3))
+    difference = again[inner].astype(int) - batch.low_luma[:, 0][inner]
+    assert np.abs(difference).max() <= 1  # sums in another order, rounded
+    assert not any(place.mirror and place.x == 0 for place in places)

@@ -59,6 +59,7 @@ class Place:
         transpose: rows become columns, after all else.
         gain: luma is multiplied by it.
         offset: and this is added, in [0, 1] values.
+        lag: high-resolution samples by which a sample's answers lie elsewhere when mirrored.
     """
 
     pair: int
@@ -71,15 +72,19 @@ class Place:
     transpose: bool
     gain: float = 1.0
     offset: float = 0.0
+    lag: int = 0
 
     @property
     def chroma_weight(self) -> float:
         """Chroma is sited left of luma: mirrored and transposed patches have it elsewhere."""
         return 0.0 if self.mirror or self.transpose else 1.0
 
-    def window(self, unit: float, patch: int) -> tuple[slice, slice]:
+    def window(self, unit: float, patch: int, *, high: bool = False) -> tuple[slice, slice]:
         """Rows and columns in a plane that has `unit` samples for a low-resolution luma sample."""
         top, left, side = int(self.y * unit), int(self.x * unit), int(patch * unit)
+        if high:
+            top -= self.lag * self.flip
+            left -= self.lag * self.mirror
         return slice(top, top + side), slice(left, left + side)
 
 
@@ -156,6 +161,7 @@ def draw_places(
     strides: tuple[int, ...] = (1,),
     jitter: float = 0.0,
     turns: bool = True,
+    lag: int = 0,
 ) -> list[Place]:
     """Decide where the patches of one step are cut.
 
@@ -177,6 +183,9 @@ def draw_places(
             more than 1 is faster motion.
         jitter: largest change of contrast, as a share of it, and of brightness, as one of white.
         turns: see above.
+        lag: of the high-resolution samples of a low-resolution sample, so many more lie behind it
+            than before it (BD: all of them, scale - 1). Patches at a picture's edge are then not
+            mirrored there.
     """
     random = np.random.default_rng([seed, step])
     weights = np.array([pair.weight for pair in pairs])
@@ -214,11 +223,12 @@ def draw_places(
                 high=high,
                 y=y,
                 x=x,
-                mirror=mirror,
-                flip=flip,
+                mirror=mirror and not (lag and x == 0),
+                flip=flip and not (lag and y == 0),
                 transpose=transpose,
                 gain=1 + contrast,
                 offset=brightness,
+                lag=lag,
             )
         )
     return places
@@ -248,9 +258,9 @@ def cut_batch(pairs: Sequence[Pair], places: Sequence[Place], *, scale: int, pat
         pair = pairs[place.pair]
 
         def cut(
-            plane: npt.NDArray[np.uint8], unit: float, *, place: Place = place
+            plane: npt.NDArray[np.uint8], unit: float, *, high: bool = False, place: Place = place
         ) -> npt.NDArray[np.uint8]:
-            part = plane[..., *place.window(unit, patch)]
+            part = plane[..., *place.window(unit, patch, high=high)]
             part = part[..., :, ::-1] if place.mirror else part
             part = part[..., ::-1, :] if place.flip else part
             return np.swapaxes(part, -1, -2) if place.transpose else part
@@ -259,8 +269,8 @@ def cut_batch(pairs: Sequence[Pair], places: Sequence[Place], *, scale: int, pat
             batch.low_luma[b, k] = cut(pair.low.luma[t], 1)
             batch.low_chroma[b, k] = cut(pair.low.chroma[t], 0.5)
         for k, t in enumerate(place.high):
-            batch.high_luma[b, k] = cut(pair.high.luma[t], scale)
-            batch.high_chroma[b, k] = cut(pair.high.chroma[t], scale / 2)
+            batch.high_luma[b, k] = cut(pair.high.luma[t], scale, high=True)
+            batch.high_chroma[b, k] = cut(pair.high.chroma[t], scale / 2, high=True)
             if batch.taught is not None and pair.taught is not None:
-                batch.taught[b, k] = cut(pair.taught[t], scale)
+                batch.taught[b, k] = cut(pair.taught[t], scale, high=True)
     return batch

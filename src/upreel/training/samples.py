@@ -83,11 +83,12 @@ class ClipsOnDevice:
         units = (1, 0.5, scale, scale / 2, scale)[: len(self._planes[0])]
         stacks: list[list[Tensor]] = [[] for _ in units]
         for place in places:
-            frames = (place.low, place.low, *[place.high] * (len(units) - 2))
-            for stack, planes, unit, wanted in zip(
-                stacks, self._planes[place.pair], units, frames, strict=True
+            for number, (stack, planes, unit) in enumerate(
+                zip(stacks, self._planes[place.pair], units, strict=True)
             ):
-                rows, columns = place.window(unit, patch)
+                high = number > 1
+                rows, columns = place.window(unit, patch, high=high)
+                wanted = place.high if high else place.low
                 part = torch.stack([planes[t, ..., rows, columns] for t in wanted])
                 turned = [axis for axis, done in ((-1, place.mirror), (-2, place.flip)) if done]
                 part = part.flip(turned) if turned else part

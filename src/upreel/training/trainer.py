@@ -182,6 +182,7 @@ class Trainer:
             strides=config.strides,
             jitter=config.jitter,
             turns=config.turns,
+            lag=config.network.scale - 1 if config.network.answer_phase == "first" else 0,
         )
         return self.team.share(places)
 

@@ -116,8 +116,8 @@ def best_x4_bd() -> TrainConfig:
         degradation=Degradation(kernels=("blur",)),
         start="best-x4-long",
         parts=(("first", "best-x4-bd-first"),),
-        steps=1600,
-        validate_every=1600,
+        steps=1300,
+        validate_every=1300,
     )
 
 

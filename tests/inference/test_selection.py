@@ -9,7 +9,7 @@ import pytest
 
 from upreel.errors import BackendUnavailableError, WeightsError
 from upreel.inference import available_devices, open_session
-from upreel.inference.engine import DeviceInfo, SessionRequest, report_of
+from upreel.inference.engine import DeviceInfo, EngineReport, SessionRequest, report_of
 from upreel.inference.tiles import memory_available
 from upreel.zoo import ModelCard, load_card
 
@@ -41,15 +41,30 @@ def test_automatic_choices_are_the_first_that_fit(card: ModelCard) -> None:
     assert plain.precision == "f32"
 
 
-@pytest.mark.parametrize(("bits", "precision"), [(8, "bf16"), (10, "bf16"), (12, "f32")])
+@pytest.mark.parametrize(
+    ("bits", "depth", "precision", "reason"),
+    [
+        (8, 0, "bf16", ""),
+        (10, 0, "bf16", ""),
+        (12, 0, "f32", "bf16 would round levels of 12 bits"),
+        (16, 8, "bf16", ""),  # luma made of RGB
+        (16, 12, "f32", "bf16 would round levels of 12 bits"),
+    ],
+)
 @pytest.mark.usefixtures("slow_bf16")
 def test_deep_levels_are_not_rounded_unless_asked_for(
-    card: ModelCard, bits: int, precision: str
+    card: ModelCard, bits: int, depth: int, precision: str, reason: str
 ) -> None:
-    chosen = open_session(card, 8, 8, bits=bits, device="cpu", threads=1).describe()
-    asked = open_session(card, 8, 8, bits=bits, device="cpu", precision="bf16").describe()
+    def opened(precision: str) -> EngineReport:
+        return open_session(
+            card, 8, 8, bits=bits, depth=depth, device="cpu", precision=precision, threads=1
+        ).describe()
 
-    assert (chosen.precision, asked.precision) == (precision, "bf16")
+    chosen = opened("auto")
+    assert chosen.precision == precision
+    assert reason in chosen.reason
+    assert opened("bf16").precision == "bf16"
+    assert opened("f32").reason == "asked for instead of bf16"
 
 
 def test_unknown_devices_are_answered_with_those_that_are_there(card: ModelCard) -> None:

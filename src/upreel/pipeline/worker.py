@@ -77,6 +77,16 @@ def run_part(folder: Path, number: int, *, backend: Backend | None = None) -> Pa
     identity = identity_of(resolved, upscaler)
     if fingerprint(identity) != fingerprint(plan.identity):
         raise StaleWorkError(stale_message(work, plan, identity))
+
+    def as_planned() -> None:
+        # Where a recurrent network's tiles are cut shows; the other parts are cut as planned.
+        if resolved.card.state and upscaler.tile != plan.tile:
+            raise StaleWorkError(
+                f"{work.folder}: part {number} is planned in tiles of {plan.tile}, "
+                f"here memory was enough for {upscaler.tile}"
+            )
+
+    as_planned()
     run_parts(
         [part],
         info=resolved.info,
@@ -86,14 +96,8 @@ def run_part(folder: Path, number: int, *, backend: Backend | None = None) -> Pa
         work=work,
         encoding=encoding,
         deinterlace=plan.job.deinterlace,
+        on_frame=as_planned,
     )
-    if resolved.card.state and upscaler.tile != plan.tile:
-        # Where a recurrent network's tiles are cut shows; the other parts are cut as planned.
-        work.record(part).unlink()
-        raise StaleWorkError(
-            f"{work.folder}: part {number} is planned in tiles of {plan.tile}, "
-            f"here memory was enough for {upscaler.tile}"
-        )
     done = work.finished(part, encoding.suffix)
     assert done is not None
     return done

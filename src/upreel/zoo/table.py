@@ -18,6 +18,7 @@ _NAMES = (
     "tan-x2",
     "tan-x4",
     "best-x4",
+    "best-x4-bd",
     "srcnn-x4",
     "espcn-x4",
     "vespcn-x4",

@@ -36,6 +36,8 @@ def runs() -> dict[str, TrainConfig]:
 
 
 RUNS = runs()
+LAST = {"best-x4": "best-x4-long"}
+"""The last of several runs, where it does not bear the card's name."""
 
 
 @pytest.mark.parametrize("function", NETWORKS)
@@ -136,7 +138,7 @@ def test_the_ablation_trains_every_stage_alike(seed: int) -> None:
 
 @pytest.mark.parametrize("name", card_names())
 def test_bundled_cards_are_what_the_recipes_make(name: str) -> None:
-    card, config = load_card(name), RUNS[name]
+    card, config = load_card(name), RUNS[LAST.get(name, name)]
 
     assert card.network == config.network
     assert card.degradation == config.degradation.describe()

@@ -243,13 +243,18 @@ def test_another_wish_is_another_adaptation(
     assert len(list(tmp_path.glob(".*.adapted"))) == 1
 
 
+def begun(job: UpscaleJob, folder: Path) -> None:
+    """Adapted for five seconds, and stopped with a plan."""
+    interrupted(job, 5)
+    with Work(folder / "a_x4.mkv") as work:
+        (work.folder / "plan.json").write_text("{}")
+        work.keep = True
+
+
 def test_a_job_stopped_while_it_moves_its_output_goes_on(
     job: UpscaleJob, adaptations: list[float], tmp_path: Path
 ) -> None:
-    interrupted(job, 5)
-    with Work(tmp_path / "a_x4.mkv") as work:
-        (work.folder / "plan.json").write_text("{}")
-        work.keep = True
+    begun(job, tmp_path)
     (tmp_path / "a_x4.mkv").write_bytes(b"half of it")
 
     with adapted_job(job, seconds=5) as prepared:
@@ -261,10 +266,7 @@ def test_a_job_stopped_while_it_moves_its_output_goes_on(
 def test_parts_keep_the_adaptation_that_they_depend_on(
     job: UpscaleJob, adaptations: list[float], tmp_path: Path
 ) -> None:
-    interrupted(job, 5)
-    with Work(tmp_path / "a_x4.mkv") as work:
-        (work.folder / "plan.json").write_text("{}")
-        work.keep = True
+    begun(job, tmp_path)
 
     with pytest.raises(StaleWorkError, match="not adapted so; run that"):
         interrupted(job, 6)

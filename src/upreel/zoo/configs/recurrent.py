@@ -66,8 +66,7 @@ class RecurrentConfig(LumaFrame):
     def radius(self) -> int:
         """Positions around a position that matter to its answer.
 
-        Over many steps it depends on any: tiles differ from the whole, the less the more they
-        see. What this much around them costs with trained weights is not known yet.
+        Over many steps it depends on any: tiles differ from the whole, less the more they see.
         """
         return 64
 

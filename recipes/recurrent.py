@@ -4,6 +4,7 @@ r"""The offline network's runs: the recurrent network, on short sequences and th
         --start checkpoints/fast-x4-clean-single.safetensors
     upreel train recipes/recurrent.py:best_x4 --start best-x4-short.ckpt --data DIR
     upreel train recipes/recurrent.py:best_x4_long --start best-x4.ckpt --data DIR
+    upreel train recipes/recurrent.py:best_x4_larger --start best-x4-long.ckpt --data DIR
 
 The network of one frame is the run `fast_x4_clean_single` of recipes/fast.py and stays as it is; at
 x2 it is `tan_x2_b1` of recipes/temporal_adaptive.py. For BD, whose frames are blurred and lie
@@ -87,6 +88,18 @@ def best_x4_long() -> TrainConfig:
         warmup=100,
         clip_norm=0.3,
         validate_every=4000,
+    )
+
+
+def best_x4_larger() -> TrainConfig:
+    """The same on larger patches, where what is carried along stays inside them for longer."""
+    return replace(
+        best_x4_long(),
+        name="best-x4-larger",
+        start="best-x4-long",
+        patch=64,
+        steps=2500,
+        validate_every=2500,
     )
 
 

@@ -106,7 +106,7 @@ def test_motion_reaches_about_as_far_as_said() -> None:
         change = (network(changed) - network(given))[..., side // 2, side // 2].abs().max()
 
     assert change > 0  # half of the radius would be too little
-    assert FLOW_REACH == 1 + 2 * 2 + 4 * 2
+    assert FLOW_REACH == 2 + 2 * 2 + 4 * 2
 
 
 @pytest.mark.parametrize("config", CONFIGS)

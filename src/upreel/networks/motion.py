@@ -4,8 +4,10 @@ Lucas and Kanade (IJCAI 1981), coarse to fine: at each level of a pyramid of 2x2
 of a frame and of its neighbour are made equal in the least-squares sense. What differs from
 `upreel.metrics.lucas_kanade`, which is the reference for it, makes it cheap enough for every frame:
 products of gradients are summed over cells of 4x4 pixels first, windows are smoothed and equations
-solved on the grid of cells, at a sixteenth of the cost. Only plain operations, which every engine
-has and which what is exported needs no library for.
+solved on the grid of cells, at a sixteenth of the cost. Frames are softened at every level, since
+what aliases does not move with the picture, and each level ends with the median of 3x3 cells, which
+single cells that went astray do not survive. Only plain operations, which every engine has and
+which what is exported needs no library for.
 
 Axes          B clips, K neighbours, H rows, W columns of luma, both divisible by 16.
 Displacement  channel 0 is dx (to the right), channel 1 is dy (down), in pixels; it points from
@@ -32,7 +34,7 @@ __all__ = [
     "rectified_displacement",
 ]
 
-ITERATIONS = (1, 2, 2)
+ITERATIONS = (2, 2, 2)
 """Rounds at full size, at half and at a quarter of it."""
 LONGEST_STEP = 1.0
 """Pixels of a level that one round may move, along rows and along columns."""
@@ -58,7 +60,8 @@ def cell_motion(
         motion: Tensor | None = None
         for (frame, other), rounds in reversed(list(zip(levels, ITERATIONS, strict=True))):
             coarse = None if motion is None else 2 * enlarged_motion(motion, 2)
-            motion = _refined(frame, other, coarse, rounds)
+            frame, other = _softened(frame), _softened(other)
+            motion = _median(_refined(frame, other, coarse, rounds))
         assert motion is not None
         return motion.unflatten(0, (-1, count))
 
@@ -128,7 +131,40 @@ def _gradients(frame: Float[Tensor, "N 1 H W"]) -> Float[Tensor, "N 2 H W"]:
 
 def _window_means(values: Float[Tensor, "N C H W"]) -> Float[Tensor, "N C H/4 W/4"]:
     """Weighted means over 3x3 cells, 1-2-1 along both axes."""
+    return _softened(F.avg_pool2d(values, CELL))
+
+
+def _softened(values: Float[Tensor, "N C H W"]) -> Float[Tensor, "N C H W"]:
+    """1-2-1 along both axes, border samples repeated."""
     line = values.new_tensor([0.25, 0.5, 0.25])
     kernel = (line[:, None] * line).expand(values.shape[1], 1, 3, 3)
-    cells = F.pad(F.avg_pool2d(values, CELL), (1, 1, 1, 1), mode="replicate")
-    return F.conv2d(cells, kernel, groups=values.shape[1])
+    padded = F.pad(values, (1, 1, 1, 1), mode="replicate")
+    return F.conv2d(padded, kernel, groups=values.shape[1])
+
+
+def _median(motion: Float[Tensor, "N 2 h w"]) -> Float[Tensor, "N 2 h w"]:
+    """Of 3x3 cells, each component for itself; border cells repeated.
+
+    Minima and maxima: columns are sorted once, and the median of nine is that of the largest of the
+    least, the median of the middle and the least of the largest of three sorted columns (Smith,
+    "Implementing median filters in XC4000E FPGAs", Xcell 23, 1996).
+    """
+    padded = F.pad(motion, (1, 1, 1, 1), mode="replicate")
+    high, wide = motion.shape[-2:]
+    a, b, c = (padded[:, :, k : k + high] for k in range(3))
+    low, top = torch.minimum(a, b), torch.maximum(a, b)
+    least, most = torch.minimum(low, c), torch.maximum(top, c)
+    middle = torch.maximum(low, torch.minimum(top, c))
+    least, middle, most = (
+        [each[..., k : k + wide] for k in range(3)] for each in (least, middle, most)
+    )
+    return _middle_of(
+        torch.maximum(torch.maximum(least[0], least[1]), least[2]),
+        _middle_of(*middle),
+        torch.minimum(torch.minimum(most[0], most[1]), most[2]),
+    )
+
+
+def _middle_of(a: Tensor, b: Tensor, c: Tensor) -> Tensor:
+    """The middle one of three."""
+    return torch.maximum(torch.minimum(a, b), torch.minimum(torch.maximum(a, b), c))

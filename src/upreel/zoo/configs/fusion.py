@@ -33,9 +33,9 @@ BranchConfig = FastConfig | EspcnConfig | SrcnnConfig | EncoderDecoderConfig
 
 FLOW_MULTIPLE = 16
 """Rows and columns that `upreel.networks.motion.cell_motion` takes are multiples of it."""
-FLOW_REACH = 13
+FLOW_REACH = 14
 """Pixels that a displacement of it reaches: a pixel of a level each round."""
-FLOW_RADIUS = 176
+FLOW_RADIUS = 192
 """Pixels around a pixel that its displacement depends on, from above."""
 
 

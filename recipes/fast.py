@@ -1,4 +1,4 @@
-"""The fast family's runs: one function a run, each returns its config.
+r"""The fast family's runs: one function a run, each returns its config.
 
     upreel train recipes/fast.py:fast_x2_clean_first --data DIR [--data DIR]
     upreel train recipes/fast.py:fast_x2_clean --start runs/fast-x2-clean-first.ckpt --data DIR
@@ -10,13 +10,19 @@ current one is worth more than its 5 % of arithmetic; at x4 luma at full size be
 A model comes of several parts, each from the result of the one that its config names; the last
 one has the model's name. The default of a scale starts from the weights for clean input, and
 learns delivered video on top.
+
+Whole numbers of 8 bits are made of a model's weights, and are then a precision of its card:
+
+    upreel quantize recipes/fast.py:fast_x2_int8 --data DIR \
+        --start src/upreel/zoo/weights/fast-x2.safetensors
+    upreel export runs/fast-x2-int8.ckpt --into fast-x2
 """
 
 from dataclasses import replace
 
 from upreel.degradation.degrade import Coding, Degradation
 from upreel.training.config import Loss, TrainConfig
-from upreel.zoo import FastConfig
+from upreel.zoo import FastConfig, QuantizedConfig
 
 CLEAN = Degradation(kernels=("bicubic",))
 DELIVERED = Degradation(
@@ -169,3 +175,45 @@ def fast_x4() -> TrainConfig:
         seed=2,
         start="fast-x4-clean-single",
     )
+
+
+def _int8(run: TrainConfig) -> TrainConfig:
+    """A model's network in whole numbers; its steps follow where calibration loses too much."""
+    assert isinstance(run.network, FastConfig)
+    return replace(
+        run,
+        name=f"{run.name}-int8",
+        network=QuantizedConfig(network=run.network),
+        start="",
+        parts=(("network", run.name),),
+        variants=1,
+        learning_rate=1e-4,
+        optimizer="adam",
+        steps=2000,
+        validate_every=1000,
+    )
+
+
+def fast_x2_clean_int8() -> TrainConfig:
+    """`fast_x2_clean` in whole numbers."""
+    return _int8(fast_x2_clean())
+
+
+def fast_x2_int8() -> TrainConfig:
+    """`fast_x2` in whole numbers."""
+    return _int8(fast_x2())
+
+
+def fast_x3_int8() -> TrainConfig:
+    """`fast_x3` in whole numbers."""
+    return _int8(fast_x3())
+
+
+def fast_x4_clean_int8() -> TrainConfig:
+    """`fast_x4_clean` in whole numbers."""
+    return _int8(fast_x4_clean())
+
+
+def fast_x4_int8() -> TrainConfig:
+    """`fast_x4` in whole numbers."""
+    return _int8(fast_x4())

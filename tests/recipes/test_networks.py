@@ -13,6 +13,7 @@ from upreel.training.config import TrainConfig
 from upreel.zoo import (
     EspcnConfig,
     FusionConfig,
+    QuantizedConfig,
     RecurrentConfig,
     TemporalAdaptiveConfig,
     card_names,
@@ -65,6 +66,11 @@ def test_parts_are_the_runs_of_the_branches(name: str) -> None:
         assert [(part, RUNS[run].network) for part, run in config.parts] == [
             ("first", config.network.first)
         ]
+        return
+    if isinstance(config.network, QuantizedConfig):
+        ((part, run),) = config.parts
+        assert (part, RUNS[run].network) == ("network", config.network.network)
+        assert RUNS[run].validation == config.validation
         return
     assert isinstance(config.network, TemporalAdaptiveConfig)
 

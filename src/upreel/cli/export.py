@@ -3,12 +3,16 @@
 import importlib.util
 import json
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from upreel.cli.errors import exit_with_message
 from upreel.errors import BackendUnavailableError, OptionError
+from upreel.zoo import QuantizedConfig, load_card
+
+if TYPE_CHECKING:
+    from upreel.training.checkpoint import Checkpoint
 
 CheckpointFile = Annotated[Path, typer.Argument(help="What `upreel train` wrote (.ckpt).")]
 Out = Annotated[Path, typer.Option("--out", help="Folder for the files.")]
@@ -20,6 +24,12 @@ Sources = Annotated[
         "--sources", help="JSON that says of each training source what it is, and its licence."
     ),
 ]
+Into = Annotated[
+    str | None,
+    typer.Option(
+        "--into", help="Of a quantised run: the card (NAME.json or model) that shall offer int8."
+    ),
+]
 
 
 def export(
@@ -28,8 +38,12 @@ def export(
     name: Name = None,
     summary: Summary = None,
     sources: Sources = None,
+    into: Into = None,
 ) -> None:
-    """Turn CHECKPOINT into a card: `-m NAME.json` uses it from there."""
+    """Turn CHECKPOINT into a card: `-m NAME.json` uses it from there.
+
+    A quantised run becomes a precision of a card that is there: `--into`.
+    """
     with exit_with_message():
         if importlib.util.find_spec("torch") is None:
             raise BackendUnavailableError("export needs PyTorch: pip install 'upreel[train]'")
@@ -38,6 +52,13 @@ def export(
 
         run = load_checkpoint(checkpoint)
         config = run.config
+        if isinstance(config.network, QuantizedConfig) != (into is not None):
+            wrong = "is not quantised: --into is not for it"
+            lacking = "is quantised, a precision of a card: --into names it"
+            raise OptionError(f"{checkpoint} {lacking if into is None else wrong}")
+        if into is not None:
+            _add_precision(run, into, sources)
+            return
         card = export_card(
             name=name or config.name,
             summary=summary
@@ -51,6 +72,24 @@ def export(
             folder=out,
         )
         typer.echo(f"{card.folder / card.name}.json: {card.num_parameters} parameters")
+
+
+def _add_precision(run: "Checkpoint", into: str, sources: Path | None) -> None:
+    """A quantised run's result beside the card that it is of."""
+    from upreel.inference.export_quantized import add_quantized
+
+    config = run.config
+    assert isinstance(config.network, QuantizedConfig)
+    card = add_quantized(
+        load_card(into),
+        config=config.network,
+        weights=run.ema,
+        training_data=_described(run.training_data, sources),
+        degradation=config.degradation.describe(),
+        steps=run.step,
+        commit=run.commit,
+    )
+    typer.echo(f"{card.onnx_path('int8')}: {card.folder / card.name}.json offers int8")
 
 
 def _described(training_data: tuple[str, ...], sources: Path | None) -> tuple[str, ...]:

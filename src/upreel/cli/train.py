@@ -15,6 +15,7 @@ from upreel.cli.errors import exit_with_message
 from upreel.errors import BackendUnavailableError, OptionError
 
 if TYPE_CHECKING:
+    from upreel.datasets.clips import Clip
     from upreel.training.config import TrainConfig
     from upreel.training.distill import Teacher
     from upreel.training.run import Progress
@@ -95,22 +96,27 @@ def train_on(
     config: "TrainConfig", data: Sequence[Path] | None, out: Path, **options: Unpack[RunOptions]
 ) -> None:
     """Train on folders, packs or drawn clips, a line for each report."""
-    from upreel.datasets.clips import drawn_clips
-    from upreel.datasets.load import load_clips
     from upreel.training.run import train as run
 
-    side = -(-config.patch * config.network.scale // 24) * 24  # a patch must fit
-    clips = load_clips(data) if data else drawn_clips(8, height=side, width=side + 48)
     checkpoint = run(
         config,
-        clips,
+        material_for(config, data),
         out,
-        on_progress=_print,
+        on_progress=print_progress,
         on_notice=lambda line: typer.echo(line, err=True),
         **options,
     )
     if os.environ.get("RANK", "0") == "0":  # torchrun's others say nothing
         typer.echo(f"{checkpoint}: upreel export {checkpoint} makes a card of it")
+
+
+def material_for(config: "TrainConfig", data: Sequence[Path] | None) -> "list[Clip]":
+    """Clips of folders and packs, or drawn ones that a patch fits into."""
+    from upreel.datasets.clips import drawn_clips
+    from upreel.datasets.load import load_clips
+
+    side = -(-config.patch * config.network.scale // 24) * 24
+    return load_clips(data) if data else drawn_clips(8, height=side, width=side + 48)
 
 
 def _read_recipe(recipe: str, seed: int | None) -> "TrainConfig":
@@ -147,7 +153,7 @@ def _read_recipe(recipe: str, seed: int | None) -> "TrainConfig":
     return config
 
 
-def _print(progress: "Progress") -> None:
+def print_progress(progress: "Progress") -> None:
     """One line for people, and for a log file."""
     line = (
         f"step {progress.step}/{progress.steps}  loss {progress.loss:.5f}  "

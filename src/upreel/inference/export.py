@@ -27,7 +27,7 @@ from upreel.networks.sizes import CELL, CHANNELS
 from upreel.zoo import Layout, ModelCard, NetworkConfig, RecurrentConfig
 from upreel.zoo.card import write_card
 
-__all__ = ["cells_to_onnx", "export_card", "to_onnx"]
+__all__ = ["cells_to_onnx", "export_card", "header_of", "to_onnx"]
 
 _OPSET = 20
 _STATE = ("refined_features", "refined", "refined_level")
@@ -224,6 +224,28 @@ def _store_as_f16(model: onnx.ModelProto) -> None:
     graph.node.extend(nodes)
 
 
+def header_of(
+    *,
+    name: str,
+    config: NetworkConfig,
+    training_data: Sequence[str],
+    degradation: str,
+    steps: int,
+    commit: str,
+    licence: str,
+) -> dict[str, str]:
+    """What every file of weights says of them; see `export_card`."""
+    return {
+        "name": name,
+        "network": json.dumps(asdict(config)),
+        "training_data": json.dumps(training_data),
+        "degradation": degradation,
+        "steps": str(steps),
+        "commit": commit,
+        "licence": licence,
+    }
+
+
 def export_card(
     *,
     name: str,
@@ -262,15 +284,15 @@ def export_card(
         k: v.detach().to(torch.float16 if k in trained else v.dtype).contiguous()
         for k, v in weights.items()
     }
-    header = {
-        "name": name,
-        "network": json.dumps(asdict(config)),
-        "training_data": json.dumps(training_data),
-        "degradation": degradation,
-        "steps": str(steps),
-        "commit": commit,
-        "licence": licence,
-    }
+    header = header_of(
+        name=name,
+        config=config,
+        training_data=training_data,
+        degradation=degradation,
+        steps=steps,
+        commit=commit,
+        licence=licence,
+    )
     network.load_state_dict({k: v.float() if k in trained else v for k, v in rounded.items()})
     folder.mkdir(parents=True, exist_ok=True)
     (folder / f"{name}.safetensors").write_bytes(save(rounded, metadata=header))

@@ -28,7 +28,7 @@ _PROVIDERS = {
     "cuda": ("CUDAExecutionProvider", ("f32",)),
     "directml": ("DmlExecutionProvider", ("f32",)),
     "coreml": ("CoreMLExecutionProvider", ("f32",)),
-    "ort-cpu": ("CPUExecutionProvider", ("f32",)),
+    "ort-cpu": ("CPUExecutionProvider", ("f32", "int8")),
 }
 
 
@@ -41,9 +41,9 @@ def devices() -> tuple[DeviceInfo, ...]:
             engine="onnxruntime",
             name=provider.removesuffix("ExecutionProvider"),
             precisions=precisions,
-            reason="the only precision of the stored network here"
-            if len(precisions) == 1
-            else "tensor cores are fastest in f16",
+            reason="tensor cores are fastest in f16"
+            if "f16" in precisions
+            else "the precision of the stored network",
         )
         for device, (provider, precisions) in _PROVIDERS.items()
         if provider in available
@@ -63,7 +63,7 @@ class OnnxRuntimeSession:
     def __init__(self, request: SessionRequest) -> None:
         self._request = request
         self._report = _report(request)
-        self._session = _opened(request.card.verified_onnx(), request)
+        self._session = _opened(request.card.verified_onnx(precision=request.precision), request)
         self._input = self._session.get_inputs()[0].name
         self._answers: deque[Batch] = deque()
 

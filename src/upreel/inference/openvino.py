@@ -1,7 +1,8 @@
 """OpenVINO: the engine of the base install. bf16 where the CPU has it, f32 elsewhere.
 
 A network of convolutions, additions and ReLU alone computes in levels, exact even in bf16:
-`_work_in_levels`. Any other is given [0, 1] and computes in f32 alone: `_work_in_unit_range`.
+`_work_in_levels`. Any other is given [0, 1] and computes in f32 alone: `_work_in_unit_range`; so is
+one in int8, whose file says where it rounds to whole numbers.
 Of a recurrent network's cells some are exact, `exact_cells`, and the others may be bf16.
 """
 
@@ -53,9 +54,9 @@ def devices() -> tuple[DeviceInfo, ...]:
             continue
         capabilities = set(core.get_property(name, "OPTIMIZATION_CAPABILITIES"))
         if "BF16" in capabilities and device == "cpu":
-            precisions, reason = ("bf16", "f32"), "this CPU multiplies bf16 in hardware"
+            precisions, reason = ("bf16", "f32", "int8"), "this CPU multiplies bf16 in hardware"
         elif device == "cpu":
-            precisions, reason = ("f32",), "this CPU has no bf16 arithmetic"
+            precisions, reason = ("f32", "int8"), "this CPU has no bf16 arithmetic"
         else:
             precisions, reason = ("f16", "f32"), "GPUs are fastest in f16"
         full_name = str(core.get_property(name, "FULL_DEVICE_NAME")).strip()
@@ -196,7 +197,8 @@ def _report(request: SessionRequest) -> EngineReport:
 def _compiled(model: ov.Model, request: SessionRequest) -> ov.CompiledModel:
     options: dict[str, Any] = {
         "PERFORMANCE_HINT": "LATENCY",
-        "INFERENCE_PRECISION_HINT": request.precision,
+        # What is not whole numbers in int8, the picture itself, is not rounded either.
+        "INFERENCE_PRECISION_HINT": "f32" if request.precision == "int8" else request.precision,
     }
     if request.device == "cpu":
         options["INFERENCE_NUM_THREADS"] = _report(request).threads
@@ -205,8 +207,8 @@ def _compiled(model: ov.Model, request: SessionRequest) -> ov.CompiledModel:
 
 
 def _check_f32(request: SessionRequest) -> None:
-    """Refuse other precisions for what is not only convolutions and ReLU."""
-    if request.precision != "f32":
+    """Refuse bf16 and f16 for what is not only convolutions and ReLU."""
+    if request.precision not in ("f32", "int8"):
         raise BackendUnavailableError(
             f"{request.card.name} is not only convolutions and ReLU: "
             f"OpenVINO computes it in f32, not in {request.precision}"
@@ -288,7 +290,7 @@ def _graph(request: SessionRequest) -> ov.Model:
 
     Answers to each frame alone, where it has them, are its second input.
     """
-    model = _core().read_model(request.card.verified_onnx())
+    model = _core().read_model(request.card.verified_onnx(precision=request.precision))
     answers = None
     if request.card.network.each_frame:
         answers = _replaced(_port(model, "answers"), "answers")

@@ -13,6 +13,7 @@ __all__ = ["available_devices", "open_cells", "open_session"]
 
 _AUTOMATIC = ("cuda", "cpu")  # the first of these that is there; the rest must be asked for
 _HALF_BITS = 10  # deepest levels that 16-bit arithmetic keeps: at 12 flat fields are one level off
+_WHOLE_BITS = 8  # deepest levels that a network in whole numbers takes as they are
 
 
 def available_devices() -> tuple[DeviceInfo, ...]:
@@ -147,6 +148,11 @@ def _request(
         raise BackendUnavailableError(
             f"{card.name} cannot run in {precision} on {device} ({info.reason}); "
             f"it can in: {', '.join(allowed)}"
+        )
+    elif precision == "int8" and (depth or bits) > _WHOLE_BITS:
+        raise OptionError(
+            f"int8 is for video of {_WHOLE_BITS} bits, this has {depth or bits}: "
+            f"it can run in {', '.join(p for p in info.precisions if p != 'int8')}"
         )
     elif precision != default:
         reason = f"asked for instead of {default}"

@@ -9,6 +9,7 @@ from upreel.networks.baselines import Espcn, Srcnn
 from upreel.networks.encoder_decoder import EncoderDecoder
 from upreel.networks.fast import FastNetwork
 from upreel.networks.fusion import FusionNetwork
+from upreel.networks.quantized import QuantizedNetwork
 from upreel.networks.recurrent import RecurrentNetwork
 from upreel.networks.temporal_adaptive import TemporalAdaptiveNetwork
 from upreel.networks.vespcn import Vespcn
@@ -28,6 +29,7 @@ def build_network(config: Mapping[str, Any]) -> nn.Module:
         "fusion": FusionNetwork,
         "temporal_adaptive": TemporalAdaptiveNetwork,
         "recurrent": RecurrentNetwork,
+        "quantized": QuantizedNetwork,
     }
     kind = values.pop("kind")
     if kind not in kinds:

@@ -146,8 +146,10 @@ def to_grid(rows: Float[Tensor, "R N"], step: float) -> Float[Tensor, "R N"]:
     """
     scaled = rows.double() / step
     result = scaled.round()
-    for row, exact in zip(result, scaled, strict=True):
-        missing = int((exact.sum().round() - row.sum()).item())
-        order = torch.argsort(exact - row, descending=missing > 0, stable=True)
-        row[order[: abs(missing)]] += 1 if missing > 0 else -1
+    missing = scaled.sum(dim=1, keepdim=True).round() - result.sum(dim=1, keepdim=True)
+    order = torch.argsort((scaled - result) * missing.sign(), dim=1, descending=True, stable=True)
+    rank = torch.empty_like(order).scatter_(
+        1, order, torch.arange(rows.shape[1], device=rows.device).expand_as(order)
+    )
+    result = result + torch.where(rank < missing.abs(), missing.sign(), 0.0)
     return (result * step).to(rows.dtype)

@@ -18,17 +18,22 @@ from torch.utils.tensorboard import SummaryWriter
 
 from upreel.datasets.cameras import key_frames
 from upreel.datasets.clips import Clip
-from upreel.datasets.patches import make_pairs
+from upreel.datasets.patches import Pair, make_pairs
 from upreel.errors import BackendUnavailableError, InputError, OptionError
 from upreel.training.checkpoint import load_checkpoint, load_result, save_checkpoint
 from upreel.training.config import TrainConfig
 from upreel.training.distill import Teacher, taught_pairs
 from upreel.training.team import Team, joined
 from upreel.training.trainer import Trainer
+from upreel.zoo import QuantizedConfig
 
-__all__ = ["Progress", "train"]
+__all__ = ["Preparation", "Progress", "train"]
 
 _KEEP_SECONDS = 600  # at the next report after so long the run is kept, validated or not
+
+
+Preparation = Callable[[Trainer, Sequence[Pair], Sequence[Pair]], bool]
+"""Of a trainer that is about to begin, its material and what is held back: whether it shall."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -86,6 +91,7 @@ def train(
     on_progress: Callable[[Progress], None] = lambda _: None,
     on_notice: Callable[[str], None] = lambda _: None,
     report_every: int = 100,
+    prepare: Preparation | None = None,
 ) -> Path:
     """Run `config` on `clips`, keeping ``NAME.ckpt`` and TensorBoard events in `folder`.
 
@@ -105,6 +111,7 @@ def train(
         on_progress: called every `report_every` steps and after each validation.
         on_notice: called with what the user should know, one line each.
         report_every: steps between two reports.
+        prepare: called before the first step of a run; no step follows where it says so.
 
     Returns:
         The checkpoint's path.
@@ -119,6 +126,8 @@ def train(
         raise BackendUnavailableError("no CUDA device here; there is: cpu")
     if device not in ("cpu", "cuda"):
         raise BackendUnavailableError(f"no device {device!r} for training; there are: cpu, cuda")
+    if isinstance(config.network, QuantizedConfig) and prepare is None:
+        raise OptionError(f"{config.name} is quantised: upreel quantize is for it")
     team, device = joined(device, config.batch)
     try:
         return _trained(
@@ -135,6 +144,7 @@ def train(
             on_progress=on_progress,
             on_notice=on_notice if team.leads else lambda _: None,
             report_every=report_every,
+            prepare=prepare,
         )
     finally:
         team.leave()
@@ -155,6 +165,7 @@ def _trained(
     on_progress: Callable[[Progress], None],
     on_notice: Callable[[str], None],
     report_every: int,
+    prepare: Preparation | None,
 ) -> Path:
     """`train`, in a team that is left afterwards."""
     folder.mkdir(parents=True, exist_ok=True)
@@ -226,13 +237,16 @@ def _trained(
         raise OptionError(f"{path} is there already: --resume goes on from it")
     elif starts:
         afresh = trainer.start_from_runs([load_result(file) for file in starts])
-        if afresh:
+        if afresh and prepare is None:
             on_notice(f"begin afresh, no result has them: {', '.join(afresh)}")
     elif config.starts:
         raise OptionError(
             f"{config.name} starts from the result of {', '.join(config.starts)}: "
             f"--start names its checkpoint"
         )
+    steps = config.steps
+    if prepare is not None and not resume and not prepare(trainer, pairs, validation):
+        steps = 0
     if trainer.device.type != "cpu" and not trainer.cuts_on_device:
         on_notice(f"the clips do not fit on {device}: patches are cut on the CPU")
     deadline = math.inf if minutes is None else time.monotonic() + 60 * minutes
@@ -243,7 +257,7 @@ def _trained(
         done_operations = 0
         since, since_step = time.monotonic(), trainer.step
         kept = since
-        while trainer.step < config.steps and (
+        while trainer.step < steps and (
             deadline == math.inf or team.decides(time.monotonic() < deadline, trainer.device)
         ):
             around = trainer.around

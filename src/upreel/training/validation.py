@@ -15,7 +15,7 @@ from upreel.datasets.patches import Pair
 from upreel.networks.planes import interpolation_kernel, luma_of, pack
 from upreel.zoo import NetworkConfig
 
-__all__ = ["answers_to_frames", "score"]
+__all__ = ["answers_to_frames", "frame_tensor", "score"]
 
 _VALIDATION_FRAMES = 3  # a clip, spread over its length
 
@@ -43,7 +43,7 @@ def score(
             else None
         )
         for t in sorted({num_frames * k // _VALIDATION_FRAMES for k in range(3)}):
-            inputs = _frame_tensor(pair.low, t, config, device)
+            inputs = frame_tensor(pair.low, t, config, device)
             high = torch.from_numpy(pair.high.luma[t][None, None]).to(device).float()
             current = inputs[:, : kernel.shape[1]]
             own = _answers(network, inputs, config.multiple) if whole is None else whole[:, t]
@@ -75,7 +75,7 @@ def answers_to_frames(
     """
     period = config.period
     m = -(-config.margin // period) * period
-    windows = (_frame_tensor(clip, t, config, device) for t in range(len(clip.luma)))
+    windows = (frame_tensor(clip, t, config, device) for t in range(len(clip.luma)))
     for frames in [_clip_tensor(clip, device)] if config.recurrent else windows:
         rows, columns = frames.shape[2:]
         far = [m + -side % period for side in (rows, columns)]
@@ -84,7 +84,7 @@ def answers_to_frames(
         yield answer[0] if config.recurrent else answer
 
 
-def _frame_tensor(clip: Clip, t: int, config: NetworkConfig, device: torch.device) -> Tensor:
+def frame_tensor(clip: Clip, t: int, config: NetworkConfig, device: torch.device) -> Tensor:
     """What a network sees for a frame, (1, n T, h, w) in [0, 1]."""
     last = clip.luma.shape[0] - 1
     seen: list[Tensor] = []

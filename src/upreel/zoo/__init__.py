@@ -9,6 +9,7 @@ from upreel.zoo.configs import FastConfig as FastConfig
 from upreel.zoo.configs import FusionConfig as FusionConfig
 from upreel.zoo.configs import Layout as Layout
 from upreel.zoo.configs import NetworkConfig as NetworkConfig
+from upreel.zoo.configs import QuantizedConfig as QuantizedConfig
 from upreel.zoo.configs import RecurrentConfig as RecurrentConfig
 from upreel.zoo.configs import SrcnnConfig as SrcnnConfig
 from upreel.zoo.configs import TemporalAdaptiveConfig as TemporalAdaptiveConfig
@@ -29,6 +30,7 @@ __all__ = [
     "ModelCard",
     "NetworkConfig",
     "Precision",
+    "QuantizedConfig",
     "RecurrentConfig",
     "SrcnnConfig",
     "TemporalAdaptiveConfig",

@@ -18,7 +18,7 @@ __all__ = ["CARD_VERSION", "ModelCard", "Precision", "read_card", "write_card"]
 
 CARD_VERSION = 1
 _RECURRENT_CONTEXT = (16, 8)
-Precision = Literal["f32", "bf16", "f16"]
+Precision = Literal["f32", "bf16", "f16", "int8"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,9 +36,11 @@ class ModelCard:
         commit: of this project when it was trained.
         sha256: of the ONNX file; of several, one behind the other in the order of `cells`.
         tolerance: levels of 255 by which two engines or precisions may differ on a picture, by
-            precision.
+            precision; in int8, which is another network, two engines.
         scores: figures by what was measured, such as ``"vid4 BI x4, Y-PSNR dB"``.
         milliseconds: of the network alone, by machine, precision and input size.
+        quantized: SHA-256 of the ONNX file of a precision in whole numbers, "int8"; whoever has
+            none has no such precision.
         folder: where the card lies; not stored.
     """
 
@@ -54,6 +56,7 @@ class ModelCard:
     tolerance: Mapping[str, float]
     scores: Mapping[str, float] = field(default_factory=dict[str, float])
     milliseconds: Mapping[str, float] = field(default_factory=dict[str, float])
+    quantized: Mapping[str, str] = field(default_factory=dict[str, str])
     folder: Path = Path()
 
     @property
@@ -123,13 +126,20 @@ class ModelCard:
         """The network, or a cell of it, float in and out."""
         return self.folder / ".".join(filter(None, (self.name, cell, "onnx")))
 
-    def verified_onnx(self, cell: str = "") -> bytes:
+    def verified_onnx(self, cell: str = "", precision: str = "") -> bytes:
         """The bytes of the ONNX file, or of a cell's; all files are checked against `sha256`.
+
+        Args:
+            cell: of a recurrent network.
+            precision: that it is to be run in: one of `quantized` has a file of its own.
 
         Raises:
             WeightsError: one is missing, or another file than the card was written for.
         """
-        files = {name: self.onnx_path(name) for name in self.cells}
+        names, expected = self.cells, self.sha256
+        if precision in self.quantized:
+            cell, names, expected = precision, (precision,), self.quantized[precision]
+        files = {name: self.onnx_path(name) for name in names}
         found: dict[str, bytes] = {}
         for name, path in files.items():
             try:
@@ -138,10 +148,9 @@ class ModelCard:
                 again = "; export its card again" if found else ""
                 raise WeightsError(f"cannot read {path}: {error.strerror}{again}") from error
         digest = hashlib.sha256(b"".join(found.values())).hexdigest()
-        if digest != self.sha256:
+        if digest != expected:
             raise WeightsError(
-                f"{', '.join(map(str, files.values()))}: SHA-256 {digest}, "
-                f"the card says {self.sha256}"
+                f"{', '.join(map(str, files.values()))}: SHA-256 {digest}, the card says {expected}"
             )
         return found[cell]
 
@@ -163,7 +172,9 @@ _KINDS: dict[str, type] = {
     "tolerance": dict,
     "scores": dict,
     "milliseconds": dict,
+    "quantized": dict,
 }
+_OPTIONAL: dict[str, Any] = {"quantized": {}}  # what cards of older releases do not have yet
 
 
 def read_card(path: Path) -> ModelCard:
@@ -183,6 +194,7 @@ def read_card(path: Path) -> ModelCard:
         raise WeightsError(
             f"{path} is a card of version {version!r}; this one reads {CARD_VERSION}"
         )
+    values = {**_OPTIONAL, **values}
     known = {f.name for f in fields(ModelCard)} - {"folder"}
     if missing := sorted(known - values.keys()):
         raise WeightsError(f"the card {path} lacks {', '.join(missing)}")

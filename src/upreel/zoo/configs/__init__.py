@@ -16,6 +16,7 @@ from upreel.zoo.configs.espcn import EspcnConfig as EspcnConfig
 from upreel.zoo.configs.fast import FastConfig as FastConfig
 from upreel.zoo.configs.fusion import BranchConfig as BranchConfig
 from upreel.zoo.configs.fusion import FusionConfig as FusionConfig
+from upreel.zoo.configs.quantized import QuantizedConfig as QuantizedConfig
 from upreel.zoo.configs.recurrent import RecurrentConfig as RecurrentConfig
 from upreel.zoo.configs.srcnn import EncoderDecoderConfig as EncoderDecoderConfig
 from upreel.zoo.configs.srcnn import SrcnnConfig as SrcnnConfig
@@ -30,6 +31,7 @@ __all__ = [
     "FusionConfig",
     "Layout",
     "NetworkConfig",
+    "QuantizedConfig",
     "RecurrentConfig",
     "SrcnnConfig",
     "TemporalAdaptiveConfig",
@@ -46,6 +48,7 @@ NetworkConfig = (
     | FusionConfig
     | TemporalAdaptiveConfig
     | RecurrentConfig
+    | QuantizedConfig
 )
 _KINDS: dict[str, type[NetworkConfig]] = {
     "fast": FastConfig,
@@ -56,6 +59,7 @@ _KINDS: dict[str, type[NetworkConfig]] = {
     "fusion": FusionConfig,
     "temporal_adaptive": TemporalAdaptiveConfig,
     "recurrent": RecurrentConfig,
+    "quantized": QuantizedConfig,
 }
 
 
@@ -71,7 +75,7 @@ def network_config(values: Mapping[str, Any]) -> NetworkConfig:
     kind = values.get("kind", "fast")
     if kind not in _KINDS:
         raise ValueError(f"no network of kind {kind!r}; there are: {', '.join(_KINDS)}")
-    for name in ("branch", "first"):
+    for name in ("branch", "first", "network"):
         branch = values.get(name)
         if isinstance(branch, Mapping):
             values = {**values, name: network_config(cast("Mapping[str, Any]", branch))}

@@ -1,0 +1,192 @@
+"""A network in whole numbers as ONNX: pairs of QuantizeLinear and DequantizeLinear (needs PyTorch).
+
+What is between such a pair and a convolution's dequantised weights is what engines run in whole
+numbers: OpenVINO, ONNX Runtime and TensorRT from the same file. The interpolation that detail is
+added to stays in f32.
+"""
+
+# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false
+# pyright: reportUnknownArgumentType=false
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, replace
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import onnx
+from onnx import TensorProto, helper, numpy_helper
+from torch import Tensor
+
+from upreel.errors import OptionError
+from upreel.inference.export import header_of
+from upreel.networks.build import build_network
+from upreel.networks.quantized import Layer, QuantizedNetwork, Range
+from upreel.networks.sizes import CHANNELS
+from upreel.zoo import ModelCard, QuantizedConfig
+from upreel.zoo.card import write_card
+
+__all__ = ["add_quantized", "quantized_to_onnx"]
+
+_OPSET = 20
+_TOLERANCE = 3.0  # levels: another rounding of one activation changes some answers
+
+
+def add_quantized(
+    card: ModelCard,
+    *,
+    config: QuantizedConfig,
+    weights: Mapping[str, Tensor],
+    training_data: Sequence[str],
+    degradation: str,
+    steps: int,
+    commit: str,
+) -> ModelCard:
+    """Write ``NAME.int8.onnx`` beside a card, which then offers int8.
+
+    Args:
+        card: of the network in floating point.
+        config: architecture in whole numbers.
+        weights: its state by name.
+        training_data: sources with their licences.
+        degradation: in words.
+        steps: optimiser steps behind calibration.
+        commit: of this project when it was calibrated.
+
+    Raises:
+        OptionError: the card is of another network, or activations have other than 8 bits.
+    """
+    if config.network != card.network:
+        raise OptionError(f"{card.name} is {card.network}, what was quantised is {config.network}")
+    if config.activation_bits != 8:
+        raise OptionError(f"int8 is of 8 bits, these activations have {config.activation_bits}")
+    network = build_network(asdict(config)).eval()
+    assert isinstance(network, QuantizedNetwork)
+    network.load_state_dict(dict(weights))
+    header = header_of(
+        name=card.name,
+        config=config,
+        training_data=training_data,
+        degradation=degradation,
+        steps=steps,
+        commit=commit,
+        licence=card.licence,
+    )
+    data = quantized_to_onnx(network, config, header)
+    card.onnx_path("int8").write_bytes(data)
+    made = replace(
+        card,
+        tolerance={**card.tolerance, "int8": _TOLERANCE},
+        quantized={"int8": hashlib.sha256(data).hexdigest()},
+    )
+    write_card(made)
+    return made
+
+
+def quantized_to_onnx(
+    network: QuantizedNetwork, config: QuantizedConfig, header: Mapping[str, str]
+) -> bytes:
+    """A quantised network as ONNX: float in and out, free batch and size, weights of 8 bits.
+
+    Args:
+        network: to be stored.
+        config: its architecture; activations must have 8 bits.
+        header: entries of the file's metadata.
+
+    Returns:
+        The file's bytes, the same on every call.
+    """
+    assert config.activation_bits == 8
+    graph = _Graph()
+    seen = graph.whole(config.layout, network.input_step, network.input_range)
+    layers = network.layers()
+    stream = graph.add("Relu", graph.convolution(seen, layers[0]))
+    steps = [layer.step for layer in layers[1:]]
+    stream = graph.whole(stream, steps[0], network.ranges[0])
+    for k in range(1, len(layers) - 1, 2):
+        inner = graph.add("Relu", graph.convolution(stream, layers[k]))
+        inner = graph.whole(inner, steps[k], network.ranges[k])
+        changed = graph.add("Add", stream, graph.convolution(inner, layers[k + 1]))
+        stream = graph.whole(changed, steps[k + 1], network.ranges[k + 1])
+    detail = graph.convolution(stream, layers[-1])
+    kernel = network.network.interpolation.numpy()
+    others = (config.frames - 1) * CHANNELS[config.layout]
+    kernel = np.pad(kernel, ((0, 0), (0, others), (0, 0), (0, 0)))  # nothing of the neighbours
+    margin = kernel.shape[-1] // 2
+    picture = graph.add(
+        "Conv", config.layout, graph.constant(kernel.astype(np.float32)), pads=[margin] * 4
+    )
+    graph.add("Add", picture, detail, output="answer")
+    return graph.finished(
+        config.layout, CHANNELS[config.layout] * config.frames, len(kernel), header
+    )
+
+
+class _Graph:
+    """Nodes and constants of an ONNX graph in the making."""
+
+    def __init__(self) -> None:
+        self._nodes: list[onnx.NodeProto] = []
+        self._constants: list[onnx.TensorProto] = []
+
+    def add(self, kind: str, *inputs: str, output: str = "", **attributes: Any) -> str:  # noqa: ANN401
+        """A node; returns its output's name."""
+        output = output or f"{kind.lower()}_{len(self._nodes)}"
+        self._nodes.append(helper.make_node(kind, inputs, [output], **attributes))
+        return output
+
+    def constant(self, values: npt.NDArray[np.generic]) -> str:
+        """A stored tensor; returns its name."""
+        name = f"constant_{len(self._constants)}"
+        self._constants.append(numpy_helper.from_array(np.ascontiguousarray(values), name))
+        return name
+
+    def whole(self, values: str, step: float, span: Range) -> str:
+        """Values rounded to whole multiples of a step."""
+        kind = np.int8 if span.least else np.uint8
+        how = (self.constant(np.array(step, np.float32)), self.constant(np.zeros((), kind)))
+        return self.add("DequantizeLinear", self.add("QuantizeLinear", values, *how), *how)
+
+    def convolution(self, values: str, layer: Layer) -> str:
+        """A convolution in whole numbers."""
+        units = layer.weight_step.numpy()
+        weight = self.add(
+            "DequantizeLinear",
+            self.constant(layer.weight.numpy()),
+            self.constant(units),
+            self.constant(np.zeros(len(units), np.int8)),
+            axis=0,
+        )
+        bias = self.add(
+            "DequantizeLinear",
+            self.constant(layer.bias.numpy()),
+            self.constant((units * np.float32(layer.step)).astype(np.float32)),
+            self.constant(np.zeros(len(units), np.int32)),
+            axis=0,
+        )
+        return self.add("Conv", values, weight, bias, pads=[1] * 4)
+
+    def finished(
+        self, name: str, in_channels: int, out_channels: int, header: Mapping[str, str]
+    ) -> bytes:
+        """The file: its input's name and channels, its output's channels, its metadata."""
+
+        def port(what: str, channels: int) -> onnx.ValueInfoProto:
+            shape = ["batch", channels, "height", "width"]
+            return helper.make_tensor_value_info(what, TensorProto.FLOAT, shape)
+
+        graph = helper.make_graph(
+            self._nodes,
+            "upreel",
+            [port(name, in_channels)],
+            [port("answer", out_channels)],
+            self._constants,
+        )
+        model = helper.make_model(
+            graph, opset_imports=[helper.make_opsetid("", _OPSET)], ir_version=10
+        )
+        helper.set_model_props(model, dict(header))
+        model.producer_name = "upreel"
+        onnx.checker.check_model(model)
+        return model.SerializeToString(deterministic=True)

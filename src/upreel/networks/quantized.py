@@ -1,0 +1,238 @@
+"""A network of the fast family in whole numbers, as training sees it and as engines run it.
+
+Weights are whole numbers of 8 bits, symmetric, with a step for each of a convolution's outputs;
+activations have a step for each tensor: `activation_bits` bits, without a sign behind a ReLU, with
+one in the stream of residual pairs. Biases are whole multiples of both steps' product, so that a
+convolution is a sum of whole numbers below 2^24, which f32 holds exactly, too. Training goes
+through the same rounding, with the gradient of the values before it (straight through, Bengio et
+al., 2013) and with steps that are learned (Esser et al., "Learned Step Size Quantization", ICLR
+2020).
+
+The picture's own interpolation is not rounded: only the detail that is added to it is made of
+whole numbers. First weights are rounded so that they still sum to zero over each plane, so that
+flat stays flat here too; see `upreel.networks.fast`.
+"""
+
+# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false
+# pyright: reportUnknownArgumentType=false
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, cast
+
+import torch
+import torch.nn.functional as F
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from upreel.networks.fast import FastNetwork
+from upreel.networks.planes import to_grid
+from upreel.networks.precision import in_f32
+
+__all__ = ["LARGEST_WEIGHT", "Layer", "QuantizedNetwork", "Range"]
+
+LARGEST_WEIGHT = 127
+_TRIED = range(24, 65)  # 64ths of the largest value, as the end of a range
+_SEEN = 1 << 20  # values that a range is chosen by
+
+
+@dataclass(frozen=True, kw_only=True)
+class Range:
+    """Whole numbers that an activation is rounded to.
+
+    Attributes:
+        least: 0 behind a ReLU.
+        most: its largest.
+    """
+
+    least: int
+    most: int
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Layer:
+    """A convolution in whole numbers.
+
+    Attributes:
+        weight: (O, I, 3, 3), from -127 to 127.
+        bias: (O,), in units of `step` times `weight_step`.
+        weight_step: (O,): what a weight of 1 stands for.
+        step: what 1 stands for in its input.
+    """
+
+    weight: Tensor
+    bias: Tensor
+    weight_step: Tensor
+    step: float
+
+
+class QuantizedNetwork(nn.Module):
+    """A `FastNetwork` whose convolutions go through whole numbers.
+
+    Args:
+        network: values of its config.
+        activation_bits: 8 or 7.
+    """
+
+    def __init__(self, *, network: Mapping[str, Any], activation_bits: int) -> None:
+        super().__init__()
+        self.network = FastNetwork(**{k: v for k, v in network.items() if k != "kind"})
+        self.input_step = 1 / ((1 << activation_bits) - 1)
+        self.ranges = _ranges(len(self.network.body), activation_bits)
+        self.input_range = Range(least=0, most=(1 << activation_bits) - 1)
+        # log2 of what 1 stands for, so that learning changes it by factors.
+        self.steps = nn.Parameter(torch.full((len(self.ranges),), -8.0))
+
+    def forward(self, packed: Float[Tensor, "B F H W"]) -> Float[Tensor, "B C H W"]:
+        """As `FastNetwork.forward`, in f32."""
+        with in_f32(packed.device.type):
+            values = packed.float()
+            tail = self.network.tail
+            weight, bias = self._rounded(tail.weight, -self._flat(), self.steps[-1].exp2())
+            detail = F.conv2d(self._features(values), weight, bias, padding=1)
+            return self.network.interpolated(values) + detail
+
+    def _features(
+        self, seen: Float[Tensor, "B F H W"], upto: int | None = None, *, flat: bool = False
+    ) -> Float[Tensor, "B C H W"]:
+        """What the last convolution sees, or what is there before rounding number `upto`.
+
+        Args:
+            seen: frames.
+            upto: number of an activation; None for all of them.
+            flat: whether `seen` is one position of a picture that is the same everywhere.
+        """
+
+        def convolved(values: Tensor, weight: Tensor, bias: Tensor, k: int) -> Tensor:
+            weight, bias = self._rounded(weight, bias, self._step_before(k), first=k == 0)
+            if flat:
+                return F.conv2d(values, weight.sum(dim=(2, 3), keepdim=True), bias)
+            return F.conv2d(values, weight, bias, padding=1)
+
+        biases = self._biases
+        values = _to_whole(seen / self.input_step, self.input_range) * self.input_step
+        values = F.relu(convolved(values, self.network.head_weight(), biases[0], 0))
+        if upto == 0:
+            return values
+        stream = self._activation(values, 0)
+        for k in range(0, len(self.ranges) - 1, 2):
+            first, second = (cast("nn.Conv2d", self.network.body[k + j]) for j in (0, 1))
+            inner = F.relu(convolved(stream, first.weight, biases[k + 1], k + 1))
+            if upto == k + 1:
+                return inner
+            inner = self._activation(inner, k + 1)
+            stream = stream + convolved(inner, second.weight, biases[k + 2], k + 2)
+            if upto == k + 2:
+                return stream
+            stream = self._activation(stream, k + 2)
+        return stream
+
+    def _flat(self) -> Float[Tensor, " C"]:
+        """What the last convolution makes of a flat picture, before its bias."""
+        none = self.steps.new_zeros(1, self.network.head.in_channels, 1, 1)
+        features = self._features(none, flat=True)[0, :, 0, 0]
+        weight, _ = self._rounded(self.network.tail.weight, none.sum(), self.steps[-1].exp2())
+        return weight.sum(dim=(2, 3)) @ features
+
+    def _activation(self, values: Tensor, k: int) -> Tensor:
+        step = self.steps[k].exp2()
+        return _to_whole(values / step, self.ranges[k]) * step
+
+    def _step_before(self, k: int) -> Tensor:
+        """Of what convolution `k` sees."""
+        return self.steps.new_tensor(self.input_step) if k == 0 else self.steps[k - 1].exp2()
+
+    def _rounded(
+        self, weight: Tensor, bias: Tensor, step: Tensor, *, first: bool = False
+    ) -> tuple[Tensor, Tensor]:
+        """Weights and biases as the whole numbers that they become, times what 1 stands for."""
+        unit = _weight_step(weight, first=first)
+        whole = weight / unit[:, None, None, None]
+        if first:
+            whole = whole + (self._zero_sums(whole.detach()) - whole.detach())
+        else:
+            whole = _straight(whole)
+        biases = _straight(bias / (step * unit)) * (step * unit)
+        return whole * unit[:, None, None, None], biases
+
+    def _zero_sums(self, whole: Float[Tensor, "C F 3 3"]) -> Float[Tensor, "C F 3 3"]:
+        """First weights rounded so that they sum to zero over each plane that they summed over."""
+        each = self.network.each
+        frames = whole.unflatten(1, (-1, each))  # (C, T, 6 or 1, 3, 3)
+        planes = [frames[:, :, : min(each, 4)], *frames[:, :, 4:].split(1, dim=2)]
+        kept = [to_grid(plane.flatten(2).flatten(0, 1), 1.0).view_as(plane) for plane in planes]
+        return torch.cat(kept, dim=2).flatten(1, 2)
+
+    @property
+    def _biases(self) -> list[Tensor]:
+        layers = [self.network.head, *(cast("nn.Conv2d", layer) for layer in self.network.body)]
+        found = [layer.bias for layer in layers]
+        assert all(bias is not None for bias in found)
+        return cast("list[Tensor]", found)
+
+    @torch.no_grad()
+    def calibrate(self, inputs: Sequence[Float[Tensor, "B F H W"]]) -> None:
+        """Choose steps by what activations are on such inputs, one after the other.
+
+        Of ends of a range, fractions of the largest value, the one with the least squared error.
+        """
+        for k, span in enumerate(self.ranges):
+            values = torch.cat([self._features(each, upto=k).flatten() for each in inputs])
+            values = values[:: -(-len(values) // _SEEN)]
+            largest = values.abs().max().clamp(min=1e-6) / span.most
+            tried = [largest * part / max(_TRIED) for part in _TRIED]
+            errors = [
+                (_to_whole(values / step, span) * step - values).square().mean() for step in tried
+            ]
+            best = tried[int(torch.stack(errors).argmin())]
+            self.steps[k] = best.log2()
+
+    @torch.no_grad()
+    def layers(self) -> list[Layer]:
+        """All convolutions, the last one's bias worked out: what is exported."""
+        convolutions = [
+            self.network.head_weight(),
+            *(cast("nn.Conv2d", layer).weight for layer in self.network.body),
+            self.network.tail.weight,
+        ]
+        biases = [*self._biases, -self._flat()]
+        found: list[Layer] = []
+        for k, (weight, bias) in enumerate(zip(convolutions, biases, strict=True)):
+            step = self._step_before(k)
+            unit = _weight_step(weight, first=k == 0)
+            weight, bias = self._rounded(weight, bias, step, first=k == 0)
+            found.append(
+                Layer(
+                    weight=(weight / unit[:, None, None, None]).round().to(torch.int8),
+                    bias=(bias / (step * unit)).round().to(torch.int32),
+                    weight_step=unit.clone(),
+                    step=float(step),
+                )
+            )
+        return found
+
+
+def _ranges(depth: int, bits: int) -> tuple[Range, ...]:
+    """Behind the first convolution, then of each pair within it and behind it."""
+    positive = Range(least=0, most=(1 << bits) - 1)
+    signed = Range(least=-(1 << (bits - 1)), most=(1 << (bits - 1)) - 1)
+    return (positive, *(positive, signed) * (depth // 2))
+
+
+def _weight_step(weight: Float[Tensor, "O I 3 3"], *, first: bool) -> Float[Tensor, " O"]:
+    """What a weight of 1 stands for: the largest of each output is the largest whole number.
+
+    First weights are rounded to sums, for which one may become larger by one.
+    """
+    largest = weight.detach().flatten(1).abs().amax(dim=1).clamp(min=1e-8)
+    return largest / (LARGEST_WEIGHT - first)
+
+
+def _straight(values: Tensor) -> Tensor:
+    """Rounded, with the gradient of what was there before."""
+    return values + (values.round() - values).detach()
+
+
+def _to_whole(values: Tensor, span: Range) -> Tensor:
+    """Rounded into a range; no gradient beyond its ends."""
+    return _straight(values.clamp(span.least, span.most))

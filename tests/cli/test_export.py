@@ -49,6 +49,7 @@ def folder(network: FastNetwork, tmp_path_factory: pytest.TempPathFactory) -> Pa
         Checkpoint(
             config=CONFIG, step=77, training_data=("drawn", "3 photographs"), commit="abcdef0",
             network=nothing, ema=weights, first_moment=nothing, second_moment=nothing,
+            teacher="someone (0123)",
         ),
         place / "run.ckpt",
     )  # fmt: skip
@@ -70,7 +71,7 @@ def card(folder: Path) -> ModelCard:
 def test_the_card_says_what_the_run_was(card: ModelCard, folder: Path) -> None:
     assert (card.name, card.network, card.steps) == ("mine", CONFIG.network, 77)
     assert card.training_data == ("drawn: by code, Apache-2.0", "3 photographs: ours, CC0")
-    assert card.commit == "abcdef0"
+    assert (card.commit, card.teacher) == ("abcdef0", "someone (0123)")
     assert card.degradation == "area downscale, 8-bit"
     assert card.summary == "x3, trained on area downscale, 8-bit"
     assert {path.name for path in folder.iterdir()} == {
@@ -93,6 +94,7 @@ def test_the_onnx_file_carries_its_origin_and_no_path(card: ModelCard) -> None:
     header = {entry.key: entry.value for entry in model.metadata_props}
     assert json.loads(header["network"]) == asdict(CONFIG.network)
     assert (header["name"], header["steps"], header["commit"]) == ("mine", "77", "abcdef0")
+    assert header["teacher"] == "someone (0123)"
     assert b"/upreel/" not in card.verified_onnx()
     halves = [t for t in model.graph.initializer if t.data_type == onnx.TensorProto.FLOAT16]
     assert {t.name for t in model.graph.initializer if t not in halves} == {

@@ -258,10 +258,15 @@ def test_a_killed_run_with_a_teacher_goes_on_exactly(
             config, clips, folder, teacher=teacher, answers=answers, on_progress=kill,
             report_every=1,
         )  # fmt: skip
+    stranger = replace(teacher, name="stranger")
+    with pytest.raises(OptionError, match=r"learned from like \([0-9a-f]{12}\), got stranger \("):
+        train(config, clips, folder, teacher=stranger, answers=answers, resume=True)
     resumed = train(config, clips, folder, teacher=teacher, answers=answers, resume=True)
 
     one, other = load_checkpoint(whole), load_checkpoint(resumed)
     assert one.config == other.config == config
+    assert one.teacher == other.teacher == teacher.label
+    assert replace(teacher, ensemble=True).label.startswith("like in eight ways (")
     for name, weights in one.network.items():
         assert torch.equal(weights, other.network[name]), name
 

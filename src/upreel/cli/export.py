@@ -69,6 +69,7 @@ def export(
             degradation=config.degradation.describe(),
             steps=run.step,
             commit=run.commit,
+            teacher=run.teacher,
             folder=out,
         )
         typer.echo(f"{card.folder / card.name}.json: {card.num_parameters} parameters")
@@ -88,6 +89,7 @@ def _add_precision(run: "Checkpoint", into: str, sources: Path | None) -> None:
         degradation=config.degradation.describe(),
         steps=run.step,
         commit=run.commit,
+        teacher=run.teacher,
     )
     typer.echo(f"{card.onnx_path('int8')}: {card.folder / card.name}.json offers int8")
 

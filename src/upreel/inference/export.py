@@ -233,9 +233,11 @@ def header_of(
     steps: int,
     commit: str,
     licence: str,
+    teacher: str = "",
 ) -> dict[str, str]:
     """What every file of weights says of them; see `export_card`."""
     return {
+        **({"teacher": teacher} if teacher else {}),
         "name": name,
         "network": json.dumps(asdict(config)),
         "training_data": json.dumps(training_data),
@@ -258,6 +260,7 @@ def export_card(
     commit: str,
     folder: Path,
     licence: str = "Apache-2.0",
+    teacher: str = "",
 ) -> ModelCard:
     """Write ``NAME.onnx``, ``NAME.safetensors`` and ``NAME.json`` into `folder`.
 
@@ -277,6 +280,7 @@ def export_card(
         commit: of this project when it was trained.
         folder: made where it is missing.
         licence: of the weights (SPDX).
+        teacher: that it learned from beside the truth, "" for none.
     """
     network = build_network(asdict(config))
     trained = {name for name, _ in network.named_parameters()}
@@ -292,6 +296,7 @@ def export_card(
         steps=steps,
         commit=commit,
         licence=licence,
+        teacher=teacher,
     )
     network.load_state_dict({k: v.float() if k in trained else v for k, v in rounded.items()})
     folder.mkdir(parents=True, exist_ok=True)
@@ -320,6 +325,7 @@ def export_card(
         commit=commit,
         sha256=hashlib.sha256(b"".join(files)).hexdigest(),
         tolerance=dict(_TOLERANCES.get(config.kind, {"f32": 1.0})),
+        teacher=teacher,
         folder=folder,
     )
     for cell, data in zip(card.cells, files, strict=True):

@@ -42,6 +42,7 @@ def add_quantized(
     degradation: str,
     steps: int,
     commit: str,
+    teacher: str = "",
 ) -> ModelCard:
     """Write ``NAME.int8.onnx`` beside a card, which then offers int8.
 
@@ -53,6 +54,7 @@ def add_quantized(
         degradation: in words.
         steps: optimiser steps behind calibration.
         commit: of this project when it was calibrated.
+        teacher: that it learned from meanwhile, "" for none.
 
     Raises:
         OptionError: the card is of another network, or activations have other than 8 bits.
@@ -72,6 +74,7 @@ def add_quantized(
         steps=steps,
         commit=commit,
         licence=card.licence,
+        teacher=teacher,
     )
     data = quantized_to_onnx(network, config, header)
     card.onnx_path("int8").write_bytes(data)

@@ -42,6 +42,7 @@ class Checkpoint:
         ema: their exponential moving average.
         first_moment: the optimiser's momentum.
         second_moment: Adam's; zero where Muon rules.
+        teacher: `Teacher.label` of what it learns from beside the truth; "" where that is nothing.
     """
 
     config: TrainConfig
@@ -52,6 +53,7 @@ class Checkpoint:
     ema: Mapping[str, Tensor]
     first_moment: Mapping[str, Tensor]
     second_moment: Mapping[str, Tensor]
+    teacher: str = ""
 
 
 _GROUPS = {"network": "network", "ema": "ema", "m": "first_moment", "v": "second_moment"}
@@ -83,6 +85,7 @@ def save_checkpoint(checkpoint: Checkpoint, path: Path) -> None:
         "step": str(checkpoint.step),
         "training_data": json.dumps(checkpoint.training_data),
         "commit": checkpoint.commit,
+        "teacher": checkpoint.teacher,
     }
     aside = path.with_name(path.name + ".tmp")
     aside.write_bytes(save(tensors, metadata=header))  # save_file() would make it the user's alone
@@ -115,6 +118,7 @@ def load_checkpoint(path: Path) -> Checkpoint:
             ema=groups["ema"],
             first_moment=groups["first_moment"],
             second_moment=groups["second_moment"],
+            teacher=header.get("teacher", ""),
         )
     except (KeyError, TypeError, ValueError) as error:
         raise WeightsError(f"{path} is no checkpoint of this program: {error!r}") from error

@@ -64,6 +64,12 @@ class Teacher:
         network.load_state_dict(dict(self.weights))
         return network.to(device)
 
+    @property
+    def label(self) -> str:
+        """What weights that learned from it say of it: its name, how it answers, who it is."""
+        ways = " in eight ways" if self.ensemble else ""
+        return f"{self.name}{ways} ({self.identity().hex()[:12]})"
+
     def identity(self) -> bytes:
         """What two teachers have in common that answer the same."""
         digest = hashlib.sha256(repr((self.config, self.ensemble)).encode())

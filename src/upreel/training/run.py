@@ -231,6 +231,11 @@ def _trained(
                 f"{path} was trained on {', '.join(checkpoint.training_data)}, "
                 f"got {', '.join(training_data)}"
             )
+        if checkpoint.teacher != trainer.taught_by:
+            raise OptionError(
+                f"{path} learned from {checkpoint.teacher or 'nobody'}, "
+                f"got {trainer.taught_by or 'nobody'}"
+            )
         trainer.restore(checkpoint)
         commit = checkpoint.commit
     elif path.exists():

@@ -66,6 +66,7 @@ class Trainer:
         torch.manual_seed(config.seed)
         self.config = config
         self.team = team
+        self.taught_by = teacher.label if teacher else ""
         self.pairs = pairs
         self.device = torch.device(device)
         self._clips = clips_on(self.device, pairs)
@@ -282,6 +283,7 @@ class Trainer:
             ema=self.ema,
             first_moment={k: m.get("exp_avg", zero[k]) for k, m in moments.items()},
             second_moment={k: m.get("exp_avg_sq", zero[k]) for k, m in moments.items()},
+            teacher=self.taught_by,
         )
 
     def restore(self, checkpoint: Checkpoint) -> None:

@@ -41,6 +41,7 @@ class ModelCard:
         milliseconds: of the network alone, by machine, precision and input size.
         quantized: SHA-256 of the ONNX file of a precision in whole numbers, "int8"; whoever has
             none has no such precision.
+        teacher: what it learned from beside the truth; "" for nothing.
         folder: where the card lies; not stored.
     """
 
@@ -57,6 +58,7 @@ class ModelCard:
     scores: Mapping[str, float] = field(default_factory=dict[str, float])
     milliseconds: Mapping[str, float] = field(default_factory=dict[str, float])
     quantized: Mapping[str, str] = field(default_factory=dict[str, str])
+    teacher: str = ""
     folder: Path = Path()
 
     @property
@@ -173,8 +175,12 @@ _KINDS: dict[str, type] = {
     "scores": dict,
     "milliseconds": dict,
     "quantized": dict,
+    "teacher": str,
 }
-_OPTIONAL: dict[str, Any] = {"quantized": {}}  # what cards of older releases do not have yet
+_OPTIONAL: dict[str, Any] = {
+    "quantized": {},
+    "teacher": "",
+}  # what cards of older releases do not have yet
 
 
 def read_card(path: Path) -> ModelCard:

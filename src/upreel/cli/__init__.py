@@ -19,6 +19,7 @@ from upreel.cli.inspect import inspect
 from upreel.cli.models import models
 from upreel.cli.pack import pack
 from upreel.cli.probe import probe
+from upreel.cli.prune import prune
 from upreel.cli.quantize import quantize
 from upreel.cli.train import train
 from upreel.cli.upscale import upscale
@@ -66,6 +67,7 @@ for _command in (
     pack,
     train,
     distill,
+    prune,
     quantize,
     export,
     evaluate,

@@ -17,6 +17,7 @@ interior would give: callers hand in that margin and crop it.
 # pyright: reportUnknownMemberType=false, reportUnknownVariableType=false
 # pyright: reportUnknownArgumentType=false
 
+from collections.abc import Sequence
 from typing import Literal, cast
 
 import torch
@@ -37,14 +38,20 @@ class ResidualPairs(nn.ModuleList):
         channels: features C.
         depth: convolutions, an even number.
         padding_mode: what is beyond a border.
+        widths: features within each pair; empty for C.
     """
 
     def __init__(
-        self, channels: int, depth: int, padding_mode: Literal["zeros", "replicate"] = "zeros"
+        self,
+        channels: int,
+        depth: int,
+        padding_mode: Literal["zeros", "replicate"] = "zeros",
+        widths: Sequence[int] = (),
     ) -> None:
         super().__init__(
-            nn.Conv2d(channels, channels, 3, padding=1, padding_mode=padding_mode)
-            for _ in range(depth)
+            nn.Conv2d(*sizes, 3, padding=1, padding_mode=padding_mode)
+            for inner in widths or [channels] * (depth // 2)
+            for sizes in ((channels, inner), (inner, channels))
         )
         for _, second in self._pairs():
             nn.init.zeros_(second.weight)
@@ -86,6 +93,7 @@ class FastNetwork(nn.Module):
         frames: the current one and so many neighbours less one, the current one first.
         layout: "packed" or "luma".
         phase: "centred", or of luma "first": see `upreel.networks.planes.interpolation_kernel`.
+        widths: features within each residual pair; empty for C in all of them.
     """
 
     def __init__(
@@ -97,12 +105,13 @@ class FastNetwork(nn.Module):
         frames: int,
         layout: str = "packed",
         phase: str = "centred",
+        widths: Sequence[int] = (),
     ) -> None:
         super().__init__()
         self.radius = depth + 2
         self.each = CHANNELS[layout]
         self.head = nn.Conv2d(self.each * frames, channels, 3, padding=1)
-        self.body = ResidualPairs(channels, depth)
+        self.body = ResidualPairs(channels, depth, widths=widths)
         self.tail = nn.Conv2d(channels, self.each * scale * scale, 3, padding=1, bias=False)
         self.interpolation: Tensor
         kernel = interpolation_kernel(scale, layout, phase)

@@ -27,7 +27,7 @@ from upreel.training.team import Team, joined
 from upreel.training.trainer import Trainer
 from upreel.zoo import QuantizedConfig
 
-__all__ = ["Preparation", "Progress", "train"]
+__all__ = ["Preparation", "Progress", "check_sizes", "train"]
 
 _KEEP_SECONDS = 600  # at the next report after so long the run is kept, validated or not
 
@@ -197,13 +197,7 @@ def _trained(
         patch=config.patch,
     )
     validation = make_pairs(held_back, scale, config.degradation, variants=1, seed=seed)
-    for pair in pairs:
-        rows, columns = pair.low.luma.shape[1:]
-        if min(rows, columns) < config.patch:
-            raise InputError(
-                f"{pair.high.name} is {columns}x{rows} at low resolution, "
-                f"smaller than a patch of {config.patch}"
-            )
+    check_sizes(pairs, config.patch)
     if teacher is not None and config.distillation is not None:
         pairs = taught_pairs(
             pairs,
@@ -305,6 +299,21 @@ def _trained(
     if team.leads:
         save_checkpoint(trainer.checkpoint(training_data, commit), path)
     return path
+
+
+def check_sizes(pairs: Sequence[Pair], patch: int) -> None:
+    """Refuse clips that no patch fits into.
+
+    Raises:
+        InputError: there is one.
+    """
+    for pair in pairs:
+        rows, columns = pair.low.luma.shape[1:]
+        if min(rows, columns) < patch:
+            raise InputError(
+                f"{pair.high.name} is {columns}x{rows} at low resolution, "
+                f"smaller than a patch of {patch}"
+            )
 
 
 def _every_tenth(tell: Callable[[str], None], what: str) -> Callable[[int, int], None]:

@@ -97,11 +97,9 @@ class Trainer:
         cosine = 0.5 * (1 + math.cos(math.pi * step / config.steps))
         return config.learning_rate * rise * (0.01 + 0.99 * cosine)
 
-    def train_step(self) -> Tensor:
-        """One optimiser step; returns its loss, still on the device."""
+    def learn(self) -> Tensor:
+        """Gradients of the present step, which is not taken; its loss, still on the device."""
         config = self.config
-        for group in self.optimizer.param_groups:
-            group["lr"] = self.learning_rate(self.step)
         places = self._places()
         batch = self._clips.cut(places, scale=config.network.scale, patch=config.patch)
         inputs, target, weight = self._tensors(batch)
@@ -124,6 +122,14 @@ class Trainer:
         loss = loss.detach()
         gradients = [p.grad for p in self.network.parameters() if p.grad is not None]
         self.team.average([*gradients, *self._running(), loss])
+        return loss
+
+    def train_step(self) -> Tensor:
+        """One optimiser step; returns its loss, still on the device."""
+        config = self.config
+        for group in self.optimizer.param_groups:
+            group["lr"] = self.learning_rate(self.step)
+        loss = self.learn()
         norm = nn.utils.clip_grad_norm_(self.network.parameters(), config.clip_norm)
         # A step by such gradients has ended the run, whatever the loss before it was.
         loss = torch.where(norm.isfinite(), loss, math.nan)

@@ -32,6 +32,7 @@ class FastConfig(Windowed):
         frames: 2 (current and previous), or an odd number up to 9 (centred).
         layout: "packed" or "luma".
         phase: of the answer: "centred", or for luma "first", as for BD.
+        widths: features within each residual pair; empty for `channels` in all of them.
     """
 
     scale: int
@@ -40,6 +41,7 @@ class FastConfig(Windowed):
     frames: int = 1
     layout: Layout = "packed"
     phase: Phase = "centred"
+    widths: tuple[int, ...] = ()
     kind: Literal["fast"] = "fast"
 
     def __post_init__(self) -> None:
@@ -52,6 +54,9 @@ class FastConfig(Windowed):
             raise ValueError(f"phase first is for layout luma, got {self.layout!r}")
         check_positive("channels", (self.channels,))
         check_depth(self.depth)
+        object.__setattr__(self, "widths", tuple(self.widths))  # JSON has lists
+        if self.widths:
+            check_positive("widths", self.widths, self.depth // 2)
 
     @property
     def answer_phase(self) -> Phase:
@@ -66,16 +71,21 @@ class FastConfig(Windowed):
     @property
     def widest(self) -> int:
         """Channels of the largest feature map."""
-        return self.channels
+        return max(self.channels, *self.inner)
+
+    @property
+    def inner(self) -> tuple[int, ...]:
+        """Features within each residual pair."""
+        return self.widths or (self.channels,) * (self.depth // 2)
 
     @property
     def num_parameters(self) -> int:
         """Trained weights and biases."""
-        each = CHANNELS[self.layout]
+        each, c = CHANNELS[self.layout], self.channels
         return (
-            convolution(3, each * self.frames, self.channels)
-            + self.depth * convolution(3, self.channels, self.channels)
-            + convolution(3, self.channels, each * self.scale**2, bias=False)
+            convolution(3, each * self.frames, c)
+            + sum(convolution(3, c, inner) + convolution(3, inner, c) for inner in self.inner)
+            + convolution(3, c, each * self.scale**2, bias=False)
         )
 
     @property
@@ -83,5 +93,5 @@ class FastConfig(Windowed):
         """Multiply-accumulates of one position, the interpolation counted."""
         each, c = CHANNELS[self.layout], self.channels
         taps = 9 if self.layout == "packed" else 25
-        body = 9 * each * self.frames * c + self.depth * 9 * c * c
+        body = 9 * each * self.frames * c + 2 * 9 * c * sum(self.inner)
         return body + (9 * c + taps * each) * each * self.scale**2

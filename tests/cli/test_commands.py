@@ -32,7 +32,15 @@ OPTIONS = {
         "--data", "--resume", "--minutes", "--out", "--device", "-d", "--start", "--steps",
         "--seed",
     },
-    "export": {"--out", "--name", "--sources", "--summary"},
+    "prune": {
+        "--target-ms", "--target-macs", "--size", "--precision", "--rounds", "--data", "--out",
+        "--resume", "--start", "--steps", "--device", "-d",
+    },
+    "quantize": {
+        "--data", "--out", "--resume", "--start", "--allowed", "--minutes", "--steps", "--device",
+        "-d",
+    },
+    "export": {"--out", "--name", "--sources", "--summary", "--into"},
     "evaluate": {
         "--set", "--data", "--models", "--scale", "-s", "--degradation", "--only", "--limit",
         "--vmaf", "--no-vmaf", "--motion", "--no-motion", "--frames", "--from",

@@ -142,6 +142,8 @@ class Timeline:
         last_duration: ticks that the last frame is shown.
         exact: False where packets lack times (AVI, some PS): `pts` is then counted from the
             frame rate, seeking is not trusted, and reading goes straight through.
+        sizes: bytes of each frame's packets, int64 (N,), None where they are not known.
+        delay: places by which a packet comes earlier in display than in decoding, at most.
     """
 
     pts: npt.NDArray[np.int64]
@@ -149,3 +151,5 @@ class Timeline:
     time_base: Fraction
     last_duration: int
     exact: bool
+    sizes: npt.NDArray[np.int64] | None = None
+    delay: int = 0

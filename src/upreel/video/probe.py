@@ -5,6 +5,7 @@ times come from `upreel.video.scan`.
 """
 
 import re
+import threading
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from fractions import Fraction
@@ -40,6 +41,7 @@ from upreel.video.source import (
 __all__ = ["probe", "side_data_bytes"]
 
 _PLACES = 4  # looked at further on, where flags and first pictures disagree
+_log_level = threading.Lock()  # FFmpeg has one for all threads
 _LOCATIONS = ("unspecified", "left", "center", "topleft", "top", "bottomleft", "bottom")
 
 
@@ -251,14 +253,15 @@ def _shown(frame: av.VideoFrame) -> tuple[int, Fraction]:
     )
     show = graph.add("showinfo", "checksum=0")
     graph.link_nodes(source, show, graph.add("buffersink")).configure()
-    level = av.logging.get_level()
-    av.logging.set_level(av.logging.INFO)
-    try:
-        with av.logging.Capture(local=True) as lines:
-            graph.vpush(frame)
-            graph.vpull()
-    finally:
-        av.logging.set_level(level)
+    with _log_level:
+        level = av.logging.get_level()
+        av.logging.set_level(av.logging.INFO)
+        try:
+            with av.logging.Capture(local=True) as lines:
+                graph.vpush(frame)
+                graph.vpull()
+        finally:
+            av.logging.set_level(level)
     text = "".join(message for _, name, message in lines if name == "showinfo")
     location = re.search(r"\bcl:(\w+)", text)
     ratio = re.search(r"\bsar:(\d+)/(\d+)", text)

@@ -16,6 +16,7 @@ from av.video.stream import VideoStream
 from upreel.errors import InputError, ProbeError
 from upreel.video.avc import FieldPairs
 from upreel.video.info import SourceInfo, Timeline
+from upreel.video.order import reorder_delay
 from upreel.video.source import open_source, sequence_files
 
 __all__ = ["PacketTime", "scan", "timeline_from_packets"]
@@ -29,6 +30,7 @@ class PacketTime:
     dts: int | None
     duration: int = 0
     keyframe: bool = False
+    num_bytes: int = 0
 
 
 def scan(info: SourceInfo) -> Timeline:
@@ -81,12 +83,19 @@ def _packets(info: SourceInfo) -> list[PacketTime]:
                     continue
                 if pairs is not None and pairs.possible and pairs.is_second(bytes(packet)):
                     if kept:  # its duration may be that of a field or of the frame
-                        packets[-1] = replace(packets[-1], duration=0)
+                        num_bytes = packets[-1].num_bytes + packet.size
+                        packets[-1] = replace(packets[-1], duration=0, num_bytes=num_bytes)
                     continue
                 kept = not packet.is_discard
                 if kept:
                     packets.append(
-                        PacketTime(packet.pts, packet.dts, packet.duration or 0, packet.is_keyframe)
+                        PacketTime(
+                            packet.pts,
+                            packet.dts,
+                            packet.duration or 0,
+                            packet.is_keyframe,
+                            packet.size,
+                        )
                     )
         except FFmpegError:
             pass  # the file breaks off here: what came before is the video
@@ -119,6 +128,7 @@ def timeline_from_packets(
         order = np.argsort(np.array(known, dtype=np.int64))
         times = np.array(known, dtype=np.int64)[order]
         keys = np.array([packet.keyframe for packet in packets], dtype=np.bool_)[order]
+        sizes = np.array([packet.num_bytes for packet in packets], dtype=np.int64)[order]
         last = _last_duration(packets[int(order[-1])].duration, times, time_base, rate)
         return Timeline(
             pts=times,
@@ -126,6 +136,8 @@ def timeline_from_packets(
             time_base=time_base,
             last_duration=last,
             exact=True,
+            sizes=sizes,
+            delay=reorder_delay(np.array(known, dtype=np.int64)),
         )
     times = _times_without_pts(packets, known, time_base=time_base, rate=rate, reliable=reliable)
     last = _last_duration(packets[-1].duration, times, time_base, rate)

@@ -1,0 +1,279 @@
+# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false
+# pyright: reportUnknownArgumentType=false, reportUnknownParameterType=false
+# pyright: reportPrivateImportUsage=false, reportMissingTypeArgument=false
+# PyAV is typed in part: packets are generic without parameters, errors not re-exported.
+"""One sound stream in the same stretches as the video, each made on its own.
+
+What browsers play is copied packet by packet. All else becomes AAC, on one grid of 1024 samples for
+the whole film: each stretch is encoded with some blocks before and after it, which are then left
+out, so that stretches made apart join without a gap or a click.
+"""
+
+from collections.abc import Iterator
+from fractions import Fraction
+from math import ceil
+from typing import cast
+
+import av
+import numpy as np
+import numpy.typing as npt
+from av.audio.resampler import AudioResampler
+from av.audio.stream import AudioStream
+from av.bitstream import BitStreamFilterContext
+from av.container import InputContainer
+from av.packet import Packet
+
+from upreel.video.containers import add_copy
+from upreel.video.fragments import Fragment, FragmentMuxer, empty_fragment
+from upreel.video.info import SourceInfo
+from upreel.video.source import open_source
+
+__all__ = ["SOUNDS_COPIED", "copy_sound", "encode_sound", "encoded_sound_init", "sound_bit_rate"]
+
+SOUNDS_COPIED = ("aac", "opus")
+"""Codecs, by FFmpeg's name, that are sent as they are."""
+
+_BLOCK = 1024  # samples of an AAC frame
+_LEAD = 4  # blocks encoded before a stretch, and left out
+_BIT_RATE = 128_000
+_RATES = (96000, 88200, 64000, 48000, 44100, 32000, 24000, 22050, 16000, 12000, 11025, 8000)
+_BACK = (Fraction(2), Fraction(15))  # seconds before a time from where it is looked for
+_GAP = Fraction(1, 20)  # seconds; smaller steps between frames are their clock's rounding
+
+Span = tuple[Fraction | None, Fraction | None]
+"""From when to when, in seconds of the source; None: from the first, to the last."""
+
+
+def sound_bit_rate(info: SourceInfo, index: int) -> int:
+    """Bits a second of a stream as it is sent, as far as its header tells."""
+    with open_source(info.path) as container:
+        stream = cast("AudioStream", container.streams[index])
+        if stream.codec_context.codec.canonical_name not in SOUNDS_COPIED:
+            return _BIT_RATE
+        tag = stream.metadata.get("BPS", "")
+        told = stream.bit_rate or stream.codec_context.bit_rate or 0
+        return int(told or (tag if tag.isdigit() else 0) or 320_000)
+
+
+def copy_sound(info: SourceInfo, index: int, span: Span, number: int, *, shift: int) -> Fragment:
+    """A stretch of a sound stream as it is; without samples where it has none.
+
+    Args:
+        info: the source.
+        index: of the stream.
+        span: its packets that begin in it are taken.
+        number: of the stretch.
+        shift: whole seconds added to every time.
+    """
+    begin, end = span
+    for start in _starts(begin):
+        with open_source(info.path) as container:
+            stream = cast("AudioStream", container.streams[index])
+            base = Fraction(stream.time_base or Fraction(1, 1000))
+            packets: list[Packet] = []
+            missed, after = False, None
+            for packet in _packets(container, stream, start):
+                time = (packet.pts or 0) * base
+                if end is not None and time >= end:
+                    after = packet.pts
+                    break
+                if begin is None or time >= begin:
+                    packets.append(packet)
+                elif not packets:
+                    missed = True  # one that is too early: none of ours was missed
+            if start is not None and not missed:
+                continue
+            moved = int(shift / base)
+            if not packets:
+                init = copy_sound(info, index, (None, None), 0, shift=shift).init if number else b""
+                ticks = round(((begin or Fraction(0)) + shift) * stream.codec_context.sample_rate)
+                return Fragment(init=init, media=empty_fragment(number, ticks))
+            for packet, later in zip(packets, [*packets[1:], None], strict=True):
+                following = after if later is None else later.pts
+                if following is not None:
+                    packet.duration = max(following - (packet.pts or 0), 1)
+            for packet in packets:
+                packet.pts = packet.dts = max((packet.pts or 0) + moved, 0)
+            muxer = FragmentMuxer(stream.codec_context.sample_rate)
+            target = add_copy(muxer.container, stream)
+            target.time_base = base
+            muxer.add(target, _plain(packets, stream))
+            return muxer.fragment(number)
+    raise AssertionError
+
+
+def _plain(packets: list[Packet], stream: AudioStream) -> list[Packet]:
+    """Packets of AAC without the headers that transport streams put before each (ADTS)."""
+    if stream.codec_context.extradata or stream.codec_context.codec.canonical_name != "aac":
+        return packets
+    unwrap = BitStreamFilterContext("aac_adtstoasc", stream)
+    return [plain for packet in packets for plain in unwrap.filter(packet)]
+
+
+def _starts(begin: Fraction | None) -> Iterator[Fraction | None]:
+    """Where to start looking for a time: a little before, far before, at the first packet."""
+    if begin is not None:
+        yield from (begin - back for back in _BACK)
+    yield None
+
+
+def _packets(
+    container: InputContainer, stream: AudioStream, start: Fraction | None
+) -> Iterator[Packet]:
+    """Packets with a time, from about `start` seconds on."""
+    try:
+        if start is not None:
+            container.seek(int(start * av.time_base))
+        for packet in container.demux(stream):
+            if packet.size and packet.pts is not None:
+                yield packet
+    except av.FFmpegError:
+        return  # the file breaks off here
+
+
+def encoded_sound_init(info: SourceInfo, index: int) -> bytes:
+    """The init segment of a stream that becomes AAC, before any of it is encoded."""
+    with open_source(info.path) as container:
+        rate, layout = _form(cast("AudioStream", container.streams[index]))
+    muxer, _ = _encoder(rate, layout)
+    return muxer.header().init
+
+
+def encode_sound(info: SourceInfo, index: int, span: Span, number: int, *, shift: int) -> Fragment:
+    """A stretch of a sound stream as AAC; silence where it has none.
+
+    Args:
+        info: the source.
+        index: of the stream.
+        span: as for `copy_sound`; both ends given, but for the first and last stretch.
+        number: of the stretch.
+        shift: whole seconds added to every time.
+    """
+    begin, end = span
+    with open_source(info.path) as container:
+        stream = cast("AudioStream", container.streams[index])
+        rate, layout = _form(stream)
+        told = Fraction(stream.start_time or 0) * (stream.time_base or 1)
+    first = int(told * rate // _BLOCK) if begin is None else _block(begin, rate)
+    last = None if end is None else _block(end, rate)
+    from_block = first - _LEAD
+    samples = _samples(info, index, from_block, None if last is None else last + 2, rate, layout)
+    if last is None:
+        last = from_block + -(-samples.shape[1] // _BLOCK)
+    muxer, coder = _encoder(rate, layout)
+    packets: list[Packet] = []
+    wanted = max(last - from_block + 1, _LEAD + 2)
+    room = np.zeros((samples.shape[0], wanted * _BLOCK), np.float32)
+    taken = min(room.shape[1], samples.shape[1])
+    room[:, :taken] = samples[:, :taken]
+    for k in range(wanted):
+        block = np.ascontiguousarray(room[:, k * _BLOCK : (k + 1) * _BLOCK])
+        frame = av.AudioFrame.from_ndarray(block, format="fltp", layout=layout)
+        frame.sample_rate, frame.time_base = rate, Fraction(1, rate)
+        frame.pts = (from_block + k) * _BLOCK
+        packets += coder.encode(frame)
+    packets += coder.encode(None)
+    low, high = first * _BLOCK, max(last, first + 1) * _BLOCK
+    kept = [packet for packet in packets if low <= (packet.pts or 0) < high]
+    for packet in kept:
+        packet.pts = packet.dts = (packet.pts or 0) + shift * rate
+        packet.duration = _BLOCK
+    muxer.add(coder, kept)
+    return muxer.fragment(number)
+
+
+def _form(stream: AudioStream) -> tuple[int, str]:
+    """Samples a second and speakers that a stream is encoded with."""
+    rate = stream.codec_context.sample_rate
+    channels = stream.codec_context.layout.nb_channels
+    return rate if rate in _RATES else 48000, "mono" if channels == 1 else "stereo"
+
+
+def _block(seconds: Fraction, rate: int) -> int:
+    return ceil(seconds * rate / _BLOCK)
+
+
+def _encoder(rate: int, layout: str) -> tuple[FragmentMuxer, AudioStream]:
+    muxer = FragmentMuxer(rate, header_first=True)
+    stream = muxer.container.add_stream("aac", rate=rate, options={"flags": "+bitexact"})
+    stream.codec_context.layout = layout
+    stream.codec_context.bit_rate = _BIT_RATE
+    stream.codec_context.time_base = Fraction(1, rate)
+    stream.codec_context.open()
+    return muxer, stream
+
+
+def _samples(
+    info: SourceInfo, index: int, first: int, stop: int | None, rate: int, layout: str
+) -> npt.NDArray[np.float32]:
+    """Samples of the blocks `first` to `stop` by their times, silence where there are none."""
+    origin = first * _BLOCK
+    room = None if stop is None else (stop - first) * _BLOCK
+    begin = Fraction(origin, rate)
+    for start in _starts(begin):
+        runs, early = _decoded(info, index, start, None if stop is None else stop * _BLOCK, rate,
+                               layout)  # fmt: skip
+        if start is None or early <= begin:
+            break
+    length = room or max((place + run.shape[1] - origin for place, run in runs), default=0)
+    channels = 1 if layout == "mono" else 2
+    samples = np.zeros((channels, max(length, 0)), np.float32)
+    for place, run in runs:
+        skip = max(origin - place, 0)
+        offset = max(place - origin, 0)
+        part = run[:, skip : skip + max(samples.shape[1] - offset, 0)]
+        samples[:, offset : offset + part.shape[1]] = part
+    return samples
+
+
+def _decoded(
+    info: SourceInfo,
+    index: int,
+    start: Fraction | None,
+    until: int | None,
+    rate: int,
+    layout: str,
+) -> tuple[list[tuple[int, npt.NDArray[np.float32]]], Fraction]:
+    """Runs of samples without a gap, each with its place in samples, and the time of the first."""
+    resampler = AudioResampler(format="fltp", layout=layout, rate=rate)
+    runs: list[tuple[int, npt.NDArray[np.float32]]] = []
+    parts: list[npt.NDArray[np.float32]] = []
+    places: list[float] = []  # where the run begins, as each of its frames tells
+    length = 0
+    early: Fraction | None = None
+
+    def close() -> None:
+        if parts:
+            runs.append((round(float(np.mean(places))), np.concatenate(parts, axis=1)))
+        parts.clear()
+        places.clear()
+
+    with open_source(info.path) as container:
+        stream = cast("AudioStream", container.streams[index])
+        stream.codec_context.thread_count = 1
+        for packet in _packets(container, stream, start):
+            try:
+                frames = packet.decode()
+            except av.FFmpegError:
+                continue
+            for frame in frames:
+                if frame.pts is None or not frame.time_base:
+                    continue
+                time = frame.pts * Fraction(frame.time_base)
+                early = time if early is None else min(early, time)
+                place = float(time * rate)
+                if until is not None and place >= until:
+                    close()
+                    return runs, early
+                if parts and abs(place - (np.mean(places) + length)) > _GAP * rate:
+                    close()
+                if not parts:
+                    length = 0
+                places.append(place - length)
+                frame.pts = None
+                for piece in resampler.resample(frame):
+                    samples = np.asarray(piece.to_ndarray(), np.float32)
+                    parts.append(samples)
+                    length += samples.shape[1]
+    close()
+    return runs, early if early is not None else Fraction(0)

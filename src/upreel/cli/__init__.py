@@ -21,6 +21,7 @@ from upreel.cli.pack import pack
 from upreel.cli.probe import probe
 from upreel.cli.prune import prune
 from upreel.cli.quantize import quantize
+from upreel.cli.serve import serve
 from upreel.cli.train import train
 from upreel.cli.upscale import upscale
 from upreel.cli.verify import verify
@@ -73,6 +74,7 @@ for _command in (
     evaluate,
     benchmark,
     inspect,
+    serve,
 ):
     app.command()(_command)
 

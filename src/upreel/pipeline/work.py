@@ -8,7 +8,6 @@ so that a kill at any moment leaves only whole ones.
 import json
 import os
 import shutil
-import sys
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
@@ -18,7 +17,7 @@ from typing import IO, Any, Self, cast
 
 from upreel.errors import DiskFullError, LockedError, OutputError, StaleWorkError
 from upreel.pipeline.plan import Part, Plan
-from upreel.video.aside import output_error
+from upreel.video.aside import lock_file, output_error
 
 __all__ = ["PartDone", "Work", "check_free_space", "os_errors"]
 
@@ -85,7 +84,7 @@ class Work:
                 except FileNotFoundError:  # another process has just finished and tidied up
                     continue
             with os_errors(self.folder):
-                locked = _lock(file)
+                locked = lock_file(file)
             if not locked:
                 file.close()
                 raise LockedError(f"another process is working on {self.output}")
@@ -229,19 +228,3 @@ def _same_file(file: IO[bytes], path: Path) -> bool:
         return os.path.samestat(os.fstat(file.fileno()), path.stat())
     except FileNotFoundError:
         return False
-
-
-def _lock(file: IO[bytes]) -> bool:
-    """Lock a file for this process until it is closed or the process ends, however it ends."""
-    try:
-        if sys.platform == "win32":
-            import msvcrt
-
-            msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
-        else:
-            import fcntl
-
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except (BlockingIOError, PermissionError):
-        return False
-    return True

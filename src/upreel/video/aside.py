@@ -2,12 +2,13 @@
 
 import errno
 import os
+import sys
 from pathlib import Path
-from typing import BinaryIO, Protocol
+from typing import IO, BinaryIO, Protocol
 
 from upreel.errors import DiskFullError, OutputError
 
-__all__ = ["AsideFile", "PipeFile", "Sink", "output_error"]
+__all__ = ["AsideFile", "PipeFile", "Sink", "lock_file", "output_error"]
 
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
@@ -151,6 +152,22 @@ class PipeFile:
         except OSError as error:
             self._error = self._error or error
         self.check()
+
+
+def lock_file(file: IO[bytes]) -> bool:
+    """Lock a file for this process until it is closed or the process ends, however it ends."""
+    try:
+        if sys.platform == "win32":
+            import msvcrt
+
+            msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
+        else:
+            import fcntl
+
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except (BlockingIOError, PermissionError):
+        return False
+    return True
 
 
 def _sync_folder(folder: Path) -> None:

@@ -4,9 +4,9 @@
 # PyAV is typed in part: packets are generic without parameters, errors not re-exported.
 """Fragments of MP4 as HLS and MSE take them: an init segment and media segments, by PyAV's muxer.
 
-Each fragment is muxed on its own and tells the time at which it is due, so fragments that were made
-apart, in any order, fit together. There is no edit list: times are what they are in the packets, and
-may not be below 0.
+Each fragment is muxed on its own and tells the time at which it is due, so fragments that were
+made apart, in any order, fit together. There is no edit list: times are what they are in the
+packets, and may not be below 0.
 """
 
 import io

@@ -30,7 +30,7 @@ from upreel.video.encode import add_encoder
 from upreel.video.encoders import EncoderSettings
 from upreel.video.formats import av_from_planes
 from upreel.video.fragments import Fragment, FragmentMuxer
-from upreel.video.frame import Colour, Frame, PixelFormat
+from upreel.video.frame import Colour, PixelFormat
 from upreel.video.info import SourceInfo, Timeline
 from upreel.video.order import decoding_times
 from upreel.video.read import read_frames
@@ -45,6 +45,7 @@ __all__ = [
     "cut_video",
     "encode_video",
     "encoded_init",
+    "resized",
     "small_settings",
     "small_width",
 ]
@@ -155,9 +156,7 @@ def cut_video(info: SourceInfo, timeline: Timeline, *, seconds: Fraction) -> Cut
     )
 
 
-def _stretches(
-    timeline: Timeline, seconds: Fraction, *, at_keyframes: bool
-) -> tuple[Stretch, ...]:
+def _stretches(timeline: Timeline, seconds: Fraction, *, at_keyframes: bool) -> tuple[Stretch, ...]:
     places = timeline.keyframes if at_keyframes else np.arange(len(timeline.pts))
     times = timeline.pts[places]
     wanted = max(int(seconds / timeline.time_base), 1)
@@ -252,8 +251,8 @@ def small_width(info: SourceInfo, height: int) -> int:
 
     Example:
         >>> from types import SimpleNamespace
-        >>> anamorphic = SimpleNamespace(width=720, height=576, sample_aspect_ratio=Fraction(64, 45))
-        >>> small_width(anamorphic, 288)
+        >>> dvd = SimpleNamespace(width=720, height=576, sample_aspect_ratio=Fraction(64, 45))
+        >>> small_width(dvd, 288)
         512
     """
     shown = info.width * (info.sample_aspect_ratio or 1)
@@ -337,7 +336,7 @@ def encode_video(
     ):
         if on_frame is not None:
             on_frame()
-        picture = scaled(frame, settings, scaler)
+        picture = resized(av_from_planes(frame.planes, frame.format), settings, scaler)
         picture.pts = frame.pts * info.time_base.numerator
         packets += stream.encode(picture)
     packets += stream.encode(None)
@@ -346,33 +345,28 @@ def encode_video(
     return muxer.fragment(number)
 
 
-def scaled(frame: Frame, settings: EncoderSettings, scaler: VideoReformatter) -> av.VideoFrame:
-    """A frame in an encoder's size and format, its time base set and its PTS not."""
-    picture = av_from_planes(frame.planes, frame.format)
+def resized(
+    picture: av.VideoFrame, settings: EncoderSettings, scaler: VideoReformatter
+) -> av.VideoFrame:
+    """A picture in an encoder's size and format, its time base set and its PTS not."""
     wanted = settings.colour
-    if frame.format.model == "rgb":
-        picture = scaler.reformat(
-            picture,
-            width=settings.width,
-            height=settings.height,
-            format=settings.format.name,
-            dst_colorspace=Colorspace.ITU709,
-            dst_color_range=ColorRange.MPEG,
-            interpolation="BICUBIC",
-            threads=1,
-        )
-    else:  # the same colours: swscale is told of none, so that it changes none
-        picture = scaler.reformat(
-            picture,
-            width=settings.width,
-            height=settings.height,
-            format=settings.format.name,
-            interpolation="BICUBIC",
-            threads=1,
-        )
-    picture.time_base = settings.time_base
-    picture.pict_type = 0
-    picture.color_range = 2 if wanted.full_range else 1
-    picture.color_primaries, picture.color_trc = wanted.primaries, wanted.transfer
-    picture.colorspace = wanted.matrix
-    return picture
+    colours = {}
+    if picture.format.is_rgb:  # all others keep their colours: swscale is told of none
+        colours = {"dst_colorspace": Colorspace.ITU709, "dst_color_range": ColorRange.MPEG}
+    small = scaler.reformat(
+        picture,
+        width=settings.width,
+        height=settings.height,
+        format=settings.format.name,
+        interpolation="BICUBIC",
+        threads=1,
+        **colours,
+    )
+    if small is picture:  # it had that size and format; what is set here is not to be its own
+        small = picture.reformat(format=settings.format.name)
+    small.time_base = settings.time_base
+    small.pict_type = 0
+    small.color_range = 2 if wanted.full_range else 1
+    small.color_primaries, small.color_trc = wanted.primaries, wanted.transfer
+    small.colorspace = wanted.matrix
+    return small

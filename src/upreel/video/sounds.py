@@ -28,13 +28,26 @@ from upreel.video.fragments import Fragment, FragmentMuxer, empty_fragment
 from upreel.video.info import SourceInfo
 from upreel.video.source import open_source
 
-__all__ = ["SOUNDS_COPIED", "copy_sound", "encode_sound", "encoded_sound_init", "sound_bit_rate"]
+__all__ = [
+    "BLOCK",
+    "LEAD_BLOCKS",
+    "SOUNDS_COPIED",
+    "copy_sound",
+    "encode_blocks",
+    "encode_sound",
+    "encoded_sound_init",
+    "sound_bit_rate",
+]
 
 SOUNDS_COPIED = ("aac", "opus")
 """Codecs, by FFmpeg's name, that are sent as they are."""
 
-_BLOCK = 1024  # samples of an AAC frame
-_LEAD = 4  # blocks encoded before a stretch, and left out
+BLOCK = 1024
+"""Samples of an AAC frame."""
+
+LEAD_BLOCKS = 4
+"""Blocks encoded before a stretch, and left out."""
+
 _BIT_RATE = 128_000
 _RATES = (96000, 88200, 64000, 48000, 44100, 32000, 24000, 22050, 16000, 12000, 11025, 8000)
 _BACK = (Fraction(2), Fraction(15))  # seconds before a time from where it is looked for
@@ -154,30 +167,58 @@ def encode_sound(info: SourceInfo, index: int, span: Span, number: int, *, shift
         stream = cast("AudioStream", container.streams[index])
         rate, layout = _form(stream)
         told = Fraction(stream.start_time or 0) * (stream.time_base or 1)
-    first = int(told * rate // _BLOCK) if begin is None else _block(begin, rate)
+    first = int(told * rate // BLOCK) if begin is None else _block(begin, rate)
     last = None if end is None else _block(end, rate)
-    from_block = first - _LEAD
+    if last is not None:  # a stream that begins later still has a block in each stretch
+        first = min(first, last - 1)
+    from_block = first - LEAD_BLOCKS
     samples = _samples(info, index, from_block, None if last is None else last + 2, rate, layout)
     if last is None:
-        last = from_block + -(-samples.shape[1] // _BLOCK)
+        last = from_block + -(-samples.shape[1] // BLOCK)
+    return encode_blocks(
+        samples, from_block, (first, max(last, first + 1)), rate, layout, number, shift=shift
+    )
+
+
+def encode_blocks(
+    samples: npt.NDArray[np.float32],
+    origin: int,
+    blocks: tuple[int, int],
+    rate: int,
+    layout: str,
+    number: int,
+    *,
+    shift: int = 0,
+) -> Fragment:
+    """A fragment of AAC of some blocks of 1024 samples.
+
+    Args:
+        samples: (channels, N), in [-1, 1]; what is missing at their end is silence.
+        origin: the block that they begin with; some before the first that is wanted.
+        blocks: first block, and block after the last, that go into the fragment.
+        rate: samples a second.
+        layout: "mono" or "stereo".
+        number: of the fragment.
+        shift: whole seconds added to every time.
+    """
+    first, stop = blocks
     muxer, coder = _encoder(rate, layout)
     packets: list[Packet] = []
-    wanted = max(last - from_block + 1, _LEAD + 2)
-    room = np.zeros((samples.shape[0], wanted * _BLOCK), np.float32)
+    count = max(stop - origin + 1, LEAD_BLOCKS + 2)
+    room = np.zeros((samples.shape[0], count * BLOCK), np.float32)
     taken = min(room.shape[1], samples.shape[1])
     room[:, :taken] = samples[:, :taken]
-    for k in range(wanted):
-        block = np.ascontiguousarray(room[:, k * _BLOCK : (k + 1) * _BLOCK])
+    for k in range(count):
+        block = np.ascontiguousarray(room[:, k * BLOCK : (k + 1) * BLOCK])
         frame = av.AudioFrame.from_ndarray(block, format="fltp", layout=layout)
         frame.sample_rate, frame.time_base = rate, Fraction(1, rate)
-        frame.pts = (from_block + k) * _BLOCK
+        frame.pts = (origin + k) * BLOCK
         packets += coder.encode(frame)
     packets += coder.encode(None)
-    low, high = first * _BLOCK, max(last, first + 1) * _BLOCK
-    kept = [packet for packet in packets if low <= (packet.pts or 0) < high]
+    kept = [p for p in packets if first * BLOCK <= (p.pts or 0) < stop * BLOCK]
     for packet in kept:
         packet.pts = packet.dts = (packet.pts or 0) + shift * rate
-        packet.duration = _BLOCK
+        packet.duration = BLOCK
     muxer.add(coder, kept)
     return muxer.fragment(number)
 
@@ -190,7 +231,7 @@ def _form(stream: AudioStream) -> tuple[int, str]:
 
 
 def _block(seconds: Fraction, rate: int) -> int:
-    return ceil(seconds * rate / _BLOCK)
+    return ceil(seconds * rate / BLOCK)
 
 
 def _encoder(rate: int, layout: str) -> tuple[FragmentMuxer, AudioStream]:
@@ -207,12 +248,13 @@ def _samples(
     info: SourceInfo, index: int, first: int, stop: int | None, rate: int, layout: str
 ) -> npt.NDArray[np.float32]:
     """Samples of the blocks `first` to `stop` by their times, silence where there are none."""
-    origin = first * _BLOCK
-    room = None if stop is None else (stop - first) * _BLOCK
+    origin = first * BLOCK
+    room = None if stop is None else (stop - first) * BLOCK
     begin = Fraction(origin, rate)
+    until = None if stop is None else stop * BLOCK
+    runs: list[tuple[int, npt.NDArray[np.float32]]] = []
     for start in _starts(begin):
-        runs, early = _decoded(info, index, start, None if stop is None else stop * _BLOCK, rate,
-                               layout)  # fmt: skip
+        runs, early = _decoded(info, index, start, until, rate, layout)
         if start is None or early <= begin:
             break
     length = room or max((place + run.shape[1] - origin for place, run in runs), default=0)

@@ -21,6 +21,7 @@ from upreel.errors import InputError, ProbeError
 __all__ = [
     "PICTURE_ENDINGS",
     "is_cover",
+    "is_self_contained",
     "is_sequence",
     "open_picture",
     "open_source",
@@ -31,6 +32,10 @@ __all__ = [
 PICTURE_ENDINGS = (".png", ".tif", ".tiff", ".jpg", ".jpeg", ".bmp", ".webp", ".dpx", ".exr")
 """Endings of the files that a folder's image sequence is made of."""
 
+_SELF_CONTAINED = (
+    "mov,matroska,webm,avi,mpegts,mpeg,mpegvideo,ogg,flv,live_flv,asf,mxf,h264,hevc,m4v,obu,ivf,"
+    "yuv4mpegpipe,nut,vob,rm,dv,gif,wtv"
+)
 _PATTERN = re.compile(r"%0?(\d*)d")
 
 
@@ -180,6 +185,19 @@ def _open(file: object, name: str) -> InputContainer:
 def _reason(error: BaseException) -> str:
     text = getattr(error, "strerror", None) or str(error)
     return str(text).strip().splitlines()[0] if str(text).strip() else type(error).__name__
+
+
+def is_self_contained(path: str) -> bool:
+    """Whether a file is of a kind that holds its own pictures: no playlist, no list of files.
+
+    What others have put into a folder may be called film.mp4 and name any file or address.
+    """
+    options = {"format_whitelist": _SELF_CONTAINED, "protocol_whitelist": "file"}
+    try:
+        av.open(path, "r", options=options, metadata_errors="replace").close()
+    except (FFmpegError, OSError, ValueError):
+        return False
+    return True
 
 
 def picture_stream(container: InputContainer, name: str) -> VideoStream:

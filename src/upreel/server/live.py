@@ -21,7 +21,6 @@ LiveWord = Literal["connecting", "live", "waiting", "ended"]
 _WINDOW = 8  # pieces of a rendition that are kept
 _LISTED = 6  # of those, listed: the others are for who has read the list before
 _FIRST_WAIT, _LONGEST_WAIT = 1.0, 30.0  # seconds before the source is tried again
-_LONGEST_PIECE = 14  # seconds, at most, of any piece
 
 
 @dataclass(slots=True)
@@ -65,6 +64,7 @@ class Live:
         self._source = source
         self._rungs = rungs
         self._seconds = seconds
+        self._longest = float(seconds)  # of any piece so far
         self._first_wait = first_wait
         self._renditions: dict[str, _Rendition] = {}
         self._next = 0  # number that the current connection's pieces begin with
@@ -131,8 +131,9 @@ class Live:
         if kept is None:
             kept = self._renditions[piece.track.name] = _Rendition(piece.track)
         number = self._next + piece.number
-        seconds = min(piece.seconds, _LONGEST_PIECE)
-        kept.entries.append(LiveEntry(number=number, epoch=self._epoch, seconds=seconds))
+        self._longest = max(self._longest, piece.seconds)
+        entry = LiveEntry(number=number, epoch=self._epoch, seconds=piece.seconds)
+        kept.entries.append(entry)
         kept.added += 1
         kept.data[number] = piece.fragment.media
         kept.inits.setdefault(self._epoch, piece.fragment.init)
@@ -191,12 +192,11 @@ class Live:
         kept = self._renditions.get(name)
         if kept is None:
             return None
-        longest = max(_LONGEST_PIECE, ceil(self._seconds))
         listed = list(kept.entries)[-_LISTED:]
         return live_playlist(
             listed,
             sequence=kept.added - len(listed),
-            longest=longest,
+            longest=ceil(self._longest),
             ended=self.word == "ended",
             discontinuities=kept.discontinuities,
         )

@@ -118,7 +118,7 @@ def live_playlist(
     Args:
         entries: in order.
         sequence: segments that have left the window.
-        longest: seconds of any segment at most, the same for the stream's whole life.
+        longest: seconds of any segment so far: players ask again after that time.
         ended: whether no more will come.
         discontinuities: that have left the window.
     """

@@ -11,7 +11,7 @@ from upreel.errors import OutputError
 from upreel.server.app import Server
 from upreel.server.config import ServeConfig
 
-__all__ = ["GuardedProtocol", "serve"]
+__all__ = ["GuardedProtocol", "listen", "process", "serve"]
 
 _HEADER_BYTES = 16 << 10
 _GRACE = 3  # seconds that answers under way are given at the end
@@ -74,7 +74,9 @@ class GuardedProtocol(H11Protocol):
     def _answers(self) -> bool:
         """Whether an answer is under way; before the first request there is no cycle."""
         cycle: RequestResponseCycle | None = self.cycle
-        return cycle is not None and not cycle.response_complete
+        if cycle is None:  # pyright: ignore[reportUnnecessaryComparison]
+            return False
+        return not cycle.response_complete
 
     @staticmethod
     def _stop(timer: asyncio.TimerHandle | None) -> None:
@@ -93,27 +95,39 @@ def serve(config: ServeConfig, on_ready: Callable[[str], None]) -> None:
         OutputError: the address is taken or not one of this machine's.
         LockedError: another server uses the cache.
     """
-    listener = _listen(config.host, config.port)
-    with listener:
-        server = Server(config)
-        settings = uvicorn.Config(
-            server.app,
-            http=GuardedProtocol,
-            ws="none",
-            loop="asyncio",
-            lifespan="on",
-            log_level="error",
-            access_log=False,
-            server_header=False,
-            proxy_headers=False,
-            limit_concurrency=config.connections,
-            h11_max_incomplete_event_size=_HEADER_BYTES,
-            timeout_keep_alive=15,
-            timeout_graceful_shutdown=_GRACE,
-        )
-        host = f"[{config.host}]" if ":" in config.host else config.host
-        address = f"http://{host}:{listener.getsockname()[1]}/"
-        _Announcing(settings, lambda: on_ready(address)).run(sockets=[listener])
+    with listen(config.host, config.port) as listener:
+        process(config, Server(config), listener, on_ready).run(sockets=[listener])
+
+
+def process(
+    config: ServeConfig, server: Server, listener: socket.socket, on_ready: Callable[[str], None]
+) -> uvicorn.Server:
+    """What runs a server on a socket.
+
+    Args:
+        config: how it runs.
+        server: what it serves.
+        listener: from `listen`.
+        on_ready: told the address, once connections are taken.
+    """
+    settings = uvicorn.Config(
+        server.app,
+        http=GuardedProtocol,
+        ws="none",
+        loop="asyncio",
+        lifespan="on",
+        log_level="error",
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,
+        limit_concurrency=config.connections,
+        h11_max_incomplete_event_size=_HEADER_BYTES,
+        timeout_keep_alive=15,
+        timeout_graceful_shutdown=_GRACE,
+    )
+    host = f"[{config.host}]" if ":" in config.host else config.host
+    address = f"http://{host}:{listener.getsockname()[1]}/"
+    return _Announcing(settings, lambda: on_ready(address))
 
 
 class _Announcing(uvicorn.Server):
@@ -130,7 +144,16 @@ class _Announcing(uvicorn.Server):
             self._on_ready()
 
 
-def _listen(host: str, port: int) -> socket.socket:
+def listen(host: str, port: int) -> socket.socket:
+    """A socket for `process`.
+
+    Args:
+        host: an address of this machine, or a name of it.
+        port: 0 for one that the system chooses.
+
+    Raises:
+        OutputError: the address is taken or not one of this machine's.
+    """
     try:
         family, _, _, _, address = socket.getaddrinfo(
             host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE

@@ -16,7 +16,7 @@ from processes import ENVIRONMENT
 
 ABSENT = (
     "torch", "jaxtyping", "beartype", "safetensors", "onnx", "onnxscript", "onnxruntime",
-    "tensorboard", "cv2", "skimage", "imageio_ffmpeg",
+    "tensorboard", "cv2", "skimage", "imageio_ffmpeg", "starlette", "uvicorn",
 )  # fmt: skip
 ROOMS = (
     "video", "metrics", "degradation", "datasets", "zoo", "inference", "pipeline", "evaluation",
@@ -98,7 +98,9 @@ def test_devices(place: Path) -> None:
     assert {device["engine"] for device in devices} == {"openvino"}
 
 
-@pytest.mark.parametrize("command", [[], ["benchmark"], ["evaluate"], ["train"], ["export"]])
+@pytest.mark.parametrize(
+    "command", [[], ["benchmark"], ["evaluate"], ["train"], ["export"], ["serve"]]
+)
 def test_help(place: Path, command: list[str]) -> None:
     assert "Usage: " in upreel(place, *command, "--help")
 
@@ -113,6 +115,13 @@ def test_commands_that_need_more_say_so_in_one_line(
 
     assert done.returncode == 1
     assert done.stderr == f"upreel: {name} needs PyTorch: pip install 'upreel[train]'\n"
+
+
+def test_serving_names_its_extra_in_one_line(place: Path) -> None:
+    done = run(place, "-m", "upreel", "serve", ".")
+
+    assert done.returncode == 1
+    assert done.stderr == "upreel: serving needs its extra: pip install 'upreel[serve]'\n"
 
 
 @pytest.mark.parametrize("module", ["upreel", "upreel.cli", "upreel.errors"])

@@ -41,6 +41,10 @@ OPTIONS = {
         "-d",
     },
     "export": {"--out", "--name", "--sources", "--summary", "--into"},
+    "serve": {
+        "--host", "--port", "--rungs", "--token", "--user", "--allow-host", "--cache",
+        "--cache-size", "--live", "--encoders", "--connections",
+    },
     "evaluate": {
         "--set", "--data", "--models", "--scale", "-s", "--degradation", "--only", "--limit",
         "--vmaf", "--no-vmaf", "--motion", "--no-motion", "--frames", "--from",
@@ -90,7 +94,7 @@ def test_help_page_is_current() -> None:
     assert made.stdout == kept, "run scripts/make_help.py"
 
 
-HEAVY = ("numpy", "av", "openvino", "onnxruntime", "torch", "rich", "PIL")
+HEAVY = ("numpy", "av", "openvino", "onnxruntime", "torch", "rich", "PIL", "starlette", "uvicorn")
 
 
 @pytest.mark.parametrize("statement", ["import upreel", "import upreel.cli"])

@@ -29,7 +29,7 @@ from upreel.server.live import Live
 from upreel.server.media import Media, Track
 from upreel.server.metrics import Metrics, prometheus
 from upreel.server.models import Models
-from upreel.server.openapi import document
+from upreel.server.openapi import FILE_TYPES, document
 from upreel.server.pages import PAGE_TITLES, Static, library_page, live_page, watch_page
 from upreel.server.playlists import master_playlist, media_playlist, text_playlist
 from upreel.server.responses import (
@@ -49,9 +49,6 @@ _FILE_THREADS = 16  # that read files for those who watch
 _LIVE_SECONDS = 2  # least length of a live segment: half of the delay is that
 _NUMBER = re.compile(r"(\d{1,7})\.m4s", re.ASCII)
 _LIVE_INIT = re.compile(r"init-(\d{1,7})\.mp4", re.ASCII)
-_FILE_TYPES = {".mp4": "video/mp4", ".m4v": "video/mp4", ".mov": "video/quicktime",
-               ".webm": "video/webm", ".mkv": "video/x-matroska", ".ogv": "video/ogg",
-               ".ts": "video/mp2t", ".avi": "video/x-msvideo"}  # fmt: skip
 _NONE = "there is no such thing"
 
 Handler = Callable[[Request], Awaitable[Response | FileAnswer]]
@@ -110,7 +107,6 @@ class Server:
         self._static = Static()
         self._models: Models | None = None
         self._models_lock = asyncio.Lock()
-        # Health is also told while a path below is asked for with another method.
         routes = [
             ("/", self.library_page),
             ("/watch/live", self.live_page),
@@ -367,7 +363,7 @@ class Server:
         return FileAnswer(
             file=_OpenFile(file),
             num_bytes=title.num_bytes,
-            media_type=_FILE_TYPES.get(title.path.suffix.lower(), "application/octet-stream"),
+            media_type=FILE_TYPES.get(title.path.suffix.lower(), "application/octet-stream"),
             etag=f"{title.id}-{title.version}",
             modified=title.modified / 1e9,
             on_sent=self.metrics.count_bytes,
@@ -496,7 +492,7 @@ class Server:
         if data is None:
             return error_answer(404, _NONE)
         self.metrics.count_bytes(len(data))
-        return data_answer(data, "video/mp4")
+        return data_answer(data, "audio/mp4" if track == "audio" else "video/mp4")
 
 
 def _whole(text: str, least: int, most: int) -> int | None:

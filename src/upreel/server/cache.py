@@ -80,6 +80,7 @@ class Cache:
             self._folder.mkdir(parents=True, exist_ok=True)
             self._lock = (folder / "lock").open("ab")
             if not lock_file(self._lock):
+                self._lock.close()
                 raise LockedError(f"another server uses the cache {folder}: give another --cache")
             self._take_stock()
         except OSError as error:

@@ -26,6 +26,7 @@ OPEN_PATHS = ("/api/health",)
 
 COOKIE = "upreel"
 _LONGEST_URL = 4096
+_LONGEST_HEADERS = 16 << 10
 _METHODS = ("GET", "HEAD")
 _HEADERS = {
     "content-security-policy": (
@@ -88,6 +89,8 @@ class Guard:
             return error_answer(405, "only GET and HEAD are answered", {"allow": "GET, HEAD"})
         if headers.get("content-length", "0") != "0" or "transfer-encoding" in headers:
             return error_answer(413, "requests have no body here", {"connection": "close"})
+        if sum(len(name) + len(value) for name, value in scope["headers"]) > _LONGEST_HEADERS:
+            return error_answer(431, f"headers have at most {_LONGEST_HEADERS} bytes here")
         query: bytes = scope["query_string"]
         if len(query) + len(scope["raw_path"]) > _LONGEST_URL:
             return error_answer(414, f"URLs have at most {_LONGEST_URL} bytes here")

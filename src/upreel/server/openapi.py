@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Any
 
-__all__ = ["OPERATIONS", "Operation", "document"]
+__all__ = ["FILE_TYPES", "OPERATIONS", "Operation", "document"]
 
 Schema = dict[str, Any]
 
@@ -16,7 +16,7 @@ class Operation:
         path: with parameters in braces.
         name: of the operation.
         summary: what it gives.
-        content: media type of the answer.
+        content: media types that the answer may have.
         schema: of a JSON answer, by name; "" for other answers.
         query: query parameters by name.
         ranges: whether Range headers are answered.
@@ -26,12 +26,24 @@ class Operation:
     path: str
     name: str
     summary: str
-    content: str = "application/json"
+    content: tuple[str, ...] = ("application/json",)
     schema: str = ""
     query: dict[str, Schema] = field(default_factory=dict[str, Schema])
     ranges: bool = False
     title: bool = False
 
+
+FILE_TYPES = {
+    ".mp4": "video/mp4",
+    ".m4v": "video/mp4",
+    ".mov": "video/quicktime",
+    ".webm": "video/webm",
+    ".mkv": "video/x-matroska",
+    ".ogv": "video/ogg",
+    ".ts": "video/mp2t",
+    ".avi": "video/x-msvideo",
+}
+"""Media types of plain files by their endings; others are told as bytes."""
 
 _HLS = "application/vnd.apple.mpegurl"
 _COUNT = {"type": "integer", "minimum": 1, "maximum": 1000}
@@ -59,27 +71,30 @@ OPERATIONS: tuple[Operation, ...] = (
     Operation(path="/api/live", name="live", summary="The live stream", schema="Live"),
     Operation(path="/api/metrics", name="metrics", summary="What is counted", schema="Metrics"),
     Operation(
-        path="/metrics", name="prometheus", summary="The same for Prometheus", content="text/plain"
+        path="/metrics",
+        name="prometheus",
+        summary="The same for Prometheus",
+        content=("text/plain",),
     ),
     Operation(
         path="/titles/{id}/file",
         name="file",
         summary="A title's file",
-        content="application/octet-stream",
+        content=("application/octet-stream", *FILE_TYPES.values()),
         ranges=True,
     ),
     Operation(
         path="/titles/{id}/master.m3u8",
         name="master",
         summary="A title as HLS",
-        content=_HLS,
+        content=(_HLS,),
         title=True,
     ),
     Operation(
         path="/titles/{id}/{version}/poster.jpg",
         name="poster",
         summary="A title's poster",
-        content="image/jpeg",
+        content=("image/jpeg",),
         ranges=True,
         title=True,
     ),
@@ -87,14 +102,14 @@ OPERATIONS: tuple[Operation, ...] = (
         path="/titles/{id}/{version}/{track}/index.m3u8",
         name="playlist",
         summary="A rendition's segments",
-        content=_HLS,
+        content=(_HLS,),
         title=True,
     ),
     Operation(
         path="/titles/{id}/{version}/{track}/{piece}",
         name="piece",
         summary="init.mp4, NUMBER.m4s, words.vtt or file.vtt of a rendition",
-        content="application/octet-stream",
+        content=("video/mp4", "audio/mp4", "text/vtt"),
         ranges=True,
         title=True,
     ),
@@ -102,23 +117,26 @@ OPERATIONS: tuple[Operation, ...] = (
         path="/models/{file}",
         name="model_file",
         summary="A network's weights (.onnx) or card (.json)",
-        content="application/octet-stream",
+        content=("application/octet-stream", "application/json"),
         ranges=True,
     ),
     Operation(
-        path="/live/master.m3u8", name="live_master", summary="The live stream as HLS", content=_HLS
+        path="/live/master.m3u8",
+        name="live_master",
+        summary="The live stream as HLS",
+        content=(_HLS,),
     ),
     Operation(
         path="/live/{track}/index.m3u8",
         name="live_playlist",
         summary="Its last segments",
-        content=_HLS,
+        content=(_HLS,),
     ),
     Operation(
         path="/live/{track}/{piece}",
         name="live_piece",
         summary="init-NUMBER.mp4 or NUMBER.m4s of a live rendition",
-        content="video/mp4",
+        content=("video/mp4", "audio/mp4"),
     ),
 )
 """All that is answered beside pages, static files and this document."""
@@ -206,6 +224,7 @@ _REFUSALS = {
     "413": "Requests have no body",
     "414": "The URL is too long",
     "421": "The server is not known under that name",
+    "431": "The headers are too long",
     "503": "Too much to do: ask again",
 }
 
@@ -249,12 +268,13 @@ def _described(operation: Operation) -> Schema:
     schema: Schema = {}
     if operation.schema:
         schema = {"schema": {"$ref": f"#/components/schemas/{operation.schema}"}}
+    content = dict.fromkeys(operation.content, schema)
     answers: dict[str, Schema] = {
-        "200": {"description": operation.summary, "content": {operation.content: schema}},
+        "200": {"description": operation.summary, "content": content},
         "304": {"description": "The client has it already"},
     }
     if operation.ranges:
-        answers["206"] = {"description": "A part of it", "content": {operation.content: {}}}
+        answers["206"] = {"description": "A part of it", "content": content}
         answers["416"] = {"description": "No byte of it is in that range"}
     refusals = dict(_REFUSALS)
     if operation.query:

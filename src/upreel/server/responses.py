@@ -106,11 +106,11 @@ class FileAnswer:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
         try:
-            await self._answer(scope, send)
+            await self._answer(scope, receive, send)
         finally:
             self.file.close()
 
-    async def _answer(self, scope: Scope, send: Send) -> None:
+    async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
         asked = _headers(scope)
         headers = {
             "content-type": self.media_type,
@@ -137,15 +137,20 @@ class FileAnswer:
         if scope["method"] == "HEAD":
             await send({"type": "http.response.body", "body": b""})
             return
-        while start < stop:
-            count = min(_PIECE, stop - start)
-            piece = await asyncio.to_thread(self.file.read, start, count)
-            if len(piece) < count:
-                raise ConnectionError("the file became shorter while it was sent")
-            start += count
-            await send({"type": "http.response.body", "body": piece, "more_body": start < stop})
-            if self.on_sent is not None:
-                self.on_sent(count)
+        gone = asyncio.ensure_future(_disconnected(receive))
+        try:
+            while start < stop and not gone.done():
+                count = min(_PIECE, stop - start)
+                piece = await asyncio.to_thread(self.file.read, start, count)
+                if len(piece) < count:
+                    return  # it became shorter: the connection is closed before all is sent
+                start += count
+                more = start < stop
+                await send({"type": "http.response.body", "body": piece, "more_body": more})
+                if self.on_sent is not None:
+                    self.on_sent(count)
+        finally:
+            gone.cancel()
         if not self.num_bytes:
             await send({"type": "http.response.body", "body": b""})
 
@@ -173,6 +178,11 @@ class FileAnswer:
             return int(self.modified) <= parsedate_to_datetime(date).timestamp()
         except (ValueError, TypeError, OverflowError, OSError):
             return False
+
+
+async def _disconnected(receive: Receive) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass
 
 
 def _matches(tags: str, etag: str) -> bool:

@@ -2,6 +2,7 @@
 
 import asyncio
 import socket
+import struct
 from collections.abc import Callable
 
 import uvicorn
@@ -69,6 +70,9 @@ class GuardedProtocol(H11Protocol):
 
     def _abort(self) -> None:
         if not self._answers() or self.flow.write_paused:
+            client: socket.socket = self.transport.get_extra_info("socket")
+            reset = struct.pack("ii", 1, 0)  # what it has not read is not kept for it either
+            client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, reset)
             self.transport.abort()
 
     def _answers(self) -> bool:

@@ -1,6 +1,6 @@
 """Print how a server holds with many viewers of different titles on this machine.
 
-    python benchmarks/viewers.py [--viewers 50] [--seconds 60] [--rung 90p|source] [--rate 1] [--json]
+    python benchmarks/viewers.py [--viewers 50] [--seconds 60] [--rung 90p|source] [--rate 1]
 
 Draws as many short clips as there are viewers, starts `upreel serve` on them in a process of its
 own, has every segment made once, and lets each viewer ask for the segments of its title one after

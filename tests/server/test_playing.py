@@ -144,6 +144,59 @@ def test_other_sound_becomes_aac_without_a_gap_or_a_click(
     assert np.abs(middle).max() > 0.1
 
 
+@pytest.mark.parametrize(("ending", "codec"), [("mp4", "aac"), ("mkv", "ac3"), ("ts", "aac")])
+def test_sound_that_begins_late_and_ends_early_stays_in_its_place(
+    tmp_path: Path, start: Start, ending: str, codec: str
+) -> None:
+    late = AudioTrack(codec=codec, start=Fraction(3, 2), seconds=Fraction(1, 2))
+    clip = write_clip(tmp_path / f"a.{ending}", count=100, options=GOP, audio=[late])
+    server = start(clip, rungs=(), segment_seconds=1)
+    shift = server.rungs("a")["shift_seconds"]
+    track = next(t for t in server.rungs("a")["tracks"] if t["kind"] == "audio")
+
+    def loud(source: str) -> tuple[float, float]:
+        """When the sine begins and ends."""
+        times: list[float] = []
+        with av.open(source) as container:
+            for frame in container.decode(audio=0):
+                places = np.flatnonzero(np.abs(frame.to_ndarray()[0]) > 0.1)
+                times += [float(frame.pts * frame.time_base) + int(n) / 48000 for n in places]
+        return times[0], times[-1]
+
+    begin, end = loud(str(clip))
+    assert loud(server.address + track["playlist"]) == pytest.approx(
+        (begin + shift, end + shift), abs=0.03
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "reason"),
+    [
+        ("a.mkv", {"codec": "ffv1", "width": 65, "height": 49}, "ffv1 is not among"),
+        ("a.mkv", {"codec": "ffv1", "pix_fmt": "bgr0"}, "ffv1 is not among"),
+        ("a.mp4", {"interlaced": True}, "it is interlaced"),
+        ("a.mp4", {"rate": Fraction(1), "count": 20, "options": {"g": "100"}},
+         "its key frames are more than 15 s apart"),
+        ("a.mp4", {"count": 1}, None),
+        ("a.mp4", {"pix_fmt": "yuv422p"}, None),
+    ],
+)  # fmt: skip
+def test_what_is_not_sent_as_it_is_keeps_its_frames(
+    tmp_path: Path, start: Start, name: str, options: dict[str, object], reason: str | None
+) -> None:
+    clip = write_clip(tmp_path / name, **{"count": 6, **options})
+    server = start(clip, rungs=(36,))
+    told = server.rungs("a")
+
+    assert (told["reason"] or "").startswith(reason or "")
+    assert told["tracks"][0]["copied"] == (reason is None)
+    with av.open(str(clip)) as container:
+        times = [f.pts * f.time_base + told["shift_seconds"] for f in container.decode(video=0)]
+    for track in told["tracks"]:
+        with av.open(server.address + track["playlist"]) as container:
+            assert [f.pts * f.time_base for f in container.decode(video=0)] == times
+
+
 def test_segments_made_in_any_order_are_the_same(film: Path, start: Start, tmp_path: Path) -> None:
     pieces: list[dict[str, bytes]] = []
     for n in range(2):

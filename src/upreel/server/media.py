@@ -30,6 +30,7 @@ from upreel.video.segments import (
 )
 from upreel.video.sounds import (
     SOUNDS_COPIED,
+    copied_sound_init,
     copy_sound,
     encode_sound,
     encoded_sound_init,
@@ -151,7 +152,8 @@ class Media:
     def init(self, track: Track) -> bytes:
         """The init segment of a rendition of video or sound."""
         if track.kind == "audio":
-            return _sound_init(self.info, self.cutting, track.index)
+            make = copied_sound_init if track.copied else encoded_sound_init
+            return make(self.info, track.index)
         if track.settings is not None:
             return encoded_init(self.info, track.settings)
         return copy_video(self.info, self.cutting, 0).init
@@ -343,11 +345,3 @@ def _texts(info: SourceInfo) -> list[Track]:
 def _label(stream: StreamInfo, otherwise: str) -> str:
     words = stream.metadata.get("title", "") or stream.language
     return "".join(c for c in words if c.isprintable()).strip()[:80] or otherwise
-
-
-def _sound_init(info: SourceInfo, cutting: Cutting, index: int) -> bytes:
-    stream = next(stream for stream in info.streams if stream.index == index)
-    if stream.codec not in SOUNDS_COPIED:
-        return encoded_sound_init(info, index)
-    span = cutting.span(0)
-    return copy_sound(info, index, span, 0, shift=cutting.shift).init

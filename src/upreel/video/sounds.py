@@ -23,6 +23,7 @@ from av.bitstream import BitStreamFilterContext
 from av.container import InputContainer
 from av.packet import Packet
 
+from upreel.errors import DamagedError
 from upreel.video.containers import add_copy
 from upreel.video.fragments import Fragment, FragmentMuxer, empty_fragment
 from upreel.video.info import SourceInfo
@@ -32,6 +33,7 @@ __all__ = [
     "BLOCK",
     "LEAD_BLOCKS",
     "SOUNDS_COPIED",
+    "copied_sound_init",
     "copy_sound",
     "encode_blocks",
     "encode_sound",
@@ -69,7 +71,7 @@ def sound_bit_rate(info: SourceInfo, index: int) -> int:
 
 
 def copy_sound(info: SourceInfo, index: int, span: Span, number: int, *, shift: int) -> Fragment:
-    """A stretch of a sound stream as it is; without samples where it has none.
+    """A stretch of a sound stream as it is; without samples, and init, where it has none.
 
     Args:
         info: the source.
@@ -98,9 +100,8 @@ def copy_sound(info: SourceInfo, index: int, span: Span, number: int, *, shift: 
                 continue
             moved = int(shift / base)
             if not packets:
-                init = copy_sound(info, index, (None, None), 0, shift=shift).init if number else b""
                 ticks = round(((begin or Fraction(0)) + shift) * stream.codec_context.sample_rate)
-                return Fragment(init=init, media=empty_fragment(number, ticks))
+                return Fragment(init=b"", media=empty_fragment(number, ticks))
             for packet, later in zip(packets, [*packets[1:], None], strict=True):
                 following = after if later is None else later.pts
                 if following is not None:
@@ -113,6 +114,24 @@ def copy_sound(info: SourceInfo, index: int, span: Span, number: int, *, shift: 
             muxer.add(target, _plain(packets, stream))
             return muxer.fragment(number)
     raise AssertionError
+
+
+def copied_sound_init(info: SourceInfo, index: int) -> bytes:
+    """The init segment of a stream that is sent as it is, made with its first packet.
+
+    Raises:
+        DamagedError: it has none.
+    """
+    with open_source(info.path) as container:
+        stream = cast("AudioStream", container.streams[index])
+        first = next(_packets(container, stream, None), None)
+        if first is None:
+            raise DamagedError(f"{info.path}: sound stream {index} is empty")
+        first.pts = first.dts = 0
+        muxer = FragmentMuxer(stream.codec_context.sample_rate)
+        target = add_copy(muxer.container, stream)
+        muxer.add(target, _plain([first], stream))
+        return muxer.fragment(0).init
 
 
 def _plain(packets: list[Packet], stream: AudioStream) -> list[Packet]:

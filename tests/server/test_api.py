@@ -2,8 +2,10 @@
 
 import hashlib
 import json
+import random
 import re
 from collections.abc import Callable
+from fractions import Fraction
 from pathlib import Path
 
 import pytest
@@ -15,6 +17,7 @@ from schemathesis.openapi import from_dict
 from serving import Running
 
 from upreel import __version__
+from upreel.errors import DiskFullError
 from upreel.server.library import Library
 from upreel.server.openapi import OPERATIONS, document
 from upreel.zoo import card_names, load_card
@@ -140,6 +143,56 @@ def test_a_broken_title_is_told_in_one_line_and_harms_no_other(
     assert b"not playable" in server.get("/").body
     assert server.title("film")["state"] == "ready"
     assert server.get(server.title("film")["master"]).status == 200
+
+
+@pytest.mark.parametrize("ending", ["mp4", "mkv", "ts"])
+@pytest.mark.parametrize("seed", range(3))
+def test_damage_anywhere_is_an_answer_and_no_bug(
+    tmp_path: Path, start: Start, caplog: pytest.LogCaptureFixture, ending: str, seed: int
+) -> None:
+    clip = write_clip(tmp_path / f"a.{ending}", count=50, audio=[AudioTrack(seconds=Fraction(2))],
+                      options={"g": "10", "keyint_min": "10"})  # fmt: skip
+    rng = random.Random(f"{ending} {seed}")
+    data = bytearray(clip.read_bytes())
+    for _ in range(12):
+        place = rng.randrange(len(data))
+        data[place : place + 40] = rng.randbytes(len(data[place : place + 40]))
+    if seed == 2:
+        del data[len(data) * 2 // 3 :]
+    clip.write_bytes(data)
+    server = start(clip, rungs=(36,), segment_seconds=1)
+
+    rungs = server.get(f"/api/titles/{server.titles()['a']['id']}/rungs")
+    statuses = {rungs.status}
+    for track in rungs.json().get("tracks", []):
+        base = track["playlist"].removesuffix("index.m3u8")
+        names = ["init.mp4", *(f"{n}.m4s" for n in range(rungs.json()["segments"]))]
+        statuses |= {server.get(base + name).status for name in names}
+
+    assert statuses <= {200, 502}
+    assert server.get("/api/health").status == 200
+    assert caplog.records == []
+
+
+def test_a_full_disk_is_not_the_titles_fault(
+    films: Path, start: Start, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    server = start(films, rungs=())
+    track = server.tracks("film")["source"]["playlist"].replace("index.m3u8", "0.m4s")
+
+    def full(*_: object) -> None:
+        raise DiskFullError("no room left for /somewhere/secret")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("upreel.server.cache._write", full)
+        answer = server.get(track)
+    assert answer.status == 503
+    assert b"somewhere" not in answer.body
+    assert [record.getMessage() for record in caplog.records] == [
+        "no room left for /somewhere/secret"
+    ]
+    assert server.get(track).status == 200
+    assert server.title("film")["state"] == "ready"
 
 
 def test_pages_work_without_script(films: Path, start: Start) -> None:

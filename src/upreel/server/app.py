@@ -1,6 +1,7 @@
 """The ASGI application: which answer belongs to which path. All that blocks is done elsewhere."""
 
 import asyncio
+import logging
 import os
 import re
 from collections.abc import AsyncGenerator, Awaitable, Callable
@@ -44,6 +45,7 @@ from upreel.server.work import BusyError, StoppedError
 
 __all__ = ["Server"]
 
+_log = logging.getLogger("upreel")
 _HLS = "application/vnd.apple.mpegurl"
 _FILE_THREADS = 16  # that read files for those who watch
 _LIVE_SECONDS = 2  # least length of a live segment: half of the delay is that
@@ -82,7 +84,8 @@ def _answering(handler: Handler) -> ASGIApp:
         except (BusyError, StoppedError) as error:
             return error_answer(503, str(error), {"retry-after": "2"})
         except UpreelError as error:
-            return error_answer(502, str(error))
+            _log.error("%s", error)  # it names places, which are no viewer's business
+            return error_answer(503, "the server cannot keep what it makes", {"retry-after": "60"})
 
     return answer  # pyright: ignore[reportReturnType] - Starlette wraps it by itself
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Generic, Literal, TypeVar
 
-from upreel.errors import UpreelError
+from upreel.errors import OutputError, UpreelError
 from upreel.server.cache import Cache, Lease
 from upreel.server.config import ServeConfig
 from upreel.server.library import Library, Title
@@ -75,8 +75,9 @@ class _Once(Generic[T]):
         return task if task is not None and task.done() and not task.cancelled() else None
 
     def _finished(self, key: str, task: "asyncio.Task[T]") -> None:
-        lasting = not task.cancelled() and isinstance(task.exception(), UpreelError | None)
-        if not lasting or isinstance(task.exception(), BusyError | StoppedError):
+        error = None if task.cancelled() else task.exception()
+        passing = isinstance(error, BusyError | StoppedError | OutputError)
+        if task.cancelled() or passing or not isinstance(error, UpreelError | None):
             self._tasks.pop(key, None)
 
 
@@ -184,7 +185,7 @@ class Catalog:
     async def _playable(self, title: Title, work: Awaitable[T]) -> T:
         try:
             return await work
-        except (BusyError, StoppedError):
+        except (BusyError, StoppedError, OutputError):  # not the title's fault
             raise
         except UpreelError as error:
             self._metrics.failures += 1

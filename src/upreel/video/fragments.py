@@ -19,7 +19,7 @@ from av.container import OutputContainer
 from av.packet import Packet
 from av.stream import Stream
 
-from upreel.errors import OutputError
+from upreel.errors import DamagedError
 
 __all__ = [
     "Fragment",
@@ -72,10 +72,17 @@ class FragmentMuxer:
         )
 
     def add(self, stream: Stream, packets: Sequence[Packet]) -> None:
-        """Mux the packets of the fragment, whose times are set."""
-        for packet in packets:
-            packet.stream = stream
-            self.container.mux_one(packet)
+        """Mux the packets of the fragment, whose times are set.
+
+        Raises:
+            DamagedError: they are not of a kind that can be muxed.
+        """
+        try:
+            for packet in packets:
+                packet.stream = stream
+                self.container.mux_one(packet)
+        except (av.FFmpegError, ValueError) as error:
+            raise DamagedError(f"its packets cannot be sent: {error}") from error
 
     def header(self) -> Fragment:
         """The init segment alone, for a muxer that was opened with `header_first`."""
@@ -89,8 +96,14 @@ class FragmentMuxer:
 
         Args:
             number: of the fragment within its track, from 0.
+
+        Raises:
+            DamagedError: what was added makes no fragment.
         """
-        self.container.close()
+        try:
+            self.container.close()
+        except (av.FFmpegError, ValueError) as error:
+            raise DamagedError(f"its packets cannot be sent: {error}") from error
         data = self._file.getvalue()
         init, media = bytearray(), bytearray()
         for kind, box in boxes(data):
@@ -100,7 +113,7 @@ class FragmentMuxer:
                 media += box
         place = media.find(b"mfhd")
         if place < 0:
-            raise OutputError("the muxer wrote no fragment")
+            raise DamagedError("its packets make no fragment")
         media[place + 8 : place + 12] = struct.pack(">I", number + 1)
         return Fragment(init=bytes(init), media=bytes(media))
 

@@ -421,7 +421,12 @@ class _Sound:
                 continue
             place = round((frame.pts * Fraction(frame.time_base) - origin) * _RATE)
             frame.pts = None
-            for piece in self._resampler.resample(frame):
+            try:
+                pieces = self._resampler.resample(frame)
+            except ValueError:  # another form than before, as broadcasts have
+                self._resampler = AudioResampler(format="fltp", layout=self._layout, rate=_RATE)
+                pieces = self._resampler.resample(frame)
+            for piece in pieces:
                 self._append(np.asarray(piece.to_ndarray(), np.float32), place)
                 place += piece.samples
         while self._ends and self._stop >= _block(self._ends[0]) + 2:

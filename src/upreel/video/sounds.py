@@ -10,6 +10,7 @@ out, so that stretches made apart join without a gap or a click.
 """
 
 from collections.abc import Iterator
+from contextlib import suppress
 from fractions import Fraction
 from math import ceil
 from typing import cast
@@ -139,7 +140,11 @@ def _plain(packets: list[Packet], stream: AudioStream) -> list[Packet]:
     if stream.codec_context.extradata or stream.codec_context.codec.canonical_name != "aac":
         return packets
     unwrap = BitStreamFilterContext("aac_adtstoasc", stream)
-    return [plain for packet in packets for plain in unwrap.filter(packet)]
+    plain: list[Packet] = []
+    for packet in packets:
+        with suppress(av.FFmpegError):  # one that is damaged is left out
+            plain += unwrap.filter(packet)
+    return plain
 
 
 def _starts(begin: Fraction | None) -> Iterator[Fraction | None]:
@@ -332,7 +337,12 @@ def _decoded(
                     length = 0
                 places.append(place - length)
                 frame.pts = None
-                for piece in resampler.resample(frame):
+                try:
+                    pieces = resampler.resample(frame)
+                except ValueError:  # another form than before, as broadcasts have
+                    resampler = AudioResampler(format="fltp", layout=layout, rate=rate)
+                    pieces = resampler.resample(frame)
+                for piece in pieces:
                     samples = np.asarray(piece.to_ndarray(), np.float32)
                     parts.append(samples)
                     length += samples.shape[1]

@@ -8,6 +8,8 @@ from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
 
+import av
+import numpy as np
 import pytest
 import schemathesis
 from clips import AudioTrack, SubtitleTrack, write_clip
@@ -72,6 +74,9 @@ def test_answers_are_as_the_document_says_whatever_is_asked(films: Path, start: 
                 case.path_parameters = dict(real)
             response = case.call(base_url=server.address)
             case.validate_response(response)
+            again = server.get(response.request.path_url, if_none_match="*", range="bytes=0-0")
+            assert str(again.status) in case.operation.definition.raw["responses"]
+            assert (again.status == 304) == (response.status_code == 200)
             statuses.add(response.status_code)
             count += 1
 
@@ -116,7 +121,7 @@ def test_folders_are_not_looked_at_for_every_question(tmp_path: Path) -> None:
     assert len(Library([tmp_path]).titles()) == 1
 
 
-@pytest.mark.parametrize("damage", ["garbage", "empty", "text", "short"])
+@pytest.mark.parametrize("damage", ["garbage", "empty", "text", "short", "sound"])
 def test_a_broken_title_is_told_in_one_line_and_harms_no_other(
     films: Path, start: Start, damage: str
 ) -> None:
@@ -125,6 +130,12 @@ def test_a_broken_title_is_told_in_one_line_and_harms_no_other(
         write_clip(films / "whole.mp4", count=2, audio=[AudioTrack()])
         (films / "whole.mp4").rename(broken)
         broken.write_bytes(broken.read_bytes()[:300])
+    elif damage == "sound":
+        with av.open(str(broken), "w") as container:
+            stream = container.add_stream("aac", rate=48000)
+            silence = av.AudioFrame.from_ndarray(np.zeros((2, 1024), np.float32), "fltp", "stereo")
+            silence.sample_rate = 48000
+            container.mux([*stream.encode(silence), *stream.encode(None)])
     else:
         broken.write_bytes({"garbage": bytes(range(256)) * 99, "empty": b"", "text": b"a"}[damage])
     server = start(films, rungs=())

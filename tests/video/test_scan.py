@@ -36,6 +36,21 @@ def test_times_are_those_of_the_decoded_frames(tmp_path: Path, ending: str) -> N
     assert timeline.keyframes.tolist() == [0, 5]
 
 
+def test_bytes_and_reorder_delay_are_those_of_the_packets(tmp_path: Path) -> None:
+    path = write_clip(tmp_path / "a.mp4", count=12, options={**GOP, "preset": "medium"})
+    with av.open(str(path)) as container:
+        packets = [packet for packet in container.demux(video=0) if packet.size]
+    coded = [packet.pts for packet in packets]
+
+    timeline = scan(probe(path))
+
+    sizes = {packet.pts: packet.size for packet in packets}
+    assert timeline.sizes is not None
+    assert timeline.sizes.tolist() == [sizes[time] for time in sorted(coded)]
+    places = [sorted(coded).index(time) for time in coded]
+    assert timeline.delay == max(k - place for k, place in enumerate(places)) > 0
+
+
 def test_uneven_times_are_exact_where_the_container_is(tmp_path: Path) -> None:
     times = [Fraction(1001 * n, 30000) for n in (0, 1, 3, 7, 8)]
     path = write_clip(tmp_path / "a.mp4", times=times, rate=Fraction(30000, 1001))

@@ -16,6 +16,7 @@ from upreel.server.config import ServeConfig
 __all__ = ["GuardedProtocol", "listen", "process", "serve"]
 
 _HEADER_BYTES = 16 << 10
+_OTHER_FILES = 256  # beside connections and what is sent over them
 _GRACE = 3  # seconds that answers under way are given at the end
 
 
@@ -100,6 +101,7 @@ def serve(config: ServeConfig, on_ready: Callable[[str], None]) -> None:
         OutputError: the address is taken or not one of this machine's.
         LockedError: another server uses the cache.
     """
+    _allow_files(2 * config.connections + _OTHER_FILES)
     with listen(config.host, config.port) as listener:
         process(config, Server(config), listener, on_ready).run(sockets=[listener])
 
@@ -133,6 +135,18 @@ def process(
     host = f"[{config.host}]" if ":" in config.host else config.host
     address = f"http://{host}:{listener.getsockname()[1]}/"
     return _Announcing(settings, lambda: on_ready(address))
+
+
+def _allow_files(count: int) -> None:
+    """Let this process have so many files and sockets open, as far as the system lets it."""
+    if sys.platform == "win32":
+        return
+    import resource
+
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft != resource.RLIM_INFINITY and soft < count:
+        wanted = count if hard == resource.RLIM_INFINITY else min(count, hard)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 class _Announcing(uvicorn.Server):

@@ -189,21 +189,21 @@ def test_a_full_disk_is_not_the_titles_fault(
     films: Path, start: Start, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     server = start(films, rungs=())
-    track = server.tracks("film")["source"]["playlist"].replace("index.m3u8", "0.m4s")
+    rungs = f"/api/titles/{server.titles()['film']['id']}/rungs"
 
     def full(*_: object) -> None:
         raise DiskFullError("no room left for /somewhere/secret")
 
     with monkeypatch.context() as patch:
         patch.setattr("upreel.server.cache._write", full)
-        answer = server.get(track)
+        answer = server.get(rungs)
     assert answer.status == 503
     assert b"somewhere" not in answer.body
     assert [record.getMessage() for record in caplog.records] == [
         "no room left for /somewhere/secret"
     ]
-    assert server.get(track).status == 200
     assert server.title("film")["state"] == "ready"
+    assert server.get(rungs).status == 200
 
 
 def test_pages_work_without_script(films: Path, start: Start) -> None:

@@ -17,7 +17,7 @@ __all__ = ["TEXT_CODECS", "webvtt"]
 TEXT_CODECS = ("subrip", "mov_text", "ass", "ssa", "webvtt", "text")
 """FFmpeg's names of the subtitle codecs whose words can be told."""
 
-_TAGS = re.compile(r"<[^>]*>|\{\\[^}]*\}")
+_TAGS = re.compile(r"</?[A-Za-z][^<>]*>|\{\\[^}]*\}")
 _MOST_BYTES = 8 << 20
 
 

@@ -36,11 +36,12 @@ class Models:
         for name in card_names():
             card = load_card(name)
             try:
-                card.verified_onnx(card.cells[0])
+                for precision in ("", *card.quantized):
+                    card.verified_onnx(card.cells[0], precision)
             except WeightsError:
                 continue  # a network that is damaged is not handed out
             self._cards[name] = card
-            for cell in card.cells:
+            for cell in (*card.cells, *card.quantized):
                 path = card.onnx_path(cell)
                 data = path.read_bytes()
                 self.files[path.name] = ModelFile(
@@ -61,7 +62,8 @@ class Models:
             return None
         values: dict[str, object] = asdict(card)
         del values["folder"]
-        files = [self.files[card.onnx_path(cell).name] for cell in card.cells]
+        cells = (*card.cells, *card.quantized)
+        files = [self.files[card.onnx_path(cell).name] for cell in cells]
         return values | {
             "scale": card.scale,
             "layout": card.layout,

@@ -136,12 +136,12 @@ def best_x4_bd() -> TrainConfig:
 
 def best_x2() -> TrainConfig:
     """x2 for clean bicubic input, from the network for x4: its bodies fit, its ends do not."""
-    before = best_x4_long()
+    before = best_x4_larger()
     return replace(
         before,
         name="best-x2",
         network=replace(before.network, first=replace(FIRST, scale=2)),
-        start="best-x4-long",
+        start="best-x4-larger",
         parts=(("first", "tan-x2-b1"),),
         steps=2000,
         validate_every=2000,

@@ -19,7 +19,7 @@ from upreel.zoo import FastConfig
 def thin() -> TrainConfig:
     return TrainConfig(
         name="thin",
-        network=FastConfig(scale=2, channels=16, depth=2, layout="luma"),
+        network=FastConfig(scale=2, channels=32, depth=2, layout="luma"),
         degradation=Degradation(kernels=("bicubic",)),
         start="thick",
         steps=1,
@@ -32,7 +32,7 @@ def thin() -> TrainConfig:
 def thick() -> TrainConfig:
     return TrainConfig(
         name="thick",
-        network=FastConfig(scale=2, channels=16, depth=2, layout="luma"),
+        network=FastConfig(scale=2, channels=32, depth=2, layout="luma"),
         degradation=Degradation(kernels=("bicubic",)),
         steps=1,
         batch=2,
@@ -60,17 +60,17 @@ def test_a_trained_network_is_thinned(recipe: str, tmp_path: Path) -> None:
     assert trained.exit_code == 0, trained.output
 
     code, printed, told = prune(
-        recipe, "--start", tmp_path / "thick.ckpt", "--target-macs", "3000", "--rounds", "1",
+        recipe, "--start", tmp_path / "thick.ckpt", "--target-macs", "15000", "--rounds", "1",
         "--out", tmp_path,
     )  # fmt: skip
 
     path = tmp_path / "thin.ckpt"
     assert code == 0, told
-    assert "thin: 16 features and 16 within pairs become " in told
+    assert "thin: 32 features and 32 within pairs become " in told
     assert printed.endswith(f"{path}: upreel export {path} makes a card of it\n")
     network = load_checkpoint(path).config.network
     assert isinstance(network, FastConfig)
-    assert network.macs_per_position <= 3000
+    assert network.macs_per_position <= 15000
 
 
 def test_mistakes_are_one_line(recipe: str, tmp_path: Path) -> None:

@@ -24,7 +24,7 @@ def test_the_cpu_is_there_by_both_engines() -> None:
 
     assert there["cpu"].engine == "openvino"
     assert there["ort-cpu"].engine == "onnxruntime"
-    assert there["cpu"].precisions in (("f32", "int8"), ("bf16", "f32", "int8"))
+    assert [p for p in there["cpu"].precisions if p != "int8"] in (["f32"], ["bf16", "f32"])
     assert all(info.reason and info.name for info in there.values())
 
 

@@ -66,6 +66,8 @@ def test_nothing_is_learned_where_rounding_costs_little(
         assert torch.equal(run.ema[f"network.{name}"], weight), name
     assert torch.equal(run.ema["steps"], run.network["steps"])
     assert (run.ema["steps"] != -8).all()
+    quantize(WHOLE, clips, tmp_path, resume=True, allowed=1.0)
+    assert load_checkpoint(path).step == 0  # it has decided the same
 
 
 def test_it_learns_on_where_it_must_and_goes_on_after_a_stop(
@@ -99,12 +101,17 @@ def test_calibration_is_the_same_every_time(
         assert torch.equal(second[name], weight), name
 
 
-def test_runs_are_for_their_own_command(clips: list[Clip], tmp_path: Path) -> None:
+def test_runs_are_for_their_own_command(
+    clips: list[Clip], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     with pytest.raises(OptionError, match="whole is quantised: upreel quantize is for it"):
         train(WHOLE, clips, tmp_path)
     with pytest.raises(OptionError, match="plain is a run of kind fast, not quantized"):
         quantize(FLOAT, clips, tmp_path)
-    with pytest.raises(OptionError, match="whole starts from the result of plain"):
+    with pytest.raises(OptionError, match="whole is quantised from what was trained: --start nam"):
+        quantize(WHOLE, clips, tmp_path)
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    with pytest.raises(OptionError, match="quantising runs in one process, torchrun has begun 2"):
         quantize(WHOLE, clips, tmp_path)
 
 

@@ -56,6 +56,8 @@ def export(
             wrong = "is not quantised: --into is not for it"
             lacking = "is quantised, a precision of a card: --into names it"
             raise OptionError(f"{checkpoint} {lacking if into is None else wrong}")
+        if into is not None and (name or summary or out != Path()):
+            raise OptionError("--into takes name, summary and folder from the card")
         if into is not None:
             _add_precision(run, into, sources)
             return

@@ -34,7 +34,7 @@ TargetMacs = Annotated[
     typer.Option("--target-macs", min=1, help="Multiply-adds a low-resolution luma sample."),
 ]
 Size = Annotated[str, typer.Option("--size", help="Of the frame that is timed, WxH.")]
-Precision = Annotated[str, typer.Option(help="In which it is timed: auto, or the device's.")]
+Precision = Annotated[str, typer.Option(help="In which it is timed: auto, f32, bf16 or int8.")]
 Rounds = Annotated[int, typer.Option(min=1, help="Of cutting and learning.")]
 
 
@@ -59,13 +59,15 @@ def prune(
             raise OptionError("one of --target-ms and --target-macs says how small it shall be")
         from upreel.training.prune import prune as run
 
+        if target_macs is not None:
+            fits = _within(target_macs)
+        else:
+            fits = _fast_enough(target_ms or 0.0, size, precision)
         checkpoint = run(
             config,
             material_for(config, data),
             out,
-            fits=_within(target_macs)
-            if target_macs is not None
-            else _fast_enough(target_ms or 0.0, size, precision),
+            fits=fits,
             rounds=rounds,
             start=start or (),
             resume=resume,

@@ -199,6 +199,7 @@ class _Model(_Computed):
                 "engine": report.engine,
                 "device": report.device,
                 "precision": report.precision,
+                "sha256": self._card.identity(report.precision),
             }
             self._opened = (key, upscaler)
         return self._opened[1]

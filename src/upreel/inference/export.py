@@ -330,5 +330,6 @@ def export_card(
     )
     for cell, data in zip(card.cells, files, strict=True):
         card.onnx_path(cell).write_bytes(data)
+    card.onnx_path("int8").unlink(missing_ok=True)  # of the weights that were there before
     write_card(card)
     return card

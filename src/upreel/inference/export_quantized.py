@@ -164,7 +164,7 @@ class _Graph:
         bias = self.add(
             "DequantizeLinear",
             self.constant(layer.bias.numpy()),
-            self.constant((units * np.float32(layer.step)).astype(np.float32)),
+            self.constant(layer.meaning.numpy()),
             self.constant(np.zeros(len(units), np.int32)),
             axis=0,
         )

@@ -20,6 +20,7 @@ from upreel.inference.engine import (
     Values,
     report_of,
 )
+from upreel.inference.whole_numbers import sums_are_exact
 
 __all__ = ["OnnxRuntimeCells", "OnnxRuntimeSession", "devices"]
 
@@ -40,7 +41,9 @@ def devices() -> tuple[DeviceInfo, ...]:
             device=device,
             engine="onnxruntime",
             name=provider.removesuffix("ExecutionProvider"),
-            precisions=precisions,
+            precisions=precisions
+            if sums_are_exact()
+            else tuple(precision for precision in precisions if precision != "int8"),
             reason="tensor cores are fastest in f16"
             if "f16" in precisions
             else "the precision of the stored network",

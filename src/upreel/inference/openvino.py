@@ -30,6 +30,7 @@ from upreel.inference.engine import (
     Values,
     report_of,
 )
+from upreel.inference.whole_numbers import sums_are_exact
 from upreel.networks.sizes import CELL, CHANNELS
 
 __all__ = ["OpenVinoCells", "OpenVinoSession", "devices"]
@@ -54,11 +55,13 @@ def devices() -> tuple[DeviceInfo, ...]:
             continue
         capabilities = set(core.get_property(name, "OPTIMIZATION_CAPABILITIES"))
         if "BF16" in capabilities and device == "cpu":
-            precisions, reason = ("bf16", "f32", "int8"), "this CPU multiplies bf16 in hardware"
+            precisions, reason = ("bf16", "f32"), "this CPU multiplies bf16 in hardware"
         elif device == "cpu":
-            precisions, reason = ("f32", "int8"), "this CPU has no bf16 arithmetic"
+            precisions, reason = ("f32",), "this CPU has no bf16 arithmetic"
         else:
             precisions, reason = ("f16", "f32"), "GPUs are fastest in f16"
+        if device == "cpu" and sums_are_exact():
+            precisions = (*precisions, "int8")
         full_name = str(core.get_property(name, "FULL_DEVICE_NAME")).strip()
         found.append(
             DeviceInfo(

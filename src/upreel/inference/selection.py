@@ -152,7 +152,8 @@ def _request(
     elif precision == "int8" and (depth or bits) > _WHOLE_BITS:
         raise OptionError(
             f"int8 is for video of {_WHOLE_BITS} bits, this has {depth or bits}: "
-            f"it can run in {', '.join(p for p in info.precisions if p != 'int8')}"
+            f"{card.name} can run in "
+            + ", ".join(p for p in info.precisions if p in card.precisions and p != "int8")
         )
     elif precision != default:
         reason = f"asked for instead of {default}"

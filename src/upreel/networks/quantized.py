@@ -32,6 +32,7 @@ from upreel.networks.precision import in_f32
 __all__ = ["LARGEST_WEIGHT", "Layer", "QuantizedNetwork", "Range"]
 
 LARGEST_WEIGHT = 127
+_LARGEST_BIAS = 1 << 22
 _TRIED = range(24, 65)  # 64ths of the largest value, as the end of a range
 _SEEN = 1 << 20  # values that a range is chosen by
 
@@ -57,12 +58,14 @@ class Layer:
         weight: (O, I, 3, 3), from -127 to 127.
         bias: (O,), in units of `step` times `weight_step`.
         weight_step: (O,): what a weight of 1 stands for.
+        meaning: (O,): what a sum of 1 stands for, `step` times that.
         step: what 1 stands for in its input.
     """
 
     weight: Tensor
     bias: Tensor
     weight_step: Tensor
+    meaning: Tensor
     step: float
 
 
@@ -87,73 +90,89 @@ class QuantizedNetwork(nn.Module):
         """As `FastNetwork.forward`, in f32."""
         with in_f32(packed.device.type):
             values = packed.float()
-            tail = self.network.tail
-            weight, bias = self._rounded(tail.weight, -self._flat(), self.steps[-1].exp2())
-            detail = F.conv2d(self._features(values), weight, bias, padding=1)
+            tail = self.network.tail.weight
+            seen = self._features(values)
+            detail = self._convolved(seen, tail, -self._flat(), len(self.ranges))
             return self.network.interpolated(values) + detail
 
     def _features(
         self, seen: Float[Tensor, "B F H W"], upto: int | None = None, *, flat: bool = False
     ) -> Float[Tensor, "B C H W"]:
-        """What the last convolution sees, or what is there before rounding number `upto`.
+        """Whole numbers that the last convolution sees, or values before rounding number `upto`.
 
         Args:
             seen: frames.
             upto: number of an activation; None for all of them.
             flat: whether `seen` is one position of a picture that is the same everywhere.
         """
-
-        def convolved(values: Tensor, weight: Tensor, bias: Tensor, k: int) -> Tensor:
-            weight, bias = self._rounded(weight, bias, self._step_before(k), first=k == 0)
-            if flat:
-                return F.conv2d(values, weight.sum(dim=(2, 3), keepdim=True), bias)
-            return F.conv2d(values, weight, bias, padding=1)
-
         biases = self._biases
-        values = _to_whole(seen / self.input_step, self.input_range) * self.input_step
-        values = F.relu(convolved(values, self.network.head_weight(), biases[0], 0))
+        whole = _to_whole(seen / self.input_step, self.input_range)
+        first = self.network.head_weight()
+        values = F.relu(self._convolved(whole, first, biases[0], 0, flat=flat))
         if upto == 0:
             return values
-        stream = self._activation(values, 0)
+        stream = self._whole(values, 0)
         for k in range(0, len(self.ranges) - 1, 2):
-            first, second = (cast("nn.Conv2d", self.network.body[k + j]) for j in (0, 1))
-            inner = F.relu(convolved(stream, first.weight, biases[k + 1], k + 1))
+            one, two = (cast("nn.Conv2d", self.network.body[k + j]).weight for j in (0, 1))
+            inner = F.relu(self._convolved(stream, one, biases[k + 1], k + 1, flat=flat))
             if upto == k + 1:
                 return inner
-            inner = self._activation(inner, k + 1)
-            stream = stream + convolved(inner, second.weight, biases[k + 2], k + 2)
+            change = self._convolved(
+                self._whole(inner, k + 1), two, biases[k + 2], k + 2, flat=flat
+            )
+            values = stream * self._step_before(k + 1) + change
             if upto == k + 2:
-                return stream
-            stream = self._activation(stream, k + 2)
+                return values
+            stream = self._whole(values, k + 2)
         return stream
+
+    def _convolved(
+        self, whole: Tensor, weight: Tensor, bias: Tensor, k: int, *, flat: bool = False
+    ) -> Tensor:
+        """Convolution `k`, 0 the first, of whole numbers by whole numbers; then what they mean."""
+        rounded, biases, meaning = self._rounded(weight, bias, k)
+        if flat:
+            sums = F.conv2d(whole, rounded.sum(dim=(2, 3), keepdim=True), biases)
+        else:
+            sums = F.conv2d(whole, rounded, biases, padding=1)
+        return sums * meaning[:, None, None]
 
     def _flat(self) -> Float[Tensor, " C"]:
         """What the last convolution makes of a flat picture, before its bias."""
         none = self.steps.new_zeros(1, self.network.head.in_channels, 1, 1)
         features = self._features(none, flat=True)[0, :, 0, 0]
-        weight, _ = self._rounded(self.network.tail.weight, none.sum(), self.steps[-1].exp2())
-        return weight.sum(dim=(2, 3)) @ features
+        tail, last = self.network.tail.weight, len(self.ranges)
+        rounded, _, meaning = self._rounded(tail, tail.new_zeros(len(tail)), last)
+        return rounded.sum(dim=(2, 3)) @ features * meaning
 
-    def _activation(self, values: Tensor, k: int) -> Tensor:
-        step = self.steps[k].exp2()
-        return _to_whole(values / step, self.ranges[k]) * step
+    def _whole(self, values: Tensor, k: int) -> Tensor:
+        """Activation `k` in its steps."""
+        return _to_whole(values / self.steps[k].exp2(), self.ranges[k])
 
     def _step_before(self, k: int) -> Tensor:
-        """Of what convolution `k` sees."""
+        """What 1 stands for in what convolution `k` sees."""
         return self.steps.new_tensor(self.input_step) if k == 0 else self.steps[k - 1].exp2()
 
-    def _rounded(
-        self, weight: Tensor, bias: Tensor, step: Tensor, *, first: bool = False
-    ) -> tuple[Tensor, Tensor]:
-        """Weights and biases as the whole numbers that they become, times what 1 stands for."""
-        unit = _weight_step(weight, first=first)
-        whole = weight / unit[:, None, None, None]
-        if first:
-            whole = whole + (self._zero_sums(whole.detach()) - whole.detach())
+    def _rounded(self, weight: Tensor, bias: Tensor, k: int) -> tuple[Tensor, Tensor, Tensor]:
+        """Weights and biases of convolution `k` in whole numbers, and what a sum of 1 means.
+
+        Numbers are as large as fits: the largest weight of an output is the largest whole number,
+        but where that would take its bias beyond what sums of f32 hold exactly. First weights are
+        rounded to sums, for which one may become larger by one.
+        """
+        step = self._step_before(k)
+        with torch.no_grad():
+            largest = weight.flatten(1).abs().amax(dim=1).clamp(min=1e-8)
+            unit = torch.maximum(
+                largest / (LARGEST_WEIGHT - (k == 0)), bias.abs() / (step * _LARGEST_BIAS)
+            )
+        scaled = weight / unit[:, None, None, None]
+        if k == 0:
+            scaled = scaled + (self._zero_sums(scaled.detach()) - scaled.detach())
         else:
-            whole = _straight(whole)
-        biases = _straight(bias / (step * unit)) * (step * unit)
-        return whole * unit[:, None, None, None], biases
+            scaled = _straight(scaled)
+        meaning = step * unit
+        return scaled, _straight(bias / meaning), meaning
 
     def _zero_sums(self, whole: Float[Tensor, "C F 3 3"]) -> Float[Tensor, "C F 3 3"]:
         """First weights rounded so that they sum to zero over each plane that they summed over."""
@@ -177,15 +196,18 @@ class QuantizedNetwork(nn.Module):
         Of ends of a range, fractions of the largest value, the one with the least squared error.
         """
         for k, span in enumerate(self.ranges):
-            values = torch.cat([self._features(each, upto=k).flatten() for each in inputs])
-            values = values[:: -(-len(values) // _SEEN)]
+            parts: list[Tensor] = []
+            for each in inputs:
+                found = self._features(each, upto=k).flatten()
+                # An odd stride: sides of pictures are even, and every column shall be seen.
+                parts.append(found[:: -(-len(found) * len(inputs) // _SEEN) | 1].clone())
+            values = torch.cat(parts)
             largest = values.abs().max().clamp(min=1e-6) / span.most
             tried = [largest * part / max(_TRIED) for part in _TRIED]
             errors = [
                 (_to_whole(values / step, span) * step - values).square().mean() for step in tried
             ]
-            best = tried[int(torch.stack(errors).argmin())]
-            self.steps[k] = best.log2()
+            self.steps[k] = tried[int(torch.stack(errors).argmin())].log2()
 
     @torch.no_grad()
     def layers(self) -> list[Layer]:
@@ -198,14 +220,14 @@ class QuantizedNetwork(nn.Module):
         biases = [*self._biases, -self._flat()]
         found: list[Layer] = []
         for k, (weight, bias) in enumerate(zip(convolutions, biases, strict=True)):
+            rounded, whole, meaning = self._rounded(weight, bias, k)
             step = self._step_before(k)
-            unit = _weight_step(weight, first=k == 0)
-            weight, bias = self._rounded(weight, bias, step, first=k == 0)
             found.append(
                 Layer(
-                    weight=(weight / unit[:, None, None, None]).round().to(torch.int8),
-                    bias=(bias / (step * unit)).round().to(torch.int32),
-                    weight_step=unit.clone(),
+                    weight=rounded.round().to(torch.int8),
+                    bias=whole.round().to(torch.int32),
+                    weight_step=meaning / step,
+                    meaning=meaning,
                     step=float(step),
                 )
             )
@@ -217,15 +239,6 @@ def _ranges(depth: int, bits: int) -> tuple[Range, ...]:
     positive = Range(least=0, most=(1 << bits) - 1)
     signed = Range(least=-(1 << (bits - 1)), most=(1 << (bits - 1)) - 1)
     return (positive, *(positive, signed) * (depth // 2))
-
-
-def _weight_step(weight: Float[Tensor, "O I 3 3"], *, first: bool) -> Float[Tensor, " O"]:
-    """What a weight of 1 stands for: the largest of each output is the largest whole number.
-
-    First weights are rounded to sums, for which one may become larger by one.
-    """
-    largest = weight.detach().flatten(1).abs().amax(dim=1).clamp(min=1e-8)
-    return largest / (LARGEST_WEIGHT - first)
 
 
 def _straight(values: Tensor) -> Tensor:

@@ -110,7 +110,7 @@ def identity_of(resolved: Resolved, upscaler: ReportingUpscaler) -> dict[str, An
         "version": __version__,
         "source": source_identity(resolved.info),
         "model": resolved.card.name,
-        "weights": resolved.card.sha256,
+        "weights": resolved.card.identity(report.precision),
         "engine": report.engine,
         "device": report.device,
         "precision": report.precision,

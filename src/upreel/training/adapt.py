@@ -382,6 +382,7 @@ def adapt(
             commit=card.commit,
             folder=folder,
             licence=card.licence,
+            teacher=card.teacher,
         )
     return Adapted(steps=run.steps, before=before, after=best, card=new)
 
@@ -446,6 +447,8 @@ def check_job(job: UpscaleJob, *, seconds: float) -> Resolved:
         raise OptionError("adapting needs a source that can be read twice, not standard input")
     resolved = resolve(job, probe(job.source), DefaultBackend())
     check_ensemble(resolved.card)
+    if job.precision == "int8":
+        raise OptionError("what is adapted is a network in floating point, not in int8")
     return resolved
 
 

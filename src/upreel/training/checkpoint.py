@@ -66,10 +66,12 @@ class Result:
     Attributes:
         name: of the run.
         weights: its average ones, f32 by parameter name.
+        teacher: that it learned from, "" for none.
     """
 
     name: str
     weights: dict[str, Tensor]
+    teacher: str = ""
 
 
 def save_checkpoint(checkpoint: Checkpoint, path: Path) -> None:
@@ -137,11 +139,13 @@ def load_result(path: Path) -> Result:
     header, tensors = read_stored(path)
     if "version" in header:
         checkpoint = load_checkpoint(path)
-        return Result(name=checkpoint.config.name, weights=dict(checkpoint.ema))
+        return Result(
+            name=checkpoint.config.name, weights=dict(checkpoint.ema), teacher=checkpoint.teacher
+        )
     if not {"network", "name"} <= header.keys():
         raise WeightsError(f"{path} is neither a checkpoint nor the weights of a card")
     weights = {name: tensor.float() for name, tensor in tensors.items()}
-    return Result(name=header["name"], weights=weights)
+    return Result(name=header["name"], weights=weights, teacher=header.get("teacher", ""))
 
 
 def _config(values: dict[str, Any]) -> TrainConfig:

@@ -2,9 +2,10 @@
 
 How much a feature matters is told by the first-order change of the loss if its weights were zero
 (Molchanov et al., "Importance Estimation for Neural Network Pruning", CVPR 2019, section 3.1).
-Features leave in groups of `GROUP`, which is what the CPU's convolutions are laid out for, the
-group first that matters least for the arithmetic that it costs: of one pair's inner features, or of
-the stream that all convolutions share, which the residual sums tie together.
+Features leave in groups of `GROUP`, as many as a register of the CPU holds, for fewer of which its
+convolutions take no less time: the group first that matters least for the arithmetic that it costs,
+of one pair's inner features, or of the stream that all convolutions share, which the residual sums
+tie together.
 """
 
 # pyright: reportUnknownMemberType=false, reportUnknownVariableType=false
@@ -26,19 +27,21 @@ from upreel.datasets.patches import Pair, make_pairs
 from upreel.errors import OptionError
 from upreel.inference import open_session
 from upreel.inference.export import export_card
+from upreel.inference.export_quantized import add_quantized
 from upreel.networks.build import build_network
 from upreel.networks.fast import FastNetwork
 from upreel.networks.sizes import CHANNELS
-from upreel.training.checkpoint import load_checkpoint, load_result
+from upreel.training.checkpoint import Result, load_checkpoint, load_result
 from upreel.training.config import TrainConfig
-from upreel.training.run import Progress, check_sizes, train
+from upreel.training.run import Progress, check_device, check_sizes, divided, train
+from upreel.training.team import check_alone
 from upreel.training.trainer import Trainer
 from upreel.training.validation import score
-from upreel.zoo import FastConfig
+from upreel.zoo import FastConfig, QuantizedConfig
 
 __all__ = ["GROUP", "Cut", "importances", "milliseconds", "prune", "removals", "thinned"]
 
-GROUP = 8
+GROUP = 16
 _BATCHES = 16  # that importance is told by
 _CLIPS = 24  # that these come from, spread over the material
 _TIMED = 15  # runs, of which the median counts
@@ -91,17 +94,22 @@ def prune(
         The last checkpoint's path.
 
     Raises:
-        OptionError: another kind of network, one that is small enough or cannot become so, or as
-            `upreel.training.run.train` says.
+        OptionError: another kind of network, one that is small enough or cannot become so, nothing
+            trained before, several processes, or as `upreel.training.run.train` says.
     """
     if not isinstance(config.network, FastConfig):
         raise OptionError(f"{config.name} is a run of kind {config.network.kind}: fast is pruned")
     if not 1 <= rounds <= config.steps:
         raise OptionError(f"rounds must be 1 to the {config.steps} steps, got {rounds}")
-    if not start and not resume:
+    check_alone("pruning")
+    check_device(device)
+    begun = folder / f"{config.name if rounds == 1 else f'{config.name}-1'}.ckpt"
+    if not start and not (resume and begun.exists()):
         raise OptionError(f"{config.name} is pruned from what was trained: --start names it")
+    if fits(config.network):
+        raise OptionError(f"nothing is to be cut: {_described(config.network)} fit as they are")
     now, path = config, Path()
-    weights: Mapping[str, Tensor] | None = None
+    result: Result | None = None
     for number in range(1, rounds + 1):
         name = config.name if number == rounds else f"{config.name}-{number}"
         path = folder / f"{name}.ckpt"
@@ -109,12 +117,15 @@ def prune(
         run = replace(now, name=name, steps=steps, start="", parts=())
         if resume and path.exists():
             run = replace(run, network=load_checkpoint(path).config.network)
+            assert isinstance(run.network, FastConfig)
+            if number == rounds and not fits(run.network):
+                raise OptionError(f"{path} has {_described(run.network)}, which do not fit")
             train(
                 run, clips, folder, resume=True, device=device, on_progress=on_progress,
                 on_notice=on_notice, report_every=report_every,
             )  # fmt: skip
         else:
-            trainer, held_back = _looked_at(now, clips, device, start, weights)
+            trainer, held_back = _looked_at(now, clips, device, start, result)
             matter = importances(trainer)
             if number == 1:
                 _tell_sensitivity(trainer, matter, held_back, on_notice)
@@ -125,9 +136,9 @@ def prune(
             train(
                 run, clips, folder, device=device, on_progress=on_progress,
                 on_notice=on_notice, report_every=report_every,
-                prepare=_beginning_with(thinned(trainer.ema, cut)),
+                prepare=_beginning_with(thinned(trainer.ema, cut), trainer.taught_by),
             )  # fmt: skip
-        now, weights = replace(now, network=run.network), load_result(path).weights
+        now, result = replace(now, network=run.network), load_result(path)
     return path
 
 
@@ -136,7 +147,7 @@ def _looked_at(
     clips: Sequence[Clip],
     device: str,
     start: Sequence[Path],
-    weights: Mapping[str, Tensor] | None,
+    result: Result | None,
 ) -> tuple[Trainer, list[Pair]]:
     """A trainer on some of the material, with a result's weights, and what is held back."""
 
@@ -146,26 +157,29 @@ def _looked_at(
             chosen, config.network.scale, config.degradation, variants=1, seed=config.seed
         )
 
-    held_back = [clip for clip in clips if clip.source in config.validation]
-    learning = [clip for clip in clips if clip.source not in config.validation]
+    learning, held_back = divided(config, clips)
     pairs = pairs_of(learning)
     check_sizes(pairs, config.patch)
     trainer = Trainer(config, pairs, device=device)
-    if weights is None:
-        trainer.start_from_runs([load_result(file) for file in start])
+    if result is not None:
+        left = trainer.start_from(result.weights)
+        trainer.taught_by = result.teacher
     else:
-        trainer.start_from(dict(weights))
+        left = trainer.start_from_runs([load_result(file) for file in start])
+    if left:
+        raise OptionError(f"what {config.name} is pruned from has no {', '.join(left)}")
     return trainer, pairs_of(held_back)
 
 
 def _beginning_with(
-    weights: Mapping[str, Tensor],
+    weights: Mapping[str, Tensor], taught_by: str
 ) -> Callable[[Trainer, Sequence[Pair], Sequence[Pair]], bool]:
     """What `upreel.training.run.train` prepares a run with: these weights."""
 
     def prepare(trainer: Trainer, _pairs: Sequence[Pair], _held_back: Sequence[Pair]) -> bool:
         left = trainer.start_from(dict(weights))
         assert not left, left
+        trainer.taught_by = taught_by
         return True
 
     return prepare
@@ -233,24 +247,31 @@ def removals(config: FastConfig, matter: Sequence[Tensor]) -> Iterator[Cut]:
         yield now
         prices: dict[int, float] = {}
         for group, (order, count) in enumerate(zip(orders, left, strict=True)):
-            if count <= GROUP:
+            fewer = _fewer(count)
+            if fewer < GROUP:
                 continue
-            lost = matter[group][order[count - GROUP : count]].sum().item()
-            after = cut_to([n - GROUP * (k == group) for k, n in enumerate(left)])
+            lost = matter[group][order[fewer:count]].sum().item()
+            after = cut_to([fewer if k == group else n for k, n in enumerate(left)])
             saved = now.config.macs_per_position - after.config.macs_per_position
             prices[group] = lost / saved
         if not prices:
             return
-        left[min(prices, key=prices.__getitem__)] -= GROUP
+        chosen = min(prices, key=prices.__getitem__)
+        left[chosen] = _fewer(left[chosen])
+
+
+def _fewer(count: int) -> int:
+    """The next smaller number of features that fills the engine's registers."""
+    return (count - 1) // GROUP * GROUP
 
 
 def _next_cut(
     config: FastConfig, matter: Sequence[Tensor], fits: Callable[[FastConfig], bool], rounds: int
 ) -> Cut:
-    """This round's share of the way to what fits."""
+    """This round's share of the way to what fits; all of it is left where it fits already."""
     cuts = list(removals(config, matter))
     if fits(config):
-        raise OptionError(f"nothing is to be cut: {_described(config)} fit as they are")
+        return cuts[0]
     if not fits(cuts[-1].config):
         raise OptionError(f"nothing that fits is left: {_described(cuts[-1].config)} do not")
     low, high = 0, len(cuts) - 1  # the first does not fit, the last does
@@ -269,8 +290,8 @@ def thinned(weights: Mapping[str, Tensor], cut: Cut) -> dict[str, Tensor]:
     """
     result = dict(weights)
     for kept, parts in zip(cut.kept, _features(len(cut.kept) - 1), strict=True):
-        index = torch.tensor(kept)
         for name, axis in parts:
+            index = torch.tensor(kept, device=result[name].device)
             result[name] = result[name].index_select(axis, index)
     return result
 
@@ -290,14 +311,15 @@ def _tell_sensitivity(
     names = ["the stream", *(f"pair {k}" for k in range(1, len(matter)))]
     for group, (name, each) in enumerate(zip(names, matter, strict=True)):
         lost: list[str] = []
-        for count in (n for n in (GROUP, 2 * GROUP) if len(each) > n):
+        sizes_then = [_fewer(len(each)), _fewer(_fewer(len(each)))]
+        for left in (n for n in sizes_then if n >= GROUP):
             kept = list(_all(matter))
             order = torch.argsort(each, descending=True, stable=True).tolist()
-            kept[group] = tuple(sorted(order[:-count]))
+            kept[group] = tuple(sorted(order[:left]))
             sizes = [len(numbers) for numbers in kept]
             smaller = replace(config, channels=sizes[0], widths=tuple(sizes[1:]))
             score_then = _mean_score(trainer, Cut(config=smaller, kept=tuple(kept)), pairs)
-            lost.append(f"{score_then - whole:+.3f} dB without {count}")
+            lost.append(f"{score_then - whole:+.3f} dB with {left}")
         tell(f"{name}, {len(each)} features: {', '.join(lost) or 'too few to be cut'}")
 
 
@@ -310,14 +332,23 @@ def milliseconds(
         config: architecture; weights do not matter.
         width: of the input, in luma samples.
         height: of it.
-        precision: see `upreel.inference.open_session`.
+        precision: see `upreel.inference.open_session`; also "int8".
         threads: 0 for all that this process may use.
+
+    Raises:
+        BackendUnavailableError: there is no such precision here.
     """
     with TemporaryDirectory() as folder:
         card = export_card(
             name="timed", summary="", config=config, training_data=(), degradation="", steps=0,
             weights=build_network(asdict(config)).state_dict(), commit="", folder=Path(folder),
         )  # fmt: skip
+        if precision == "int8":
+            whole = QuantizedConfig(network=config)
+            card = add_quantized(
+                card, config=whole, weights=build_network(asdict(whole)).state_dict(),
+                training_data=(), degradation="", steps=0, commit="",
+            )  # fmt: skip
         rows, columns = (-(-side // card.block) + 2 * config.margin for side in (height, width))
         session = open_session(card, rows, columns, precision=precision, threads=threads)
     batch = np.zeros((1, rows, columns, CHANNELS[config.layout] * config.frames), np.uint8)

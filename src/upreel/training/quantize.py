@@ -17,6 +17,7 @@ from upreel.errors import OptionError
 from upreel.networks.quantized import QuantizedNetwork
 from upreel.training.config import TrainConfig
 from upreel.training.run import Progress, train
+from upreel.training.team import check_alone
 from upreel.training.trainer import Trainer
 from upreel.training.validation import frame_tensor, score
 from upreel.zoo import QuantizedConfig
@@ -61,13 +62,17 @@ def quantize(
         The checkpoint's path.
 
     Raises:
-        OptionError: the run's network is not quantised, or as `upreel.training.run.train` says.
+        OptionError: the run's network is not quantised, nothing was trained before, torchrun has
+            begun several processes, or as `upreel.training.run.train` says.
     """
     if not isinstance(config.network, QuantizedConfig):
         raise OptionError(
             f"{config.name} is a run of kind {config.network.kind}, not quantized: "
             f"upreel train is for it"
         )
+    check_alone("quantising")
+    if not start and not resume:
+        raise OptionError(f"{config.name} is quantised from what was trained: --start names it")
 
     def prepare(trainer: Trainer, pairs: Sequence[Pair], held_back: Sequence[Pair]) -> bool:
         calibrate(trainer, pairs)

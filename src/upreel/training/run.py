@@ -27,7 +27,7 @@ from upreel.training.team import Team, joined
 from upreel.training.trainer import Trainer
 from upreel.zoo import QuantizedConfig
 
-__all__ = ["Preparation", "Progress", "check_sizes", "train"]
+__all__ = ["Preparation", "Progress", "check_device", "check_sizes", "divided", "train"]
 
 _KEEP_SECONDS = 600  # at the next report after so long the run is kept, validated or not
 
@@ -122,10 +122,7 @@ def train(
         InputError: from the data.
         BackendUnavailableError: no such device here.
     """
-    if device == "cuda" and not torch.cuda.is_available():
-        raise BackendUnavailableError("no CUDA device here; there is: cpu")
-    if device not in ("cpu", "cuda"):
-        raise BackendUnavailableError(f"no device {device!r} for training; there are: cpu, cuda")
+    check_device(device)
     if isinstance(config.network, QuantizedConfig) and prepare is None:
         raise OptionError(f"{config.name} is quantised: upreel quantize is for it")
     team, device = joined(device, config.batch)
@@ -172,12 +169,7 @@ def _trained(
     path = folder / f"{config.name}.ckpt"
     commit = _commit()
     scale, seed = config.network.scale, config.seed
-    learning = [clip for clip in clips if clip.source not in config.validation]
-    held_back = [clip for clip in clips if clip.source in config.validation]
-    if not learning:
-        raise OptionError(f"every source is one of the validation sources {config.validation}")
-    if config.network.layout == "packed" and not all(clip.has_chroma for clip in clips):
-        raise InputError(f"{config.name} learns chroma, which a pack without it does not have")
+    learning, held_back = divided(config, clips)
     photographs = {id(clip) for clip in learning if len(clip.luma) == 1 and "_" not in clip.name}
     trained_on = tuple(sorted({clip.source for clip in learning if id(clip) not in photographs}))
     stills = len(photographs)
@@ -225,11 +217,8 @@ def _trained(
                 f"{path} was trained on {', '.join(checkpoint.training_data)}, "
                 f"got {', '.join(training_data)}"
             )
-        if checkpoint.teacher != trainer.taught_by:
-            raise OptionError(
-                f"{path} learned from {checkpoint.teacher or 'nobody'}, "
-                f"got {trainer.taught_by or 'nobody'}"
-            )
+        if teacher is not None and teacher.label not in checkpoint.teacher.split(", "):
+            raise OptionError(f"{path} learned from {checkpoint.teacher}, got {teacher.label}")
         trainer.restore(checkpoint)
         commit = checkpoint.commit
     elif path.exists():
@@ -244,7 +233,7 @@ def _trained(
             f"--start names its checkpoint"
         )
     steps = config.steps
-    if prepare is not None and not resume and not prepare(trainer, pairs, validation):
+    if prepare is not None and not trainer.step and not prepare(trainer, pairs, validation):
         steps = 0
     if trainer.device.type != "cpu" and not trainer.cuts_on_device:
         on_notice(f"the clips do not fit on {device}: patches are cut on the CPU")
@@ -299,6 +288,33 @@ def _trained(
     if team.leads:
         save_checkpoint(trainer.checkpoint(training_data, commit), path)
     return path
+
+
+def check_device(device: str) -> None:
+    """Refuse what nobody can train on here.
+
+    Raises:
+        BackendUnavailableError: no such device.
+    """
+    if device == "cuda" and not torch.cuda.is_available():
+        raise BackendUnavailableError("no CUDA device here; there is: cpu")
+    if device not in ("cpu", "cuda"):
+        raise BackendUnavailableError(f"no device {device!r} for training; there are: cpu, cuda")
+
+
+def divided(config: TrainConfig, clips: Sequence[Clip]) -> tuple[list[Clip], list[Clip]]:
+    """Clips to learn from, and those of the sources that are held back.
+
+    Raises:
+        OptionError: nothing is left to learn from.
+        InputError: a clip has no chroma, and it is to be learned.
+    """
+    learning = [clip for clip in clips if clip.source not in config.validation]
+    if not learning:
+        raise OptionError(f"every source is one of the validation sources {config.validation}")
+    if config.network.layout == "packed" and not all(clip.has_chroma for clip in clips):
+        raise InputError(f"{config.name} learns chroma, which a pack without it does not have")
+    return learning, [clip for clip in clips if clip.source in config.validation]
 
 
 def check_sizes(pairs: Sequence[Pair], patch: int) -> None:

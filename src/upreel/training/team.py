@@ -21,9 +21,20 @@ from torch import Tensor
 
 from upreel.errors import BackendUnavailableError, OptionError
 
-__all__ = ["Team", "joined"]
+__all__ = ["Team", "check_alone", "joined"]
 
 _T = TypeVar("_T")
+
+
+def check_alone(what: str) -> None:
+    """Refuse several processes.
+
+    Raises:
+        OptionError: torchrun has begun more than one.
+    """
+    count = os.environ.get("WORLD_SIZE", "1")
+    if count != "1":
+        raise OptionError(f"{what} runs in one process, torchrun has begun {count}")
 
 
 @dataclass(frozen=True, kw_only=True)

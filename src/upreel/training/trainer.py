@@ -295,6 +295,7 @@ class Trainer:
     def restore(self, checkpoint: Checkpoint) -> None:
         """Go on from a checkpoint of the same config."""
         self.network.load_state_dict(dict(checkpoint.network))
+        self.taught_by = checkpoint.teacher
         self.ema = {k: v.to(self.device).clone() for k, v in checkpoint.ema.items()}
         self.step = checkpoint.step
         if self.step:
@@ -364,6 +365,8 @@ class Trainer:
         for prefix, result in zip(prefixes, results, strict=True):
             _submodule(self.network, config.name, prefix[:-1])
             gathered |= {f"{prefix}{name}": tensor for name, tensor in result.weights.items()}
+        taught = dict.fromkeys([self.taught_by, *(result.teacher for result in results)])
+        self.taught_by = ", ".join(filter(None, taught))
         left = self.start_from(gathered)
         for part, run in config.parts:
             if lacking := [name for name in left if name.startswith(f"{part}.")]:

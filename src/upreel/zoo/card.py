@@ -114,6 +114,10 @@ class ModelCard:
         """Arithmetic that it was checked in."""
         return tuple(self.tolerance)
 
+    def identity(self, precision: str) -> str:
+        """SHA-256 of what is run in a precision."""
+        return self.quantized.get(precision, self.sha256)
+
     @property
     def num_parameters(self) -> int:
         """Trained weights and biases."""

@@ -71,7 +71,7 @@ class FastConfig(Windowed):
     @property
     def widest(self) -> int:
         """Channels of the largest feature map."""
-        return max(self.channels, *self.inner)
+        return max((self.channels, *self.inner))
 
     @property
     def inner(self) -> tuple[int, ...]:

@@ -2,7 +2,7 @@
 
     python scripts/score_cards.py DIR/report.json [DIR/report.json ...]
 
-Each model's means go under what was measured; other scores of its card stay.
+Each model's means go under what was measured, those in int8 apart; other scores of its card stay.
 """
 
 import json
@@ -27,8 +27,9 @@ def main() -> None:
             if model["name"] not in card_names():
                 continue
             card = load_card(model["name"])
+            whole = ", int8" if model.get("precision") == "int8" else ""
             scores = {
-                f"{test}, {word}": round(model["mean"][key], 4)
+                f"{test}{whole}, {word}": round(model["mean"][key], 4)
                 for key, word in METRICS.items()
                 if model["mean"].get(key) is not None
             }

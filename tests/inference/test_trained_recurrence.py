@@ -8,10 +8,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from upreel.degradation.degrade import Downscale, shrink
-from upreel.inference import RecurrentUpscaler
+from upreel.inference import RecurrentUpscaler, open_cells
 from upreel.metrics.fidelity import psnr
+from upreel.networks.motion import cell_motion
 from upreel.video.formats import pixel_format
 from upreel.video.frame import Colour, Plane
 from upreel.video.probe import probe
@@ -57,6 +59,22 @@ def test_engines_agree(name: str) -> None:
 
     for left, right in zip(one, other, strict=True):
         assert np.abs(left.astype(int) - right).max() <= card.tolerance["f32"]
+
+
+@pytest.mark.parametrize("name", RECURRENT)
+def test_what_is_stored_moves_as_the_network_does(name: str) -> None:
+    """A file exported before motion was changed would answer otherwise than its weights."""
+    card = load_card(name)
+    high = high_resolution(moves=True)[:2]
+    low, _ = shrink(np.stack(high), np.zeros((2, 2, 64, 80), np.uint8), card.scale, kernel(card))
+    here, there = (np.pad(frame, ((0, 0), (0, -frame.shape[1] % 16)), mode="edge") for frame in low)
+    pair = [frame[None, None].astype(np.float32) / 255 for frame in (here, there)]
+
+    (found,) = open_cells(card, *here.shape, device="cpu", precision="f32").run("motion", *pair)
+
+    expected = cell_motion(*(torch.from_numpy(frame) for frame in pair))[:, 0].numpy()
+    np.testing.assert_allclose(found, expected, atol=1e-3)
+    assert np.abs(expected).max() > 0.1
 
 
 @pytest.mark.parametrize("name", RECURRENT)

@@ -9,7 +9,16 @@ import pytest
 from clips import draw_planes, write_clip
 
 from upreel.errors import InputError
-from upreel.evaluation.clips import YUV420P, Clip, crop_to_multiple, frames_of, read_clip
+from upreel.evaluation.clips import (
+    YUV420P,
+    Clip,
+    crop_to_multiple,
+    fitted,
+    frames_of,
+    luma_clip,
+    read_clip,
+)
+from upreel.video.frame import PixelFormat
 
 
 def drawn(count: int = 2, *, width: int = 64, height: int = 48) -> Clip:
@@ -79,3 +88,42 @@ def test_too_small_to_crop_is_said() -> None:
 def test_a_clip_without_frames_is_refused() -> None:
     with pytest.raises(ValueError, match="must have a frame"):
         replace(drawn(), planes=())
+
+
+def test_another_size_has_the_same_samples_mirrored_or_cut() -> None:
+    clip = drawn(width=16, height=12)
+
+    ((luma, cb, _), _) = fitted(clip, 40, 8).planes
+
+    low, low_cb, _ = clip.planes[0]
+    assert (luma.shape, cb.shape) == ((8, 40), (4, 20))
+    np.testing.assert_array_equal(luma[:, :16], low[:8])
+    np.testing.assert_array_equal(luma[:, 16:32], low[:8, ::-1])
+    np.testing.assert_array_equal(luma[:, 32:], low[:8, :8])
+    np.testing.assert_array_equal(cb[:, 8:16], low_cb[:4, ::-1])
+
+
+def test_an_odd_side_is_cut_before_it_is_mirrored() -> None:
+    odd = replace(drawn(), planes=tuple(draw_planes(n, width=15, height=11) for n in range(2)))
+
+    fit = fitted(odd, 28, 20)
+
+    for plane, low in zip(fit.planes[1], odd.planes[1], strict=True):
+        rows, columns = plane.shape
+        np.testing.assert_array_equal(plane, plane[::-1, ::-1])
+        np.testing.assert_array_equal(plane[: rows // 2, : columns // 2],
+                                      low[: rows // 2, : columns // 2])  # fmt: skip
+
+
+def test_luma_alone_is_grey() -> None:
+    clip = drawn()
+
+    grey = luma_clip(clip)
+
+    assert (grey.format.name, grey.format.num_planes) == ("gray", 1)
+    assert [len(planes) for planes in grey.planes] == [1, 1]
+    assert grey.planes[1][0] is clip.planes[1][0]
+    for name, model, bits in (("gbrp", "rgb", 8), ("yuv420p10le", "yuv", 10)):
+        other = replace(clip, format=PixelFormat(name=name, model=model, bits=bits))
+        with pytest.raises(InputError, match=f"drawn is {name}; 8-bit Y'CbCr or grey"):
+            luma_clip(other)

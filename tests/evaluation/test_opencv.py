@@ -36,7 +36,8 @@ def test_the_plain_package_without_the_networks_is_named(monkeypatch: pytest.Mon
 
 def test_importing_evaluation_imports_no_heavy_package() -> None:
     code = (
-        "import sys, upreel.evaluation.run, upreel.evaluation.benchmark, upreel.evaluation.report;"
+        "import sys, upreel.evaluation.run, upreel.evaluation.benchmark, upreel.evaluation.report,"
+        "upreel.evaluation.peers_run, upreel.evaluation.entrant;"
         "print(sorted({'cv2', 'torch', 'openvino', 'onnxruntime', 'onnx'} & set(sys.modules)))"
     )
 

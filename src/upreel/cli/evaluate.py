@@ -19,7 +19,8 @@ Data = Annotated[Path | None, typer.Option(help="Folder with vid4's GT and BIx4.
 Models = Annotated[
     str,
     typer.Option(
-        help="Comma-separated: bicubic, lanczos, models, cards, NAME+ensemble, opencv:FSRCNN."
+        help="Comma-separated: bicubic, lanczos, models, cards, NAME+ensemble, opencv:FSRCNN, "
+        "pyav:spline, onnx:FILE."
     ),
 ]
 Frames = Annotated[

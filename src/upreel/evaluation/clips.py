@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -18,9 +18,19 @@ from upreel.video.frame import Colour, Frame, PixelFormat, Plane, luma_weights, 
 from upreel.video.probe import probe
 from upreel.video.read import read_frames
 
-__all__ = ["YUV420P", "Clip", "crop_to_multiple", "frames_of", "luma_plane", "read_clip"]
+__all__ = [
+    "YUV420P",
+    "Clip",
+    "crop_to_multiple",
+    "fitted",
+    "frames_of",
+    "luma_clip",
+    "luma_plane",
+    "read_clip",
+]
 
 YUV420P = PixelFormat(name="yuv420p", model="yuv", bits=8, log2_chroma=(1, 1))
+_GREY = PixelFormat(name="gray", model="gray", bits=8)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
@@ -84,6 +94,17 @@ def luma_plane(planes: Sequence[npt.NDArray[Any]], fmt: PixelFormat) -> npt.NDAr
     return kr * red + (np.float32(1) - kr - kb) * green + kb * blue
 
 
+def luma_clip(clip: Clip) -> Clip:
+    """The first plane of each frame alone, as grey.
+
+    Raises:
+        InputError: it is R'G'B', or of more than 8 bits.
+    """
+    if clip.format.model == "rgb" or clip.format.bits != 8:
+        raise InputError(f"{clip.name} is {clip.format.name}; 8-bit Y'CbCr or grey is taken")
+    return replace(clip, planes=tuple(planes[:1] for planes in clip.planes), format=_GREY)
+
+
 def frames_of(clip: Clip) -> Iterator[Frame]:
     """The clip as the pipeline takes it: one tick a frame."""
     for index, planes in enumerate(clip.planes):
@@ -144,6 +165,34 @@ def crop_to_multiple(clip: Clip, multiple: int) -> Clip:
     ]
     planes = tuple(
         tuple(plane[:rows, :columns] for plane, (rows, columns) in zip(frame, sizes, strict=True))
+        for frame in clip.planes
+    )
+    return replace(clip, planes=planes)
+
+
+def fitted(clip: Clip, width: int, height: int) -> Clip:
+    """The clip at another size with its samples as they are.
+
+    At the right and at the bottom it is cut, or mirrored as often as needed.
+
+    Args:
+        clip: what to fit.
+        width: columns of luma, even.
+        height: rows of luma, even.
+    """
+    clip = crop_to_multiple(clip, 1 << max(clip.format.log2_chroma))
+    sizes = [
+        plane_size(clip.format, n, width=width, height=height)
+        for n in range(clip.format.num_planes)
+    ]
+
+    def fit(plane: Plane, size: tuple[int, int]) -> Plane:
+        part = plane[: size[0], : size[1]]
+        missing = [(0, want - have) for have, want in zip(part.shape, size, strict=True)]
+        return cast("Plane", np.pad(part, missing, mode="symmetric"))
+
+    planes = tuple(
+        tuple(fit(plane, size) for plane, size in zip(frame, sizes, strict=True))
         for frame in clip.planes
     )
     return replace(clip, planes=planes)

@@ -120,20 +120,26 @@ class Degraded:
 
 
 def resample_frames(
-    clip: Clip, width: int, height: int, kernel: Kernel
+    clip: Clip, width: int, height: int, kernel: Kernel, *, first: int = 0
 ) -> Iterator[tuple[npt.NDArray[np.float32], ...]]:
-    """All planes of each frame resampled, chroma siting kept; neither rounded nor clipped."""
+    """Planes of each frame resampled, chroma siting kept; neither rounded nor clipped.
+
+    Args:
+        clip: what to resample.
+        width: columns of luma, out.
+        height: rows of luma, out.
+        kernel: of the filter.
+        first: plane to begin with: 1 for chroma alone.
+    """
     ratio = (clip.height / height, clip.width / width)
-    sizes = [
-        plane_size(clip.format, n, width=width, height=height)
-        for n in range(clip.format.num_planes)
-    ]
-    origins = [plane_origins(clip.format, clip.colour, n) for n in range(clip.format.num_planes)]
+    planes = range(first, clip.format.num_planes)
+    sizes = [plane_size(clip.format, n, width=width, height=height) for n in planes]
+    origins = [plane_origins(clip.format, clip.colour, n) for n in planes]
 
     for frame in clip.planes:
         yield tuple(
             resample(plane, *size, kernel=kernel, ratio=ratio, in_origin=origin, out_origin=origin)
-            for plane, size, origin in zip(frame, sizes, origins, strict=True)
+            for plane, size, origin in zip(frame[first:], sizes, origins, strict=True)
         )
 
 

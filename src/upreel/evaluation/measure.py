@@ -116,10 +116,11 @@ METRICS: dict[str, Metric] = {
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class VmafFolder:
-    """Where VMAF's files lie while one clip is measured, and how many threads it may use."""
+    """Where VMAF's files lie while one clip is measured, and what of it is measured."""
 
     path: Path
     threads: int
+    names: tuple[str, ...] = tuple(VMAF_MODELS)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -268,7 +269,7 @@ class Ruler:
 
     def _vmaf(self, results: Sequence[Picture], folder: VmafFolder) -> Frames:
         truth = self.truth
-        names = [name for name in VMAF_MODELS if name not in self.absent]
+        names = [name for name in folder.names if name not in self.absent]
         if not names:
             return {}
         reference, judged = folder.path / "truth.y4m", folder.path / "judged.y4m"

@@ -33,7 +33,7 @@ from upreel.inference.engine import (
 from upreel.inference.whole_numbers import sums_are_exact
 from upreel.networks.sizes import CELL, CHANNELS
 
-__all__ = ["OpenVinoCells", "OpenVinoSession", "devices"]
+__all__ = ["OpenVinoCells", "OpenVinoSession", "compile_network", "core", "devices"]
 
 _DEPTH = 2  # one runs while the next is packed and the last is unpacked
 _NO_MEMORY = ("bad_alloc", "allocat", "memory", "resource temporarily unavailable")
@@ -41,7 +41,8 @@ _NAMES = {"cpu": "CPU", "gpu": "GPU"}
 
 
 @lru_cache(maxsize=1)
-def _core() -> ov.Core:
+def core() -> ov.Core:
+    """The one core of this process."""
     return ov.Core()
 
 
@@ -49,11 +50,11 @@ def _core() -> ov.Core:
 def devices() -> tuple[DeviceInfo, ...]:
     """The devices that OpenVINO finds on this machine."""
     found: list[DeviceInfo] = []
-    core = _core()
+    there = core()
     for device, name in _NAMES.items():
-        if name not in {d.split(".")[0] for d in core.available_devices}:
+        if name not in {d.split(".")[0] for d in there.available_devices}:
             continue
-        capabilities = set(core.get_property(name, "OPTIMIZATION_CAPABILITIES"))
+        capabilities = set(there.get_property(name, "OPTIMIZATION_CAPABILITIES"))
         if "BF16" in capabilities and device == "cpu":
             precisions, reason = ("bf16", "f32"), "this CPU multiplies bf16 in hardware"
         elif device == "cpu":
@@ -62,7 +63,7 @@ def devices() -> tuple[DeviceInfo, ...]:
             precisions, reason = ("f16", "f32"), "GPUs are fastest in f16"
         if device == "cpu" and sums_are_exact():
             precisions = (*precisions, "int8")
-        full_name = str(core.get_property(name, "FULL_DEVICE_NAME")).strip()
+        full_name = str(there.get_property(name, "FULL_DEVICE_NAME")).strip()
         found.append(
             DeviceInfo(
                 device=device,
@@ -159,7 +160,7 @@ class OpenVinoCells:
         self._report = _report(request)
         self._cells: dict[str, ov.InferRequest] = {}
         for cell in request.card.cells:
-            model = _core().read_model(request.card.verified_onnx(cell))
+            model = core().read_model(request.card.verified_onnx(cell))
             exact = cell in request.card.network.exact_cells
             asked = replace(request, precision="f32") if exact else request
             model.reshape({port: _cell_shape(port, request) for port in model.inputs})
@@ -198,15 +199,30 @@ def _report(request: SessionRequest) -> EngineReport:
 
 
 def _compiled(model: ov.Model, request: SessionRequest) -> ov.CompiledModel:
+    threads = _report(request).threads
+    return compile_network(model, request.device, precision=request.precision, threads=threads)
+
+
+def compile_network(
+    model: ov.Model, device: str, *, precision: str, threads: int
+) -> ov.CompiledModel:
+    """A graph made ready to run: for the shortest wait, and in no other precision than asked for.
+
+    Args:
+        model: with its shape fixed.
+        device: one of `devices()`.
+        precision: that it offers.
+        threads: of a CPU.
+    """
     options: dict[str, Any] = {
         "PERFORMANCE_HINT": "LATENCY",
         # What is not whole numbers in int8, the picture itself, is not rounded either.
-        "INFERENCE_PRECISION_HINT": "f32" if request.precision == "int8" else request.precision,
+        "INFERENCE_PRECISION_HINT": "f32" if precision == "int8" else precision,
     }
-    if request.device == "cpu":
-        options["INFERENCE_NUM_THREADS"] = _report(request).threads
+    if device == "cpu":
+        options["INFERENCE_NUM_THREADS"] = threads
     with _memory_errors():
-        return _core().compile_model(model, _NAMES[request.device], options)
+        return core().compile_model(model, _NAMES[device], options)
 
 
 def _check_f32(request: SessionRequest) -> None:
@@ -281,7 +297,7 @@ def _replaced(port: ov.Output, name: str) -> ov.op.Parameter:
 
 def _one_frame_graph(request: SessionRequest) -> ov.Model:
     """The part of the card's network that answers to one frame alone: `_Answers`."""
-    model = _core().read_model(request.card.verified_onnx())
+    model = core().read_model(request.card.verified_onnx())
     frames = _replaced(_port(model, "frames"), "frames")
     part = ov.Model([_port(model, "answers")], [frames], "one frame")  # pyright: ignore[reportGeneralTypeIssues]
     part.reshape([1, 1, request.height, request.width])
@@ -293,7 +309,7 @@ def _graph(request: SessionRequest) -> ov.Model:
 
     Answers to each frame alone, where it has them, are its second input.
     """
-    model = _core().read_model(request.card.verified_onnx(precision=request.precision))
+    model = core().read_model(request.card.verified_onnx(precision=request.precision))
     answers = None
     if request.card.network.each_frame:
         answers = _replaced(_port(model, "answers"), "answers")

@@ -1,15 +1,13 @@
 # pyright: reportUnknownMemberType=false, reportUnknownVariableType=false
 # pyright: reportUnknownArgumentType=false, reportPrivateImportUsage=false
 # PyAV is typed in part: packets are generic without parameters, errors not re-exported.
-"""A file through FFmpeg's own scaler: what people do without a network, for comparison.
+"""FFmpeg's own scaler, what people do without a network: for comparison, with all threads."""
 
-PyAV from end to end, one scaler context, no copy through NumPy, all threads.
-"""
-
+from collections.abc import Sequence
 from fractions import Fraction
 from itertools import takewhile
 from pathlib import Path
-from typing import Literal
+from typing import Literal, get_args
 
 import av
 import av.video.frame
@@ -18,8 +16,44 @@ from av.video.reformatter import VideoReformatter
 from upreel.errors import InputError, ProbeError
 from upreel.video.encode import add_encoder
 from upreel.video.encoders import EncoderSettings
+from upreel.video.formats import av_from_planes, planes_from_av
+from upreel.video.frame import PixelFormat, Plane
 
-__all__ = ["rescale"]
+__all__ = ["INTERPOLATIONS", "Interpolation", "PlaneScaler", "rescale"]
+
+Interpolation = Literal["bicubic", "lanczos", "spline"]
+"""swscale's algorithms that are compared with."""
+
+INTERPOLATIONS: tuple[Interpolation, ...] = get_args(Interpolation)
+
+
+class PlaneScaler:
+    """Frames held in memory, one scaler context for all of them.
+
+    Args:
+        fmt: of the planes, in and out.
+        width: columns of luma, out.
+        height: rows of luma, out.
+        interpolation: swscale's algorithm.
+    """
+
+    def __init__(
+        self, fmt: PixelFormat, width: int, height: int, interpolation: Interpolation
+    ) -> None:
+        self._format = fmt
+        self._size = {"width": width, "height": height}
+        self._interpolation = interpolation.upper()
+        self._scaler = VideoReformatter()
+
+    def __call__(self, planes: Sequence[Plane]) -> tuple[Plane, ...]:
+        """Planes of one frame at the new size."""
+        large = self._scaler.reformat(
+            av_from_planes(planes, self._format),
+            **self._size,
+            format=self._format.name,
+            interpolation=self._interpolation,
+        )
+        return planes_from_av(large, self._format)
 
 
 def rescale(
@@ -27,10 +61,12 @@ def rescale(
     output: Path,
     settings: EncoderSettings,
     *,
-    interpolation: Literal["bicubic", "lanczos"],
+    interpolation: Interpolation,
     end: Fraction | None = None,
 ) -> int:
     """Decode, scale and encode the video of a file; nothing else of it is kept.
+
+    PyAV from end to end, one scaler context, no copy through NumPy.
 
     Args:
         source: any video.

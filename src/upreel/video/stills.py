@@ -18,12 +18,12 @@ import av
 import numpy as np
 import numpy.typing as npt
 from av.video.codeccontext import VideoCodecContext
-from av.video.reformatter import Colorspace, Interpolation
 
 from upreel.errors import EncoderError, OutputError
 from upreel.video.aside import AsideFile
 from upreel.video.formats import av_from_planes, planes_from_av
 from upreel.video.frame import Frame, PixelFormat, Plane
+from upreel.video.rgb import EXACTLY, swscale_matrix
 
 __all__ = ["ImageWriter", "image_pattern"]
 
@@ -174,23 +174,18 @@ def _to_rgb(frame: Frame) -> tuple[tuple[Plane, ...], PixelFormat]:
         bits=16 if deep else 8,
         alpha=frame.format.alpha,
     )
-    matrix = frame.colour.matrix
-    if matrix == 2:  # not said: as players take it
-        matrix = 1 if frame.height > 576 else 6
-    space = {1: Colorspace.ITU709, 4: Colorspace.FCC, 5: Colorspace.ITU601, 6: Colorspace.ITU601,
-             7: Colorspace.SMPTE240M, 9: Colorspace.BT2020}.get(matrix)  # fmt: skip
+    space = swscale_matrix(frame.colour.matrix, frame.height)
     if space is None:
         raise EncoderError(
-            f"pictures cannot be made from Y'CbCr of matrix {matrix} (H.273); "
+            f"pictures cannot be made from Y'CbCr of matrix {frame.colour.matrix} (H.273); "
             "possible are 1, 4, 5, 6, 7, 9 and 2 (not said)"
         )
-    flags = Interpolation.BICUBIC | Interpolation.ACCURATE_RND | Interpolation.FULL_CHR_H_INT
     picture = av_from_planes(frame.planes, frame.format).reformat(
         format=target.name,
         src_colorspace=space,
         src_color_range=2 if frame.colour.full_range else 1,
         dst_color_range=2,
-        interpolation=flags,
+        interpolation=EXACTLY,
         threads=1,  # see `encode.encodable`
     )
     return planes_from_av(picture, target), target

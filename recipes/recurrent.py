@@ -5,7 +5,6 @@ r"""The offline network's runs: the recurrent network, on short sequences and th
     upreel train recipes/recurrent.py:best_x4 --start best-x4-short.ckpt --data DIR
     upreel train recipes/recurrent.py:best_x4_long --start best-x4.ckpt --data DIR
     upreel train recipes/recurrent.py:best_x4_larger --start best-x4-long.ckpt --data DIR
-    upreel train recipes/recurrent.py:best_x4_last --start best-x4-larger.ckpt --data DIR
 
 The network of one frame is the run `fast_x4_clean_single` of recipes/fast.py and stays as it is; at
 x2 it is `tan_x2_b1` of recipes/temporal_adaptive.py. For BD, whose frames are blurred and lie
@@ -104,20 +103,6 @@ def best_x4_larger() -> TrainConfig:
     )
 
 
-def best_x4_last() -> TrainConfig:
-    """The same again at a third of the rate: a restart at the full one first loses 0.2 dB."""
-    return replace(
-        best_x4_larger(),
-        name="best-x4-last",
-        start="best-x4-larger",
-        steps=500,
-        warmup=20,
-        learning_rate=3e-4,
-        seed=2,
-        validate_every=500,
-    )
-
-
 def best_x4_bd_first() -> TrainConfig:
     """x4 for BD: one frame."""
     return TrainConfig(
@@ -156,7 +141,7 @@ def best_x2() -> TrainConfig:
         before,
         name="best-x2",
         network=replace(before.network, first=replace(FIRST, scale=2)),
-        start="best-x4-last",
+        start="best-x4-larger",
         parts=(("first", "tan-x2-b1"),),
         steps=2000,
         validate_every=2000,

@@ -37,7 +37,7 @@ def runs() -> dict[str, TrainConfig]:
 
 
 RUNS = runs()
-LAST = {"best-x4": "best-x4-last"}
+LAST = {"best-x4": "best-x4-larger"}
 """The last of several runs, where it does not bear the card's name."""
 
 

@@ -92,7 +92,7 @@ def test_the_onnx_file_carries_its_origin_and_no_path(card: ModelCard) -> None:
     model = onnx.load_from_string(card.verified_onnx())
 
     header = {entry.key: entry.value for entry in model.metadata_props}
-    assert json.loads(header["network"]) == asdict(CONFIG.network)
+    assert json.loads(header["network"]) == json.loads(json.dumps(asdict(CONFIG.network)))
     assert (header["name"], header["steps"], header["commit"]) == ("mine", "77", "abcdef0")
     assert header["teacher"] == "someone (0123)"
     assert b"/upreel/" not in card.verified_onnx()

@@ -200,7 +200,7 @@ def test_what_is_not_sent_as_it_is_keeps_its_frames(
 def test_segments_made_in_any_order_are_the_same(film: Path, start: Start, tmp_path: Path) -> None:
     pieces: list[dict[str, bytes]] = []
     for n in range(2):
-        server = start(film.parent, rungs=(54,), segment_seconds=1, cache=tmp_path / f"cache{n}")
+        server = start(film.parent, rungs=(72,), segment_seconds=1, cache=tmp_path / f"cache{n}")
         places = []
         for track in server.tracks("film").values():
             base = track["playlist"].removesuffix("index.m3u8")

@@ -150,9 +150,9 @@ def test_bundled_cards_are_whole(name: str) -> None:
     assert card.training_data
     assert card.summary
     assert card.steps > 0
-    assert set(card.precisions) == (
-        {"f32", "bf16"} if name.startswith(("fast", "best")) else {"f32"}
-    )
+    floats = {"f32", "bf16"} if name.startswith(("fast", "best")) else {"f32"}
+    assert set(card.precisions) == floats | set(card.quantized)
+    assert all(card.verified_onnx(precision=precision) for precision in card.quantized)
 
 
 @pytest.mark.parametrize("name", card_names())

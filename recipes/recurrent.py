@@ -5,15 +5,19 @@ r"""The offline network's runs: the recurrent network, on short sequences and th
     upreel train recipes/recurrent.py:best_x4 --start best-x4-short.ckpt --data DIR
     upreel train recipes/recurrent.py:best_x4_long --start best-x4.ckpt --data DIR
     upreel train recipes/recurrent.py:best_x4_larger --start best-x4-long.ckpt --data DIR
+    upreel train recipes/recurrent.py:best_x4_whole --start best-x4-larger.ckpt --data DIR
+    upreel train recipes/recurrent.py:best_x2 --data DIR \
+        --start best-x4-larger.ckpt --start checkpoints/tan-x2-b1.safetensors
 
-The network of one frame is the run `fast_x4_clean_single` of recipes/fast.py and stays as it is; at
-x2 it is `tan_x2_b1` of recipes/temporal_adaptive.py. For BD, whose frames are blurred and lie
-elsewhere, both are trained on:
+The network of one frame is the run `fast_x4_clean_single` of recipes/fast.py and stays as it is
+until `best_x4_whole`; at x2 it is `tan_x2_b1` of recipes/temporal_adaptive.py. For BD, whose frames
+are blurred and lie elsewhere, both are trained on:
 
     upreel train recipes/recurrent.py:best_x4_bd_first --data DIR \
         --start checkpoints/fast-x4-clean-single.safetensors
     upreel train recipes/recurrent.py:best_x4_bd --data DIR \
         --start best-x4-long.ckpt --start best-x4-bd-first.ckpt
+    upreel train recipes/recurrent.py:best_x4_bd_whole --start best-x4-bd.ckpt --data DIR
 """
 
 from dataclasses import replace
@@ -103,6 +107,18 @@ def best_x4_larger() -> TrainConfig:
     )
 
 
+def best_x4_whole() -> TrainConfig:
+    """The same, and the network of one frame learns what the cells need."""
+    return replace(
+        best_x4_larger(),
+        name="best-x4-whole",
+        start="best-x4-larger",
+        frozen=(),
+        steps=800,
+        validate_every=800,
+    )
+
+
 def best_x4_bd_first() -> TrainConfig:
     """x4 for BD: one frame."""
     return TrainConfig(
@@ -134,6 +150,20 @@ def best_x4_bd() -> TrainConfig:
     )
 
 
+def best_x4_bd_whole() -> TrainConfig:
+    """The same on larger patches, and the network of one frame learns what the cells need."""
+    return replace(
+        best_x4_bd(),
+        name="best-x4-bd-whole",
+        start="best-x4-bd",
+        parts=(),
+        frozen=(),
+        patch=64,
+        steps=900,
+        validate_every=900,
+    )
+
+
 def best_x2() -> TrainConfig:
     """x2 for clean bicubic input, from the network for x4: its bodies fit, its ends do not."""
     before = best_x4_larger()
@@ -143,6 +173,7 @@ def best_x2() -> TrainConfig:
         network=replace(before.network, first=replace(FIRST, scale=2)),
         start="best-x4-larger",
         parts=(("first", "tan-x2-b1"),),
-        steps=2000,
-        validate_every=2000,
+        patch=48,
+        steps=1600,
+        validate_every=1600,
     )

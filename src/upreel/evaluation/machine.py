@@ -7,7 +7,7 @@ from pathlib import Path
 
 from upreel.pipeline.resolve import cpu_count
 
-__all__ = ["Machine", "describe_machine", "parse_cpuinfo"]
+__all__ = ["Machine", "clock_hz", "describe_machine", "parse_cpuinfo"]
 
 # What decides the speed of convolutions, by the kernel's names.
 _FLAGS = (
@@ -85,6 +85,24 @@ def describe_machine() -> Machine:
         python=platform.python_version(),
         packages={name: version for name in _PACKAGES if (version := _version(name))},
     )
+
+
+def clock_hz(text: str | None = None) -> float | None:
+    r"""Clock of the fastest processor at present, in Hz.
+
+    Args:
+        text: of Linux's ``/proc/cpuinfo``; None: of this machine's.
+
+    Returns:
+        None where the system does not say.
+
+    Example:
+        >>> clock_hz("cpu MHz : 2500.0\ncpu MHz : 3100.0\n")
+        3100000000.0
+    """
+    lines = (_read("/proc/cpuinfo") if text is None else text).splitlines()
+    clocks = [float(line.split(":")[1]) for line in lines if line.startswith("cpu MHz")]
+    return 1e6 * max(clocks) if clocks else None
 
 
 def _read(path: str) -> str:

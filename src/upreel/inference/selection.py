@@ -9,7 +9,7 @@ from upreel.errors import BackendUnavailableError, OptionError
 from upreel.inference.engine import Cells, DeviceInfo, Session, SessionRequest
 from upreel.zoo import ModelCard
 
-__all__ = ["available_devices", "open_cells", "open_session"]
+__all__ = ["available_devices", "open_cells", "open_session", "session_request"]
 
 _AUTOMATIC = ("cuda", "cpu")  # the first of these that is there; the rest must be asked for
 _HALF_BITS = 10  # deepest levels that 16-bit arithmetic keeps: at 12 flat fields are one level off
@@ -61,7 +61,7 @@ def open_session(
     """
     if card.state:
         raise OptionError(f"{card.name} is recurrent: it is opened by open_cells()")
-    engine, request = _request(
+    engine, request = session_request(
         card,
         height,
         width,
@@ -96,7 +96,7 @@ def open_cells(
 
     What goes in and out is in [0, 1]: bits and depth only say what precision they need.
     """
-    engine, request = _request(
+    engine, request = session_request(
         card,
         height,
         width,
@@ -116,19 +116,19 @@ def open_cells(
     return OnnxRuntimeCells(request)
 
 
-def _request(
+def session_request(
     card: ModelCard,
     height: int,
     width: int,
     *,
-    bits: int,
-    depth: int,
-    batch: int,
-    precision: str,
-    device: str,
-    threads: int,
+    bits: int = 8,
+    depth: int = 0,
+    batch: int = 1,
+    precision: str = "auto",
+    device: str = "auto",
+    threads: int = 0,
 ) -> tuple[str, SessionRequest]:
-    """The engine for what is asked, and what it is asked for."""
+    """The engine for what is asked, and what it is asked for; see `open_session`."""
     there = {info.device: info for info in available_devices()}
     if device == "auto":
         device = next(d for d in _AUTOMATIC if d in there)

@@ -1,8 +1,9 @@
 """A network in whole numbers as ONNX: pairs of QuantizeLinear and DequantizeLinear (needs PyTorch).
 
 What is between such a pair and a convolution's dequantised weights is what engines run in whole
-numbers: OpenVINO, ONNX Runtime and TensorRT from the same file. The interpolation that detail is
-added to stays in f32.
+numbers: OpenVINO, ONNX Runtime and TensorRT from the same file. So is the interpolation that
+detail is added to, without rounding anything: its weights are whole multiples of 1/256, levels are
+bytes.
 """
 
 # pyright: reportUnknownMemberType=false, reportUnknownVariableType=false
@@ -22,7 +23,7 @@ from torch import Tensor
 from upreel.errors import OptionError
 from upreel.inference.export import header_of
 from upreel.networks.build import build_network
-from upreel.networks.quantized import Layer, QuantizedNetwork, Range
+from upreel.networks.quantized import LARGEST_WEIGHT, Layer, QuantizedNetwork, Range
 from upreel.networks.sizes import CHANNELS
 from upreel.zoo import ModelCard, QuantizedConfig
 from upreel.zoo.card import write_card
@@ -30,6 +31,7 @@ from upreel.zoo.card import write_card
 __all__ = ["add_quantized", "quantized_to_onnx"]
 
 _OPSET = 20
+_GRID = 1 / 256  # of `upreel.networks.planes.interpolation_kernel`
 _TOLERANCE = 3.0  # levels: another rounding of one activation changes some answers
 
 
@@ -116,14 +118,29 @@ def quantized_to_onnx(
     kernel = network.network.interpolation.numpy()
     others = (config.frames - 1) * CHANNELS[config.layout]
     kernel = np.pad(kernel, ((0, 0), (0, others), (0, 0), (0, 0)))  # nothing of the neighbours
-    margin = kernel.shape[-1] // 2
-    picture = graph.add(
-        "Conv", config.layout, graph.constant(kernel.astype(np.float32)), pads=[margin] * 4
-    )
-    graph.add("Add", picture, detail, output="answer")
+    answer = detail
+    parts = _in_bytes(kernel)
+    for k, part in enumerate(parts):
+        picture = graph.fixed_convolution(seen, part, _GRID)
+        last = k == len(parts) - 1
+        answer = graph.add("Add", picture, answer, output="answer" if last else "")
     return graph.finished(
         config.layout, CHANNELS[config.layout] * config.frames, len(kernel), header
     )
+
+
+def _in_bytes(kernel: npt.NDArray[np.float32]) -> list[npt.NDArray[np.int8]]:
+    """Weights of the interpolation, whole multiples of `_GRID` beyond a byte, as sums of bytes."""
+    whole = np.rint(kernel / _GRID).astype(np.int32)
+    assert np.array_equal(whole * _GRID, kernel), "an interpolation that is not on its grid"
+    parts: list[npt.NDArray[np.int8]] = []
+    while whole.any():
+        # An even share of what is left, so that no byte is full before the last one.
+        count = -(-int(np.abs(whole).max()) // LARGEST_WEIGHT)
+        part = (whole // count).clip(-LARGEST_WEIGHT, LARGEST_WEIGHT)
+        parts.append(part.astype(np.int8))
+        whole = whole - part
+    return parts
 
 
 class _Graph:
@@ -169,6 +186,17 @@ class _Graph:
             axis=0,
         )
         return self.add("Conv", values, weight, bias, pads=[1] * 4)
+
+    def fixed_convolution(self, values: str, kernel: npt.NDArray[np.int8], step: float) -> str:
+        """A convolution by whole multiples of a step, without a bias."""
+        weight = self.add(
+            "DequantizeLinear",
+            self.constant(kernel),
+            self.constant(np.full(len(kernel), step, np.float32)),
+            self.constant(np.zeros(len(kernel), np.int8)),
+            axis=0,
+        )
+        return self.add("Conv", values, weight, pads=[kernel.shape[-1] // 2] * 4)
 
     def finished(
         self, name: str, in_channels: int, out_channels: int, header: Mapping[str, str]

@@ -47,7 +47,7 @@ def load_network(run: Checkpoint) -> RecurrentNetwork:
         raise OptionError(
             f"{run.config.name} is a run of kind {run.config.network.kind}, not recurrent"
         )
-    network.load_state_dict(dict(run.ema))
+    network.load_state_dict(run.result)
     return network
 
 

@@ -91,7 +91,7 @@ def load_network(path: Path) -> tuple[nn.Module, NetworkConfig]:
     checkpoint = load_checkpoint(path)
     config = checkpoint.config.network
     network = build_network(asdict(config)).eval()
-    network.load_state_dict(dict(checkpoint.ema))
+    network.load_state_dict(checkpoint.result)
     return network, config
 
 

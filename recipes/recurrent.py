@@ -159,8 +159,8 @@ def best_x4_bd_whole() -> TrainConfig:
         parts=(),
         frozen=(),
         patch=64,
-        steps=900,
-        validate_every=900,
+        steps=500,
+        validate_every=500,
     )
 
 
@@ -174,6 +174,6 @@ def best_x2() -> TrainConfig:
         start="best-x4-larger",
         parts=(("first", "tan-x2-b1"),),
         patch=48,
-        steps=1600,
-        validate_every=1600,
+        steps=1200,
+        validate_every=1200,
     )

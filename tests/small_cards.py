@@ -32,6 +32,7 @@ BRANCH = FastConfig(scale=2, channels=6, depth=2, layout="luma")
 CONFIGS: dict[str, NetworkConfig] = {
     "fast-luma": FastConfig(scale=2, channels=8, depth=2, layout="luma"),
     "fast-two": FastConfig(scale=4, channels=8, depth=2, frames=2, layout="luma"),
+    "fast-plain": FastConfig(scale=3, channels=8, depth=4, skips=False),
     "fast-packed": FastConfig(scale=2, channels=8, depth=2, frames=5),
     "espcn-relu": EspcnConfig(scale=3, frames=3, channels=(8, 6), activation="relu"),
     "espcn-tanh": EspcnConfig(scale=2, frames=5, channels=(8, 6), activation="tanh", residual=True),

@@ -1,7 +1,7 @@
 """int8 as a precision of a card: every engine gives what training rounds, and nobody else's file.
 
-Mutations tried: signed activations stored without a sign, the bias left out, interpolation in
-whole numbers, another file's hash.
+Mutations tried: signed activations stored without a sign, the bias left out, an interpolation of
+one byte a weight, another file's hash.
 """
 
 from dataclasses import replace
@@ -24,7 +24,7 @@ from upreel.zoo import FastConfig, ModelCard, QuantizedConfig, load_card
 from upreel.zoo.card import read_card
 
 HEIGHT, WIDTH, MARGIN = 40, 56, 4
-NAMES = ("fast-luma", "fast-two", "fast-packed")
+NAMES = ("fast-luma", "fast-two", "fast-packed", "fast-plain")
 
 
 @pytest.fixture(scope="module")

@@ -18,13 +18,17 @@ from upreel.networks.planes import interpolation_kernel
 from upreel.networks.sizes import CHANNELS
 from upreel.zoo import FastConfig
 
-CONFIGS = [
-    FastConfig(scale=scale, channels=8, depth=depth, frames=frames)
-    for scale, depth, frames in [(2, 2, 1), (3, 2, 2), (4, 4, 1), (2, 0, 2)]
-] + [
-    FastConfig(scale=scale, channels=8, depth=depth, frames=frames, layout="luma")
-    for scale, depth, frames in [(4, 2, 1), (3, 0, 2), (2, 4, 5)]
-]
+CONFIGS = (
+    [
+        FastConfig(scale=scale, channels=8, depth=depth, frames=frames)
+        for scale, depth, frames in [(2, 2, 1), (3, 2, 2), (4, 4, 1), (2, 0, 2)]
+    ]
+    + [
+        FastConfig(scale=scale, channels=8, depth=depth, frames=frames, layout="luma")
+        for scale, depth, frames in [(4, 2, 1), (3, 0, 2), (2, 4, 5)]
+    ]
+    + [FastConfig(scale=2, channels=8, depth=4, frames=2, skips=False)]
+)
 
 
 def trained_like(config: FastConfig, seed: int = 0) -> FastNetwork:
@@ -168,3 +172,15 @@ def test_pairs_begin_as_the_identity() -> None:
     features = torch.randn(2, 6, 5, 7)
 
     torch.testing.assert_close(ResidualPairs(6, 4)(features), features, rtol=0, atol=0)
+
+
+def test_a_plain_chain_begins_near_the_identity() -> None:
+    features = torch.rand(2, 16, 9, 9)
+    torch.manual_seed(3)
+
+    chain = ResidualPairs(16, 6, skips=False)
+    answer = chain(features)
+
+    together = torch.stack((features.flatten(), answer.flatten())).corrcoef()[0, 1]
+    assert 0.5 < together < 0.999
+    assert (answer >= 0).all()  # a ReLU behind the last one, too

@@ -1,8 +1,9 @@
 """Whole numbers: what training rounds is integer arithmetic, flat stays flat, steps fit.
 
 Mutations tried: the bias not rounded, a signed range from 0, the stream added before it is rounded,
-first weights rounded one by one, the last bias of the float network, steps from the largest value,
-steps by the first input alone, biases as large as their weights have them.
+the ReLU behind a plain pair left out, first weights rounded one by one, the last bias of the float
+network, steps from the largest value, steps by the first input alone, biases as large as their
+weights have them.
 """
 
 from dataclasses import asdict, replace
@@ -25,6 +26,7 @@ CONFIGS = [
         activation_bits=7,
     ),
     QuantizedConfig(network=FastConfig(scale=4, channels=4, depth=0)),
+    QuantizedConfig(network=FastConfig(scale=2, channels=6, depth=4, skips=False)),
 ]
 
 
@@ -80,7 +82,11 @@ def slow_detail(network: QuantizedNetwork, seen: np.ndarray) -> np.ndarray:
     stream = whole(np.maximum(convolved(values, layers[0]), 0), steps[0], network.ranges[0])
     for k in range(1, len(layers) - 1, 2):
         inner = whole(np.maximum(convolved(stream, layers[k]), 0), steps[k], network.ranges[k])
-        changed = stream.astype(np.float32) * steps[k - 1] + convolved(inner, layers[k + 1])
+        changed = convolved(inner, layers[k + 1])
+        if network.skips:
+            changed = stream.astype(np.float32) * steps[k - 1] + changed
+        else:
+            changed = np.maximum(changed, 0)
         stream = whole(changed, steps[k + 1], network.ranges[k + 1])
     return convolved(stream, layers[-1])
 

@@ -247,6 +247,8 @@ def test_what_cannot_be_pruned_is_told(
     other = replace(THIN, network=EspcnConfig(scale=2))
     with pytest.raises(OptionError, match="thin is a run of kind espcn: fast is pruned"):
         prune(other, clips, tmp_path, fits=whole, start=start)
+    with pytest.raises(OptionError, match="thin has branches: what is pruned learns without"):
+        prune(replace(THIN, branches=True), clips, tmp_path, fits=whole, start=start)
     with pytest.raises(InputError, match="smaller than a patch of 48"):
         prune(replace(THIN, patch=48), clips, tmp_path, fits=within(9000), start=start)
     assert list(tmp_path.iterdir()) == []

@@ -19,7 +19,7 @@ from upreel.networks.sizes import CHANNELS
 from upreel.training.config import Loss, TrainConfig
 from upreel.training.samples import ClipsInMemory
 from upreel.training.trainer import Trainer
-from upreel.zoo import FastConfig
+from upreel.zoo import EspcnConfig, FastConfig
 
 GOLDEN = Path(__file__).parent / "five_steps.json"
 CASES = {
@@ -231,3 +231,27 @@ def test_a_checkpoint_restores_everything(config: TrainConfig, pairs: list[Pair]
     assert [first.train_step().item() for _ in range(3)] == [
         other.train_step().item() for _ in range(3)
     ]
+
+
+def test_a_run_with_branches_comes_to_a_network_without(
+    config: TrainConfig, pairs: list[Pair]
+) -> None:
+    plain = Trainer(config, pairs)
+    branched = Trainer(replace(config, branches=True), pairs)
+
+    assert branched.train_step().item() == plain.train_step().item()  # branches begin as nothing
+    branched.train_step()
+    branched.train_step()  # a pair's second filter learns once the last one has
+    run = branched.checkpoint(("drawn",), "0000000")
+    other = Trainer(replace(config, branches=True), pairs)
+    other.restore(run)
+
+    assert run.result.keys() == plain.checkpoint((), "").result.keys()
+    assert any(name.endswith(".one") for name in run.ema)
+    assert not torch.equal(run.result["body.1.weight"], run.ema["body.1.weight"])
+    assert other.train_step().item() == branched.train_step().item()
+
+
+def test_branches_are_for_the_fast_family(config: TrainConfig) -> None:
+    with pytest.raises(ValueError, match="branches are for networks of kind fast, got espcn"):
+        replace(config, network=EspcnConfig(scale=2), branches=True)

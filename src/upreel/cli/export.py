@@ -66,7 +66,7 @@ def export(
             summary=summary
             or f"x{config.network.scale}, trained on {config.degradation.describe()}",
             config=config.network,
-            weights=dict(run.ema),
+            weights=run.result,
             training_data=_described(run.training_data, sources),
             degradation=config.degradation.describe(),
             steps=run.step,
@@ -86,7 +86,7 @@ def _add_precision(run: "Checkpoint", into: str, sources: Path | None) -> None:
     card = add_quantized(
         load_card(into),
         config=config.network,
-        weights=run.ema,
+        weights=run.result,
         training_data=_described(run.training_data, sources),
         degradation=config.degradation.describe(),
         steps=run.step,

@@ -112,7 +112,8 @@ def quantized_to_onnx(
     for k in range(1, len(layers) - 1, 2):
         inner = graph.add("Relu", graph.convolution(stream, layers[k]))
         inner = graph.whole(inner, steps[k], network.ranges[k])
-        changed = graph.add("Add", stream, graph.convolution(inner, layers[k + 1]))
+        changed = graph.convolution(inner, layers[k + 1])
+        changed = graph.add("Add", stream, changed) if network.skips else graph.add("Relu", changed)
         stream = graph.whole(changed, steps[k + 1], network.ranges[k + 1])
     detail = graph.convolution(stream, layers[-1])
     kernel = network.network.interpolation.numpy()

@@ -3,7 +3,9 @@
 A 3x3 convolution into C channels, `depth` more of them in residual pairs, and one to the
 answer's 6 s^2 channels (s^2 of luma alone), added to a fixed bicubic interpolation of the current
 frame *before* the shuffle (see `upreel.networks.planes` for both layouts). Sub-pixel output after
-ESPCN (Shi et al., CVPR 2016), residual pairs after EDSR (Lim et al., CVPR-W 2017).
+ESPCN (Shi et al., CVPR 2016), residual pairs after EDSR (Lim et al., CVPR-W 2017). Without skips,
+a plain chain of convolutions and ReLU, for arithmetic in whole numbers: nothing is added up on the
+way that would need to be rounded again.
 
 Flat stays flat: the first convolution's weights sum to zero over each frame's luma and over each
 chroma plane, so a constant added to a plane changes nothing in the features, and what the network
@@ -25,6 +27,7 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from upreel.networks.branches import filters
 from upreel.networks.planes import interpolated, interpolation_kernel, to_grid
 from upreel.networks.sizes import CHANNELS
 
@@ -34,11 +37,14 @@ __all__ = ["FastNetwork", "FoldedFastNetwork", "ResidualPairs", "flat_answer"]
 class ResidualPairs(nn.ModuleList):
     """Convolutions from C to C in residual pairs; a pair begins as the identity.
 
+    Without skips they are a plain chain, with a ReLU behind each, which begins near the identity.
+
     Args:
         channels: features C.
         depth: convolutions, an even number.
         padding_mode: what is beyond a border.
         widths: features within each pair; empty for C.
+        skips: whether a pair's features are added to what it was given.
     """
 
     def __init__(
@@ -47,21 +53,28 @@ class ResidualPairs(nn.ModuleList):
         depth: int,
         padding_mode: Literal["zeros", "replicate"] = "zeros",
         widths: Sequence[int] = (),
+        *,
+        skips: bool = True,
     ) -> None:
         super().__init__(
             nn.Conv2d(*sizes, 3, padding=1, padding_mode=padding_mode)
             for inner in widths or [channels] * (depth // 2)
             for sizes in ((channels, inner), (inner, channels))
         )
-        for _, second in self._pairs():
-            nn.init.zeros_(second.weight)
-            assert second.bias is not None
-            nn.init.zeros_(second.bias)
+        self.skips = skips
+        for first, second in self._pairs():
+            for layer in [second] if skips else [first, second]:
+                assert layer.bias is not None
+                nn.init.zeros_(layer.bias)
+                with torch.no_grad():
+                    identity = nn.init.dirac_(torch.empty_like(layer.weight))
+                    layer.weight.mul_(0.0 if skips else 0.5).add_(identity, alpha=1 - skips)
 
     def forward(self, features: Float[Tensor, "B C H W"]) -> Float[Tensor, "B C H W"]:
         """Features behind them."""
         for first, second in self._pairs():
-            features = features + second(F.relu(first(features)))
+            changed = second(F.relu(first(features)))
+            features = features + changed if self.skips else F.relu(changed)
         return features
 
     def flat(self, values: Float[Tensor, " C"]) -> Float[Tensor, " C"]:
@@ -69,8 +82,9 @@ class ResidualPairs(nn.ModuleList):
         level = F.relu(values)
         for first, second in self._pairs():
             assert first.bias is not None and second.bias is not None  # noqa: PT018
-            inner = F.relu(first.weight.sum(dim=(2, 3)) @ level + first.bias)
-            level = level + second.weight.sum(dim=(2, 3)) @ inner + second.bias
+            inner = F.relu(filters(first).sum(dim=(2, 3)) @ level + first.bias)
+            changed = filters(second).sum(dim=(2, 3)) @ inner + second.bias
+            level = level + changed if self.skips else F.relu(changed)
         return level
 
     def _pairs(self) -> list[tuple[nn.Conv2d, nn.Conv2d]]:
@@ -94,6 +108,7 @@ class FastNetwork(nn.Module):
         layout: "packed" or "luma".
         phase: "centred", or of luma "first": see `upreel.networks.planes.interpolation_kernel`.
         widths: features within each residual pair; empty for C in all of them.
+        skips: whether there are residual pairs, or a plain chain.
     """
 
     def __init__(
@@ -106,12 +121,13 @@ class FastNetwork(nn.Module):
         layout: str = "packed",
         phase: str = "centred",
         widths: Sequence[int] = (),
+        skips: bool = True,
     ) -> None:
         super().__init__()
         self.radius = depth + 2
         self.each = CHANNELS[layout]
         self.head = nn.Conv2d(self.each * frames, channels, 3, padding=1)
-        self.body = ResidualPairs(channels, depth, widths=widths)
+        self.body = ResidualPairs(channels, depth, widths=widths, skips=skips)
         self.tail = nn.Conv2d(channels, self.each * scale * scale, 3, padding=1, bias=False)
         self.interpolation: Tensor
         kernel = interpolation_kernel(scale, layout, phase)

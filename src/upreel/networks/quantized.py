@@ -2,11 +2,11 @@
 
 Weights are whole numbers of 8 bits, symmetric, with a step for each of a convolution's outputs;
 activations have a step for each tensor: `activation_bits` bits, without a sign behind a ReLU, with
-one in the stream of residual pairs. Biases are whole multiples of both steps' product, so that a
-convolution is a sum of whole numbers below 2^24, which f32 holds exactly, too. Training goes
-through the same rounding, with the gradient of the values before it (straight through, Bengio et
-al., 2013) and with steps that are learned (Esser et al., "Learned Step Size Quantization", ICLR
-2020).
+one in the stream of residual pairs, of which a plain chain has none. Biases are whole multiples of
+both steps' product, so that a convolution is a sum of whole numbers below 2^24, which f32 holds
+exactly, too. Training goes through the same rounding, with the gradient of the values before it
+(straight through, Bengio et al., 2013) and with steps that are learned (Esser et al., "Learned Step
+Size Quantization", ICLR 2020).
 
 The picture's own interpolation is not rounded: only the detail that is added to it is made of
 whole numbers. First weights are rounded so that they still sum to zero over each plane, so that
@@ -81,7 +81,8 @@ class QuantizedNetwork(nn.Module):
         super().__init__()
         self.network = FastNetwork(**{k: v for k, v in network.items() if k != "kind"})
         self.input_step = 1 / ((1 << activation_bits) - 1)
-        self.ranges = _ranges(len(self.network.body), activation_bits)
+        self.skips = self.network.body.skips
+        self.ranges = _ranges(len(self.network.body), activation_bits, signed=self.skips)
         self.input_range = Range(least=0, most=(1 << activation_bits) - 1)
         # log2 of what 1 stands for, so that learning changes it by factors.
         self.steps = nn.Parameter(torch.full((len(self.ranges),), -8.0))
@@ -120,7 +121,8 @@ class QuantizedNetwork(nn.Module):
             change = self._convolved(
                 self._whole(inner, k + 1), two, biases[k + 2], k + 2, flat=flat
             )
-            values = stream * self._step_before(k + 1) + change
+            before = stream * self._step_before(k + 1) if self.skips else None
+            values = F.relu(change) if before is None else before + change
             if upto == k + 2:
                 return values
             stream = self._whole(values, k + 2)
@@ -234,11 +236,11 @@ class QuantizedNetwork(nn.Module):
         return found
 
 
-def _ranges(depth: int, bits: int) -> tuple[Range, ...]:
-    """Behind the first convolution, then of each pair within it and behind it."""
+def _ranges(depth: int, bits: int, *, signed: bool) -> tuple[Range, ...]:
+    """Behind the first convolution, then of each pair within it and, perhaps signed, behind it."""
     positive = Range(least=0, most=(1 << bits) - 1)
-    signed = Range(least=-(1 << (bits - 1)), most=(1 << (bits - 1)) - 1)
-    return (positive, *(positive, signed) * (depth // 2))
+    behind = Range(least=-(1 << (bits - 1)), most=(1 << (bits - 1)) - 1) if signed else positive
+    return (positive, *(positive, behind) * (depth // 2))
 
 
 def _straight(values: Tensor) -> Tensor:

@@ -20,6 +20,7 @@ from torch import Tensor
 
 from upreel.degradation.degrade import Coding, Degradation
 from upreel.errors import WeightsError
+from upreel.networks.branches import merged
 from upreel.training.config import Distillation, Loss, TrainConfig
 from upreel.zoo import network_config, read_stored
 
@@ -54,6 +55,11 @@ class Checkpoint:
     first_moment: Mapping[str, Tensor]
     second_moment: Mapping[str, Tensor]
     teacher: str = ""
+
+    @property
+    def result(self) -> dict[str, Tensor]:
+        """What the run came to: average weights by the names that `config.network` has."""
+        return merged(self.ema)
 
 
 _GROUPS = {"network": "network", "ema": "ema", "m": "first_moment", "v": "second_moment"}
@@ -140,7 +146,7 @@ def load_result(path: Path) -> Result:
     if "version" in header:
         checkpoint = load_checkpoint(path)
         return Result(
-            name=checkpoint.config.name, weights=dict(checkpoint.ema), teacher=checkpoint.teacher
+            name=checkpoint.config.name, weights=checkpoint.result, teacher=checkpoint.teacher
         )
     if not {"network", "name"} <= header.keys():
         raise WeightsError(f"{path} is neither a checkpoint nor the weights of a card")

@@ -99,6 +99,8 @@ class TrainConfig:
         warmup: steps of linear rise to it.
         ema: decay of the exponential moving average that is kept as the result.
         clip_norm: largest norm of the gradient.
+        branches: whether filters between features learn with a 1x1 beside them, of networks of the
+            fast family: see `upreel.networks.branches`. The result has none.
         losses: terms of the loss; luma and chroma are weighted 1 to `chroma`.
         chroma: weight of a chroma sample's error beside a luma sample's.
         seed: of the weights, the degradation and the patches.
@@ -137,6 +139,7 @@ class TrainConfig:
     warmup: int = 200
     ema: float = 0.999
     clip_norm: float = 1.0
+    branches: bool = False
     losses: tuple[Loss, ...] = (Loss(kind="charbonnier"),)
     chroma: float = 0.5
     seed: int = 1
@@ -189,6 +192,8 @@ class TrainConfig:
             raise ValueError(f"inflate must be zeros or mean, got {self.inflate!r}")
         if self.auxiliary < 0:
             raise ValueError(f"auxiliary must be at least 0, got {self.auxiliary}")
+        if self.branches and self.network.kind != "fast":
+            raise ValueError(f"branches are for networks of kind fast, got {self.network.kind}")
         if not self.losses:
             raise ValueError("a run needs at least one loss")
 

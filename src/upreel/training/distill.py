@@ -94,7 +94,7 @@ def load_teacher(name: str, *, scale: int, ensemble: bool = False) -> Teacher:
     if name.endswith(".ckpt"):
         run = load_checkpoint(Path(name))
         teacher = Teacher(
-            name=run.config.name, config=run.config.network, weights=run.ema, ensemble=ensemble
+            name=run.config.name, config=run.config.network, weights=run.result, ensemble=ensemble
         )
     else:
         card = load_card(name)

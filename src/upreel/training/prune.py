@@ -99,6 +99,8 @@ def prune(
     """
     if not isinstance(config.network, FastConfig):
         raise OptionError(f"{config.name} is a run of kind {config.network.kind}: fast is pruned")
+    if config.branches:
+        raise OptionError(f"{config.name} has branches: what is pruned learns without them")
     if not 1 <= rounds <= config.steps:
         raise OptionError(f"rounds must be 1 to the {config.steps} steps, got {rounds}")
     check_alone("pruning")

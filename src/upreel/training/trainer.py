@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from upreel.datasets.patches import Pair, Place, draw_places
 from upreel.errors import OptionError
 from upreel.networks.baselines import Espcn, Srcnn
+from upreel.networks.branches import with_branches
 from upreel.networks.build import build_network
 from upreel.networks.encoder_decoder import EncoderDecoder
 from upreel.networks.fast import FastNetwork
@@ -72,6 +73,8 @@ class Trainer:
         self._clips = clips_on(self.device, pairs)
         self.step = 0
         self.network: nn.Module = build_network(asdict(config.network)).to(self.device)
+        if config.branches:
+            with_branches(self.network)
         self.network.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
         self._lessons = teacher and Lessons(config, self.network, teacher, self.device)
         for part in config.frozen:

@@ -33,6 +33,7 @@ class FastConfig(Windowed):
         layout: "packed" or "luma".
         phase: of the answer: "centred", or for luma "first", as for BD.
         widths: features within each residual pair; empty for `channels` in all of them.
+        skips: whether each pair adds to what it was given; else a plain chain.
     """
 
     scale: int
@@ -42,6 +43,7 @@ class FastConfig(Windowed):
     layout: Layout = "packed"
     phase: Phase = "centred"
     widths: tuple[int, ...] = ()
+    skips: bool = True
     kind: Literal["fast"] = "fast"
 
     def __post_init__(self) -> None:

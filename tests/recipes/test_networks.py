@@ -111,7 +111,8 @@ def test_first_answers_are_those_of_a_trained_network(function: str) -> None:
 
     if isinstance(network, RecurrentConfig):
         assert network.num_parameters <= 2_000_000
-        assert config.frozen == ("first",)
+        # Until the last run of all, the cells learn on answers that stay what they are.
+        assert config.frozen == (() if config.name.endswith("-whole") else ("first",))
         if config.parts:
             ((part, run),) = config.parts
             assert part == "first"

@@ -36,6 +36,7 @@ from upreel.networks.sizes import CELL, CHANNELS
 __all__ = ["OpenVinoCells", "OpenVinoSession", "compile_network", "core", "devices"]
 
 _DEPTH = 2  # one runs while the next is packed and the last is unpacked
+_BYTE = np.float32(255)
 _NO_MEMORY = ("bad_alloc", "allocat", "memory", "resource temporarily unavailable")
 _NAMES = {"cpu": "CPU", "gpu": "GPU"}
 
@@ -160,6 +161,8 @@ class OpenVinoSession:
 class OpenVinoCells:
     """The cells of a recurrent network on an OpenVINO device, `exact_cells` of them in f32.
 
+    A cell that is convolutions alone is exact in bf16, too, for bytes: see `_work_in_levels`.
+
     Args:
         request: shape, precision and device.
 
@@ -170,11 +173,16 @@ class OpenVinoCells:
     def __init__(self, request: SessionRequest) -> None:
         self._report = _report(request)
         self._cells: dict[str, ov.InferRequest] = {}
+        self._in_levels: set[str] = set()  # take and give 255 times what callers do
         for cell in request.card.cells:
             model = core().read_model(request.card.verified_onnx(cell))
-            exact = cell in request.card.network.exact_cells
+            if request.bits == 8 and request.precision == "bf16" and _only_convolves(model):
+                _scale_biases(model, request.max_value)
+                self._in_levels.add(cell)
+            exact = cell in request.card.network.exact_cells and cell not in self._in_levels
             asked = replace(request, precision="f32") if exact else request
             model.reshape({port: _cell_shape(port, request) for port in model.inputs})
+            model = _with_channels_last(model, cell)
             with _memory_errors():
                 self._cells[cell] = _compiled(model, asked).create_infer_request()
 
@@ -182,17 +190,57 @@ class OpenVinoCells:
         """A cell's outputs; see `upreel.inference.engine.Cells`."""
         request = self._cells[cell]
         outputs = tuple(np.empty(tuple(p.shape), np.float32) for p in request.model_outputs)
-        for k, values in enumerate(inputs):
-            request.set_input_tensor(k, ov.Tensor(values, shared_memory=True))
+        given: list[Values] = []  # is read until the cell is done
+        for k, (port, values) in enumerate(zip(request.model_inputs, inputs, strict=True)):
+            last = _is_channels_last(port, cell)
+            given.append(np.ascontiguousarray(values.transpose(0, 2, 3, 1)) if last else values)
+            if cell in self._in_levels:
+                given[k] = values * _BYTE
+            request.set_input_tensor(k, ov.Tensor(given[k], shared_memory=True))
         for k, values in enumerate(outputs):
             request.set_output_tensor(k, ov.Tensor(values, shared_memory=True))
         with _memory_errors():
             request.infer()
-        return outputs
+        if cell in self._in_levels:
+            outputs = tuple(values / _BYTE for values in outputs)
+        return tuple(
+            values.transpose(0, 3, 1, 2) if _is_channels_last(port, cell) else values
+            for port, values in zip(request.model_outputs, outputs, strict=True)
+        )
 
     def describe(self) -> EngineReport:
         """What runs, and why."""
         return self._report
+
+
+_CHANNELS_LAST = {
+    "from_future": {"refined_features"},
+    "from_past": {"refined_features", "features_behind"},
+    "aligned": {"features"},
+}
+"""Features by cell that lie in memory as convolutions leave them.
+
+OpenVINO's conversion of what a convolution leaves to channels first took a quarter of a step.
+"""
+
+
+def _is_channels_last(port: ov.Output | ov.ConstOutput, cell: str) -> bool:
+    return bool(_CHANNELS_LAST.get(cell, set()) & port.get_names())
+
+
+def _with_channels_last(model: ov.Model, cell: str) -> ov.Model:
+    """A cell that takes and gives some features so; they are handed on without a copy."""
+    steps = ov.preprocess.PrePostProcessor(model)
+    first, last = ov.Layout("NCHW"), ov.Layout("NHWC")
+    for k, port in enumerate(model.inputs):
+        if _is_channels_last(port, cell):
+            steps.input(k).tensor().set_layout(last)
+            steps.input(k).model().set_layout(first)
+    for k, port in enumerate(model.outputs):
+        if _is_channels_last(port, cell):
+            steps.output(k).model().set_layout(first)
+            steps.output(k).tensor().set_layout(last)
+    return steps.build()
 
 
 def _cell_shape(port: ov.Output, request: SessionRequest) -> list[int]:
@@ -408,6 +456,12 @@ def _is_homogeneous(model: ov.Model) -> bool:
     return True
 
 
+def _only_convolves(model: ov.Model) -> bool:
+    """Whether it is convolutions, additions and ReLU alone, at most of a picture with a border."""
+    kinds = {node.get_type_name() for node, _ in _flow(model)}
+    return len(model.get_parameters()) == 1 and kinds <= _HOMOGENEOUS | {"Pad", "Slice"}
+
+
 def _work_in_levels(model: ov.Model, in_bytes: int, limit: int) -> None:
     """Let the network take the bytes of levels and answer levels, instead of [0, 1].
 
@@ -417,13 +471,10 @@ def _work_in_levels(model: ov.Model, in_bytes: int, limit: int) -> None:
     to be scaled; and a level of two bytes is read as two channels, the upper one with weights 256
     times as large. The picture itself is then never rounded.
     """
-    parameter = model.get_parameters()[0]
-    for node, fixed in list(_flow(model)):
-        if node.get_type_name() == "Add" and fixed:
-            bias = node.input_value(fixed[0])
-            node.set_argument(fixed[0], ops.multiply(bias, np.float32(limit)).output(0))
+    _scale_biases(model, limit)
     if in_bytes == 1:
         return
+    parameter = model.get_parameters()[0]
     shape = parameter.get_partial_shape()
     shape[1] = 2 * shape[1].get_length()
     parameter.set_partial_shape(shape)
@@ -435,6 +486,14 @@ def _work_in_levels(model: ov.Model, in_bytes: int, limit: int) -> None:
         pairs = pairs.reshape(len(values), -1, *values.shape[2:])
         convolution.set_argument(1, ops.constant(pairs).output(0))
     model.validate_nodes_and_infer_types()
+
+
+def _scale_biases(model: ov.Model, limit: int) -> None:
+    """Make a network of convolutions and ReLU answer levels to levels."""
+    for node, fixed in list(_flow(model)):
+        if node.get_type_name() == "Add" and fixed:
+            bias = node.input_value(fixed[0])
+            node.set_argument(fixed[0], ops.multiply(bias, np.float32(limit)).output(0))
 
 
 def _work_in_unit_range(model: ov.Model, in_bytes: int, limit: int) -> None:

@@ -18,6 +18,7 @@ from upreel.cli.export import export
 from upreel.cli.inspect import inspect
 from upreel.cli.models import models
 from upreel.cli.pack import pack
+from upreel.cli.play import play
 from upreel.cli.probe import probe
 from upreel.cli.prune import prune
 from upreel.cli.quantize import quantize
@@ -75,6 +76,7 @@ for _command in (
     benchmark,
     inspect,
     serve,
+    play,
 ):
     app.command()(_command)
 

@@ -39,10 +39,21 @@ from upreel.video.info import SourceInfo
 from upreel.video.segments import COPIED, resized, small_settings
 from upreel.video.sounds import BLOCK, LEAD_BLOCKS, encode_blocks
 
-__all__ = ["LivePiece", "LiveTrack", "check_live_source", "live_pieces"]
+__all__ = [
+    "LIVE_SCHEMES",
+    "REMOTE_PROTOCOLS",
+    "LivePiece",
+    "LiveTrack",
+    "check_live_source",
+    "live_pieces",
+]
 
-_SCHEMES = ("rtsp", "rtsps", "http", "https", "rtmp", "udp", "rtp", "srt", "tcp")
-_REMOTE = "http,https,tcp,tls,crypto,httpproxy,udp,rtp,rtsp,rtmp,srt,srtp"
+LIVE_SCHEMES = ("rtsp", "rtsps", "http", "https", "rtmp", "udp", "rtp", "srt", "tcp")
+"""What a live source's address may begin with."""
+
+REMOTE_PROTOCOLS = "http,https,tcp,tls,crypto,httpproxy,udp,rtp,rtsp,rtmp,srt,srtp"
+"""FFmpeg's protocols that an address of another machine may lead to: no file of this one."""
+
 _WAIT = 10.0  # seconds without a byte after which a source is given up
 _LEAD = 10  # seconds at which a stream's times begin, so that none is below 0
 _LONGEST = 12  # seconds between key frames that copying puts up with
@@ -97,11 +108,11 @@ def check_live_source(source: str) -> None:
         OptionError: no address, device or "-".
     """
     scheme = source.partition("://")[0].lower() if "://" in source else ""
-    if source == "-" or re.fullmatch(r"/dev/video\d+", source) or scheme in _SCHEMES:
+    if source == "-" or re.fullmatch(r"/dev/video\d+", source) or scheme in LIVE_SCHEMES:
         return
     raise OptionError(
-        f"--live takes an address ({', '.join(f'{name}://' for name in _SCHEMES)}), /dev/videoN "
-        f"or -, got {source!r}"
+        f"--live takes an address ({', '.join(f'{name}://' for name in LIVE_SCHEMES)}), "
+        f"/dev/videoN or -, got {source!r}"
     )
 
 
@@ -111,7 +122,7 @@ def _open(source: str) -> InputContainer:
             return av.open(sys.stdin.buffer, "r", metadata_errors="replace")
         if source.startswith("/dev/"):
             return av.open(source, "r", format="v4l2", timeout=_WAIT)
-        options = {"protocol_whitelist": _REMOTE}
+        options = {"protocol_whitelist": REMOTE_PROTOCOLS}
         if source.lower().startswith("rtsp"):
             options["rtsp_transport"] = "tcp"
         return av.open(source, "r", options=options, timeout=_WAIT, metadata_errors="replace")

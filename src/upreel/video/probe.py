@@ -38,7 +38,7 @@ from upreel.video.source import (
     sequence_files,
 )
 
-__all__ = ["probe", "side_data_bytes"]
+__all__ = ["probe", "side_data_bytes", "siting_and_aspect"]
 
 _PLACES = 4  # looked at further on, where flags and first pictures disagree
 _log_level = threading.Lock()  # FFmpeg has one for all threads
@@ -162,7 +162,7 @@ def _describe(
     first = frames[0]
     fmt = pixel_format(first.format.name)
     time_base = _fraction(stream.time_base) or Fraction(1, 1000)
-    location, sample_aspect_ratio = _shown(first)
+    location, sample_aspect_ratio = siting_and_aspect(first)
     colour = Colour(
         full_range=full_range_name(first.format.name) or {1: False, 2: True}.get(first.color_range),
         primaries=int(first.color_primaries),
@@ -241,7 +241,7 @@ def _side_data(frame: av.VideoFrame) -> Iterable[SideData]:
     return make(frame)
 
 
-def _shown(frame: av.VideoFrame) -> tuple[int, Fraction]:
+def siting_and_aspect(frame: av.VideoFrame) -> tuple[int, Fraction]:
     """Chroma location and sample aspect ratio of a frame.
 
     PyAV has no attribute for either. The filter ``showinfo`` prints both in its first line, on

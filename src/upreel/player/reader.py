@@ -1,0 +1,257 @@
+"""Two threads that read a source: packets and sound in one, pictures in the other.
+
+    source --> [demuxer, sound] --packets--> [decoder] --pictures--> shelf
+                      |
+                      +--sound, captions--> main thread
+
+An *epoch* is what lies between two seeks. Whatever belongs to an earlier one is thrown away where
+it turns up.
+"""
+
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+
+from upreel.errors import UpreelError
+from upreel.pipeline.cuts import is_cut
+from upreel.pipeline.enhance import windows
+from upreel.player.shelf import Picture, Shelf
+from upreel.video.deinterlace import deinterlaced
+from upreel.video.frame import Frame
+from upreel.video.playback import SOUND_RATE, Caption, Piece, Playback, Sound
+
+__all__ = ["Reader"]
+
+_MOST_BYTES = 64 << 20  # of packets that wait for the decoder
+_PACKETS = 2  # seconds of pictures that wait for the decoder, while there is sound enough
+_SOUND = Fraction(1)  # seconds of sound that are enough
+_CAPTIONS = 200
+
+
+@dataclass(frozen=True, slots=True)
+class _Item:
+    piece: Piece | None  # None: there are no more
+    arrived: float
+
+
+class Reader:
+    """Reads a source onto a shelf.
+
+    Args:
+        source: open; the reader's alone from now on.
+        shelf: for pictures.
+        past: pictures before each one that it is to be seen with.
+        wall: a steady clock in seconds.
+        arrived: told the media time of each picture and the wall time at which it was decoded.
+    """
+
+    def __init__(
+        self,
+        source: Playback,
+        shelf: Shelf,
+        *,
+        past: int,
+        wall: Callable[[], float] = time.monotonic,
+        arrived: Callable[[float, float], None] | None = None,
+    ) -> None:
+        self._source = source
+        self._shelf = shelf
+        self._past = past
+        self._wall = wall
+        self._arrived = arrived
+        self._changed = threading.Condition()
+        self._epoch = 0
+        self._target: Fraction | None = None
+        self._items: deque[_Item] = deque()
+        self._num_bytes = 0
+        self._sounds: deque[Sound] = deque()
+        self._sound_samples = 0
+        self._ended = self._closed = False
+        self._error: UpreelError | None = None
+        self._failure: BaseException | None = None
+        self._captions: deque[Caption] = deque(maxlen=_CAPTIONS)
+        self._most_packets = max(int(source.info.rate * _PACKETS), 8)
+        # Daemons: a read that hangs in the system shall not keep the process alive.
+        self._threads = [
+            threading.Thread(target=self._guarded, args=(work,), name=name, daemon=True)
+            for name, work in (("upreel-read", self._demux), ("upreel-decode", self._decode))
+        ]
+
+    def start(self) -> None:
+        """Begin."""
+        for thread in self._threads:
+            thread.start()
+
+    def close(self, seconds: float = 12.0) -> bool:
+        """Stop, and wait for the threads; False: one hangs in the system, and has the source."""
+        with self._changed:
+            self._closed = True
+            self._changed.notify_all()
+        self._shelf.close()
+        for thread in self._threads:
+            thread.join(seconds)
+        return not any(thread.is_alive() for thread in self._threads)
+
+    def seek(self, seconds: Fraction) -> None:
+        """Go on from another time; what was read is thrown away."""
+        with self._changed:
+            self._epoch += 1
+            self._target = max(seconds, Fraction(0))
+            self._items.clear()
+            self._num_bytes = 0
+            self._sounds.clear()
+            self._sound_samples = 0
+            self._ended = False
+            self._shelf.clear(self._epoch)
+            self._changed.notify_all()
+
+    @property
+    def error(self) -> UpreelError | None:
+        """Why the source broke off, if it did."""
+        return self._error
+
+    def check(self) -> None:
+        """Raise what a thread failed with."""
+        if self._failure is not None:
+            raise self._failure
+
+    @property
+    def sound_ended(self) -> bool:
+        """Whether no more sound comes."""
+        with self._changed:
+            return self._ended and not self._sounds
+
+    def take_sound(self) -> Sound | None:
+        """The next sound, None while there is none."""
+        with self._changed:
+            if not self._sounds:
+                return None
+            sound = self._sounds.popleft()
+            self._sound_samples -= len(sound.samples)
+            self._changed.notify_all()
+            return sound
+
+    def caption(self, media: float) -> str:
+        """The words to be read at a media time."""
+        with self._changed:
+            found = [c.text for c in self._captions if c.start <= media < c.end]
+        return "\n".join(dict.fromkeys(found))
+
+    def _guarded(self, work: Callable[[], None]) -> None:
+        try:
+            work()
+        except BaseException as failure:  # noqa: BLE001 - raised again by the main thread
+            self._failure = failure
+            self._shelf.end(self._epoch, failure)
+
+    def _demux(self) -> None:
+        source = self._source
+        while True:
+            with self._changed:
+                if self._closed:
+                    return
+                epoch, target = self._epoch, self._target
+            if target is not None:
+                source.seek(target)
+                source.flush_sound()
+            try:
+                for piece in source.pieces():
+                    if not self._take(piece, epoch):
+                        break
+            except UpreelError as error:
+                self._error = error
+            with self._changed:
+                if epoch == self._epoch and not self._closed:
+                    self._items.append(_Item(None, self._wall()))
+                    self._ended = True
+                    self._changed.notify_all()
+                self._changed.wait_for(lambda epoch=epoch: self._closed or epoch != self._epoch)
+
+    def _take(self, piece: Piece, epoch: int) -> bool:
+        """Pass a packet on; False: it came too late, read on from elsewhere."""
+        arrived = self._wall()
+        kind = piece.kind
+        sounds = self._source.sound(piece) if kind == "audio" else []
+        caption = self._source.caption(piece) if kind == "subtitle" else None
+        with self._changed:
+            if epoch != self._epoch or self._closed:
+                return False
+            self._sounds.extend(sounds)
+            self._sound_samples += sum(len(sound.samples) for sound in sounds)
+            if caption is not None:
+                self._captions.append(caption)
+            if kind == "video":
+                self._items.append(_Item(piece, arrived))
+                self._num_bytes += piece.size
+            self._changed.notify_all()
+            if not self._source.info.live:
+                self._changed.wait_for(
+                    lambda: self._closed or epoch != self._epoch or not self._is_enough()
+                )
+            return epoch == self._epoch and not self._closed
+
+    def _is_enough(self) -> bool:
+        if self._num_bytes > _MOST_BYTES:
+            return True
+        quiet = self._source.info.has_sound and self._sound_samples < _SOUND * SOUND_RATE
+        return len(self._items) >= self._most_packets and not quiet
+
+    def _decode(self) -> None:
+        epoch = -1
+        while True:
+            with self._changed:
+                self._changed.wait_for(lambda epoch=epoch: self._closed or epoch != self._epoch)
+                if self._closed:
+                    return
+                epoch, target = self._epoch, self._target
+            if epoch:
+                self._source.flush_video()
+            self._show_all(epoch, float(target or 0))
+
+    def _show_all(self, epoch: int, target: float) -> None:
+        """Put the pictures of an epoch onto the shelf."""
+        arrivals: dict[int, float] = {}
+        frames = self._frames(epoch, arrivals)
+        interlaced = self._source.interlaced
+        if interlaced is not None:
+            frames = deinterlaced(frames, top_first=interlaced)
+        for window in windows(frames, self._past, 0, cuts=is_cut if self._past else None):
+            frame = window.frame
+            decoded = self._wall()
+            media = float(frame.pts * frame.time_base)
+            picture = Picture(
+                frame=frame,
+                window=window.planes,
+                bt709=self._source.bt709,
+                media=media,
+                duration=float(frame.duration * frame.time_base),
+                arrived=arrivals.pop(frame.pts, decoded),
+                decoded=decoded,
+            )
+            if len(arrivals) > 100:  # of packets that gave no picture
+                arrivals.clear()
+            if picture.end <= target:
+                continue
+            if self._arrived is not None:
+                self._arrived(media, decoded)
+            if not self._shelf.put(picture, epoch):
+                break
+        self._shelf.end(epoch, self._error)
+
+    def _frames(self, epoch: int, arrivals: dict[int, float]) -> Iterator[Frame]:
+        while True:
+            with self._changed:
+                self._changed.wait_for(lambda: self._items or self._closed or epoch != self._epoch)
+                if self._closed or epoch != self._epoch:
+                    return
+                item = self._items.popleft()
+                self._num_bytes -= item.piece.size if item.piece is not None else 0
+                self._changed.notify_all()
+            if item.piece is not None and item.piece.ticks is not None:
+                arrivals[item.piece.ticks] = item.arrived
+            yield from self._source.video(item.piece)
+            if item.piece is None:
+                return

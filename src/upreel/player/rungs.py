@@ -1,0 +1,260 @@
+"""What can be done to a picture to fill a screen, from the best to the cheapest.
+
+Each rung answers at the size asked for, so that whoever shows pictures need not know which one made
+them. Networks come from `upreel.inference`; what they lack or overshoot in size, and the chroma of
+networks of luma, is made by FFmpeg's Lanczos with its siting kept.
+"""
+
+from collections import deque
+from collections.abc import Sequence
+from typing import Protocol
+
+from upreel.errors import OptionError
+from upreel.inference import PlaneUpscaler
+from upreel.pipeline.enhance import Upscaler
+from upreel.video.display import DISPLAY, SitedScaler
+from upreel.video.formats import pixel_format
+from upreel.video.frame import Colour, PixelFormat, Plane
+from upreel.zoo import ModelCard, load_card, name_at_scale
+
+__all__ = [
+    "FAST",
+    "LANCZOS",
+    "LanczosRung",
+    "NetworkRung",
+    "OpenNetwork",
+    "Rung",
+    "cards_for",
+    "fitted_size",
+    "open_network",
+]
+
+LANCZOS = "lanczos"
+"""The name of what needs no network."""
+
+FAST = ("fast-x4", "fast-x3", "fast-x2")
+"""What is chosen from where no model is asked for: the more times larger, the dearer."""
+
+_GRAY = pixel_format("gray")
+_LEFT = Colour(chroma_location=1)
+Planes = tuple[Plane, ...]
+
+
+class Rung(Protocol):
+    """One way to enlarge a picture; several may be under way at once."""
+
+    name: str
+    past: int
+    depth: int
+
+    def fit(self, size: tuple[int, int]) -> None:
+        """From now on answer at another size; nothing is under way."""
+        ...
+
+    def submit(self, window: Sequence[Planes]) -> None:
+        """Start on the last of some pictures of `DISPLAY`, `past` before it."""
+        ...
+
+    def collect(self) -> Planes:
+        """The oldest one submitted, at the size asked for."""
+        ...
+
+    def drop(self) -> None:
+        """Forget all that was submitted."""
+        ...
+
+    def describe(self) -> str:
+        """What runs it, one line."""
+        ...
+
+
+class LanczosRung:
+    """No network.
+
+    Args:
+        width: columns of luma, in.
+        height: rows of luma, in.
+        size: columns and rows, out.
+    """
+
+    name = LANCZOS
+    past = 0
+    depth = 1
+
+    def __init__(self, width: int, height: int, size: tuple[int, int]) -> None:
+        self._size = (width, height)
+        self._waiting: deque[Planes] = deque()
+        self.fit(size)
+
+    def fit(self, size: tuple[int, int]) -> None:
+        """See `Rung`."""
+        self._scaler = SitedScaler(*self._size, size)
+
+    def submit(self, window: Sequence[Planes]) -> None:
+        """See `Rung`."""
+        self._waiting.append(window[-1])
+
+    def collect(self) -> Planes:
+        """See `Rung`."""
+        return self._scaler(self._waiting.popleft())
+
+    def drop(self) -> None:
+        """See `Rung`."""
+        self._waiting.clear()
+
+    def describe(self) -> str:
+        """See `Rung`."""
+        return "FFmpeg's scaler"
+
+
+class OpenNetwork(Protocol):
+    """Opens a network for pictures of one size; tests hand over stand-ins."""
+
+    def __call__(
+        self, card: ModelCard, *, pixel_format: PixelFormat, width: int, height: int
+    ) -> Upscaler:
+        """The network of that card."""
+        ...
+
+
+def open_network(device: str = "auto", precision: str = "auto", threads: int = 0) -> OpenNetwork:
+    """What opens networks with these options of `upreel.inference.PlaneUpscaler`."""
+
+    def opened(
+        card: ModelCard, *, pixel_format: PixelFormat, width: int, height: int
+    ) -> PlaneUpscaler:
+        return PlaneUpscaler(
+            card,
+            pixel_format=pixel_format,
+            colour=_LEFT,
+            width=width,
+            height=height,
+            device=device,
+            precision=precision,
+            threads=threads,
+        )
+
+    return opened
+
+
+class NetworkRung:
+    """A network, and what it needs around it.
+
+    Args:
+        card: the model; it sees no later pictures.
+        width: columns of luma, in.
+        height: rows of luma, in.
+        size: columns and rows, out.
+        opened: opens the network.
+    """
+
+    def __init__(
+        self,
+        card: ModelCard,
+        width: int,
+        height: int,
+        size: tuple[int, int],
+        *,
+        opened: OpenNetwork,
+    ) -> None:
+        self.name = card.name
+        self.past = card.window[0]
+        self._luma = card.layout == "luma"
+        fmt = _GRAY if self._luma else DISPLAY
+        self._network = opened(card, pixel_format=fmt, width=width, height=height)
+        self.depth = self._network.depth
+        self._large = (card.scale * width, card.scale * height)
+        self._chroma = SitedScaler(width, height, self._large) if self._luma else None
+        self._waiting: deque[Planes] = deque()
+        self.fit(size)
+
+    def fit(self, size: tuple[int, int]) -> None:
+        """See `Rung`."""
+        self._last = SitedScaler(*self._large, size)
+
+    def submit(self, window: Sequence[Planes]) -> None:
+        """See `Rung`."""
+        seen = window[len(window) - 1 - self.past :]
+        self._network.submit([planes[:1] for planes in seen] if self._luma else seen)
+        self._waiting.append(window[-1])
+
+    def collect(self) -> Planes:
+        """See `Rung`."""
+        source = self._waiting[0]
+        chroma = self._chroma(source)[1:] if self._chroma is not None else ()
+        planes = (*self._network.collect(), *chroma)
+        self._waiting.popleft()
+        return self._last(planes)
+
+    def drop(self) -> None:
+        """See `Rung`."""
+        self._waiting.clear()
+        self._network.drop()
+
+    def describe(self) -> str:
+        """See `Rung`."""
+        describe = getattr(self._network, "describe", None)
+        if describe is None:
+            return "?"
+        report = describe()
+        return f"{report.engine} {report.device} {report.precision}"
+
+
+def cards_for(
+    model: str | None, source: tuple[int, int], size: tuple[int, int]
+) -> tuple[ModelCard, ...]:
+    """The networks for enlarging pictures of one size to another, best first.
+
+    Args:
+        model: one that is asked for, a family, or "lanczos"; None: the fast family.
+        source: columns and rows of luma, in.
+        size: columns and rows, out.
+
+    Returns:
+        Of the fast family all scales up to the least that reaches `size`; none if the source is
+        as large; of a model asked for, that one.
+
+    Raises:
+        ModelError: no such model.
+        OptionError: a model that sees later pictures, or carries a state.
+    """
+    if model == LANCZOS:
+        return ()
+    if model is None or model == "fast":
+        wanted = max(size[0] / source[0], size[1] / source[1])
+        if wanted <= 1:
+            return ()
+        cards = [load_card(name) for name in FAST]
+        reaching = [card.scale for card in cards if card.scale >= wanted]
+        most = min(reaching, default=cards[0].scale)
+        return tuple(card for card in cards if card.scale <= most)
+    card = load_card(name_at_scale(model, None))
+    if card.state or card.window[1]:
+        what = "carries a state" if card.state else f"sees {card.window[1]} later pictures"
+        raise OptionError(
+            f"{card.name} {what}, which takes too long to play; there are: {', '.join(FAST)} and "
+            f"other models of past pictures, or {LANCZOS}"
+        )
+    return (card,)
+
+
+def fitted_size(width: int, height: int, aspect: float, room: tuple[int, int]) -> tuple[int, int]:
+    """The largest size of a picture's shape in a room, even numbers.
+
+    Args:
+        width: columns of luma of the source.
+        height: rows of luma of the source.
+        aspect: width of a sample over its height.
+        room: columns and rows that there are.
+
+    Example:
+        >>> fitted_size(480, 270, 1.0, (1920, 1200)), fitted_size(720, 576, 16 / 15, (100, 100))
+        ((1920, 1080), (100, 76))
+    """
+    shape = width * aspect / height
+    columns, rows = room
+    if columns / rows > shape:
+        columns = round(rows * shape)
+    else:
+        rows = round(columns / shape)
+    return max(columns // 2 * 2, 2), max(rows // 2 * 2, 2)

@@ -1,0 +1,440 @@
+# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false
+# pyright: reportUnknownArgumentType=false, reportUnknownParameterType=false
+# pyright: reportPrivateImportUsage=false, reportMissingTypeArgument=false
+# PyAV is typed in part: packets are generic without parameters, errors not re-exported.
+"""A source opened for playing: packets, and what is decoded from them, for three threads at once.
+
+Demuxing, decoding pictures and decoding sound may each run in a thread of its own. Times count from
+the source's start. What cannot be decoded is passed over: a player plays on.
+"""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+from types import TracebackType
+from typing import Any, Literal, Self, cast
+
+import av
+import numpy as np
+import numpy.typing as npt
+from av.audio.frame import AudioFrame
+from av.audio.resampler import AudioResampler
+from av.audio.stream import AudioStream
+from av.codec.context import Flags
+from av.container import InputContainer
+from av.packet import Packet
+from av.stream import Discard, Stream
+from av.video.stream import VideoStream
+
+from upreel.errors import DamagedError, InputError, OptionError, ProbeError
+from upreel.video.captions import caption_text
+from upreel.video.display import DISPLAY, DisplayConverter
+from upreel.video.fields import is_deinterlaced
+from upreel.video.frame import Frame
+from upreel.video.live import LIVE_SCHEMES, REMOTE_PROTOCOLS
+from upreel.video.probe import probe, siting_and_aspect
+from upreel.video.source import is_cover, is_sequence, open_source, picture_stream
+
+__all__ = ["SOUND_RATE", "Caption", "Piece", "PlayInfo", "Playback", "Sound"]
+
+SOUND_RATE = 48000
+"""Samples of sound a second, two channels of float32."""
+
+_WAIT = 10.0  # seconds without a byte after which a source is given up
+_TEXT = ("subrip", "mov_text", "ass", "ssa", "webvtt", "text")
+_MARKS = re.compile(r"<[^>]*>|\{\\[^}]*\}")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Piece:
+    """A packet.
+
+    Attributes:
+        kind: what is in it.
+        size: bytes.
+        ticks: `Frame.pts` of the picture in it, None if it does not say, or holds none.
+        packet: PyAV's.
+    """
+
+    kind: Literal["video", "audio", "subtitle"]
+    size: int
+    ticks: int | None
+    packet: Any
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Sound:
+    """Some sound.
+
+    Attributes:
+        at: seconds from the source's start.
+        samples: float32 (N, 2) in [-1, 1], at `SOUND_RATE`.
+    """
+
+    at: Fraction
+    samples: npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Caption:
+    """A subtitle's words, shown from `start` to `end` (seconds)."""
+
+    start: Fraction
+    end: Fraction
+    text: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PlayInfo:
+    """What a source is, as far as playing it goes.
+
+    Attributes:
+        name: to show.
+        width: columns of luma.
+        height: rows of luma.
+        rate: pictures a second, 25 where nothing tells.
+        duration: seconds, None where it has no end that is known.
+        live: whether it is played with as little delay as possible.
+        seekable: whether it can be played from elsewhere.
+        rotation: degrees counter-clockwise that a picture is turned by.
+        sample_aspect_ratio: of a sample, above 0.
+        codec: of the video.
+        has_sound: whether there is sound.
+        has_captions: whether there are subtitles of text.
+        notices: what the viewer should know, one line each.
+    """
+
+    name: str
+    width: int
+    height: int
+    rate: Fraction
+    duration: Fraction | None
+    live: bool
+    seekable: bool
+    rotation: int = 0
+    sample_aspect_ratio: Fraction = Fraction(1)
+    codec: str = ""
+    has_sound: bool = False
+    has_captions: bool = False
+    notices: tuple[str, ...] = ()
+
+
+class Playback:
+    """A source that is open.
+
+    Args:
+        address: a file, an address, ``/dev/videoN``, or "-" for standard input.
+        live: play with as little delay as possible; None: devices and addresses of live
+            protocols are, HTTP where nothing tells a duration.
+        sound: False: as if there were none.
+        rows: of a source of several sizes take that with this many rows, or the largest that has
+            no more; None: the largest.
+
+    Raises:
+        InputError: no such file, or the address cannot be opened.
+        ProbeError: not a video.
+    """
+
+    def __init__(
+        self, address: str, *, live: bool | None = None, sound: bool = True, rows: int | None = None
+    ) -> None:
+        self._address = address
+        kind = _kind(address)
+        self._local = kind == "file"
+        if is_sequence(address):
+            raise InputError(f"{address} is a sequence of pictures; upreel play takes videos")
+        info = probe(address) if self._local else None
+        self._container = _open(address, kind, low_delay=bool(live) or kind == "live")
+        try:
+            self._video = self._chosen_video(rows)
+            sounds: tuple[AudioStream, ...] = self._container.streams.audio
+            self._audio = next((s for s in sounds if _is_known(s)), None)
+            if not sound:
+                self._audio = None
+            self._text = next((s for s in self._container.streams if _is_text(s)), None)
+            self._streams = [s for s in (self._video, self._audio, self._text) if s is not None]
+            for stream in cast("Iterator[Stream]", self._container.streams):
+                if all(stream is not kept for kept in self._streams):
+                    stream.discard = Discard.all
+            duration = self._container.duration
+            is_hls = self._container.format.name == "hls"
+            if live is None:
+                live = kind == "live" or (kind == "http" and duration is None and not is_hls)
+            self._base = Fraction(self._video.time_base or Fraction(1, 90_000))
+            start = cast("int | None", self._container.start_time)
+            self._origin = None if live or start is None else Fraction(start, 1_000_000)
+            context = self._video.codec_context
+            context.thread_type = "SLICE" if live else "AUTO"
+            context.flags |= int(Flags.output_corrupt) | (int(Flags.low_delay) if live else 0)
+            self._fields = info is not None and is_deinterlaced(info, "auto")
+            self._top_first = info is None or info.top_field_first
+            rate = self._video.average_rate or self._video.guessed_rate or Fraction(25)
+            ratio = Fraction(self._video.sample_aspect_ratio or 0)
+            notices: list[str] = []
+            if self._fields:
+                notices.append("interlaced: its fields are made whole pictures")
+            self.info = PlayInfo(
+                name=_shown_name(address),
+                width=context.width,
+                height=context.height,
+                rate=Fraction(rate) if info is None or not info.rate else info.rate,
+                duration=None if duration is None else Fraction(duration, 1_000_000),
+                live=live,
+                seekable=duration is not None and not live and kind in ("file", "http"),
+                rotation=info.rotation if info else 0,
+                sample_aspect_ratio=(info.sample_aspect_ratio if info else ratio) or Fraction(1),
+                codec=context.codec.canonical_name,
+                has_sound=self._audio is not None,
+                has_captions=self._text is not None,
+                notices=tuple(notices),
+            )
+        except BaseException:
+            self._container.close()
+            raise
+        self._converter: DisplayConverter | None = None
+        self._index = 0
+        self._next_pts = 0
+        self._sound_due: Fraction | None = None
+        self._resampler = _resampler()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._container.close()
+
+    def _chosen_video(self, rows: int | None) -> VideoStream:
+        first = picture_stream(self._container, _shown_name(self._address))
+        streams = [s for s in self._container.streams.video if _is_known(s) and s.height]
+        if self._container.format.name != "hls" or len(streams) < 2:
+            return first
+        fitting = [s for s in streams if rows is None or s.height <= rows]
+        return (
+            max(fitting, key=lambda s: s.height)
+            if fitting
+            else min(streams, key=lambda s: s.height)
+        )
+
+    @property
+    def interlaced(self) -> bool | None:
+        """None: it is not; else whether the upper field is the earlier one."""
+        return self._top_first if self._fields else None
+
+    def pieces(self) -> Iterator[Piece]:
+        """All packets from where it is.
+
+        Raises:
+            DamagedError: it breaks off.
+        """
+        try:
+            for packet in self._container.demux(self._streams):
+                if not packet.size:
+                    continue
+                if self._origin is None:
+                    time = packet.pts if packet.pts is not None else packet.dts
+                    if time is None or packet.stream.type != "video":
+                        continue
+                    self._origin = time * Fraction(packet.time_base)
+                yield self._piece(packet)
+        except av.FFmpegError as error:
+            raise DamagedError(f"{self.info.name} broke off: {error.strerror}") from error
+
+    def _piece(self, packet: Packet) -> Piece:
+        kind = cast("Literal['video', 'audio', 'subtitle']", packet.stream.type)
+        ticks = None
+        if kind == "video" and packet.pts is not None:
+            ticks = packet.pts - round((self._origin or Fraction(0)) / self._base)
+        return Piece(kind=kind, size=packet.size, ticks=ticks, packet=packet)
+
+    def seek(self, seconds: Fraction) -> None:
+        """Go on with the packets of the key frame at or before a time.
+
+        Raises:
+            OptionError: it cannot be played from elsewhere.
+        """
+        if not self.info.seekable:
+            raise OptionError(f"{self.info.name} can only be played from its start")
+        place = max(seconds + (self._origin or 0), Fraction(0))
+        try:
+            self._container.seek(int(place * 1_000_000), backward=True)
+        except av.FFmpegError:  # before the first key frame, or an index that is missing
+            self._container.seek(0, backward=True)
+
+    def flush_video(self) -> None:
+        """The next packet does not follow the last one."""
+        self._video.codec_context.flush_buffers()
+
+    def flush_sound(self) -> None:
+        """Likewise."""
+        if self._audio is not None:
+            self._audio.codec_context.flush_buffers()
+        self._resampler = _resampler()
+        self._sound_due = None
+
+    def video(self, piece: Piece | None) -> list[Frame]:
+        """Pictures as screens take them, in display order; None gives the last ones.
+
+        Raises:
+            ProbeError: a pixel format that cannot be read.
+        """
+        try:
+            packet = None if piece is None else piece.packet
+            decoded = self._video.codec_context.decode(packet)
+        except av.FFmpegError:
+            return []
+        return [self._frame(frame) for frame in decoded]
+
+    def _frame(self, frame: av.VideoFrame) -> Frame:
+        if self._converter is None:
+            location, _ = siting_and_aspect(frame)
+            self._converter = DisplayConverter(left=location in (0, 1))
+        origin = self._origin or Fraction(0)
+        step = max(round(1 / self.info.rate / self._base), 1)
+        pts = self._next_pts if frame.pts is None else frame.pts - round(origin / self._base)
+        duration = frame.duration or step
+        interlaced, corrupt = frame.interlaced_frame, frame.is_corrupt
+        self._next_pts = pts + duration
+        planes = self._converter(frame)
+        made = Frame(
+            planes=planes,
+            format=DISPLAY,
+            index=self._index,
+            pts=pts,
+            time_base=self._base,
+            duration=duration,
+            interlaced=interlaced,
+            damaged=corrupt,
+        )
+        self._index += 1
+        return made
+
+    @property
+    def bt709(self) -> bool:
+        """Whether the pictures made last are of BT.709's matrix; of BT.601's else."""
+        return self._converter is not None and self._converter.bt709
+
+    def sound(self, piece: Piece) -> list[Sound]:
+        """The sound of a packet; nothing where it is damaged."""
+        try:
+            frames = [cast("AudioFrame", frame) for frame in piece.packet.decode()]
+        except av.FFmpegError:
+            return []
+        found: list[Sound] = []
+        for frame in frames:
+            at = self._sound_due
+            if frame.pts is not None and frame.time_base:
+                told = frame.pts * Fraction(frame.time_base) - (self._origin or 0)
+                if at is None or abs(told - at) > Fraction(1, 20):  # else their clock's rounding
+                    at = told
+            if at is None:
+                continue
+            frame.pts = None
+            try:
+                pieces = self._resampler.resample(frame)
+            except ValueError:  # another form than before, as broadcasts have
+                self._resampler = _resampler()
+                pieces = self._resampler.resample(frame)
+            for part in pieces:
+                samples = np.asarray(part.to_ndarray(), np.float32).reshape(-1, 2)
+                found.append(Sound(at=at, samples=samples))
+                at += Fraction(len(samples), SOUND_RATE)
+            self._sound_due = at
+        return found
+
+    def caption(self, piece: Piece) -> Caption | None:
+        """The words of a packet of subtitles, None if there are none."""
+        packet = piece.packet
+        if packet.pts is None or piece.kind != "subtitle":
+            return None
+        text = _words(packet.stream.codec_context.codec.canonical_name, bytes(packet))
+        start = packet.pts * Fraction(packet.time_base) - (self._origin or 0)
+        length = (packet.duration or 0) * Fraction(packet.time_base)
+        return Caption(start=start, end=start + (length or 4), text=text) if text else None
+
+
+def _kind(address: str) -> str:
+    """Of what kind it is: file, pipe, http or live."""
+    if address == "-":
+        return "pipe"
+    if re.fullmatch(r"/dev/video\d+", address):
+        return "live"
+    scheme = address.partition("://")[0].lower() if "://" in address else ""
+    if scheme in ("http", "https"):
+        return "http"
+    if scheme in LIVE_SCHEMES:
+        return "live"
+    if scheme:
+        known = ", ".join(f"{name}://" for name in LIVE_SCHEMES)
+        raise OptionError(f"upreel play takes files and {known}; got {address!r}")
+    return "file"
+
+
+def _open(address: str, kind: str, *, low_delay: bool) -> InputContainer:
+    if kind == "file":
+        return open_source(address)
+    options: dict[str, str] = {}
+    if low_delay:
+        options |= {"fflags": "nobuffer", "analyzeduration": "300000", "probesize": "200000"}
+    arguments: dict[str, Any] = {"metadata_errors": "replace", "timeout": _WAIT}
+    source = address
+    if kind == "pipe":
+        source = "pipe:0"  # not sys.stdin, which reads until its buffer is full
+        del arguments["timeout"]
+    elif address.startswith("/dev/"):
+        arguments["format"] = "v4l2"
+    else:
+        options["protocol_whitelist"] = REMOTE_PROTOCOLS
+        if address.lower().startswith("rtsp"):
+            options["rtsp_transport"] = "tcp"
+    name = _shown_name(address)
+    try:
+        return av.open(source, "r", options=options, **arguments)
+    except (av.FFmpegError, OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        fault = ProbeError if kind == "pipe" else InputError
+        raise fault(f"{name} cannot be opened: {reason}") from error
+
+
+def _shown_name(address: str) -> str:
+    """An address without the name and password that may be in it."""
+    if address == "-":
+        return "standard input"
+    return re.sub(r"(?<=://)[^/@]*@", "", address)
+
+
+def _is_known(stream: Stream) -> bool:
+    """Whether FFmpeg has a decoder for it."""
+    return getattr(stream, "codec_context", None) is not None
+
+
+def _is_text(stream: Any) -> bool:  # noqa: ANN401 - any of PyAV's streams
+    context = getattr(stream, "codec_context", None)
+    if stream.type != "subtitle" or context is None or is_cover(stream):
+        return False
+    return context.codec.canonical_name in _TEXT
+
+
+def _words(codec: str, data: bytes) -> str:
+    r"""Words without marks of style.
+
+    Example:
+        >>> _words("ass", rb"0,0,Default,,0,0,0,,{\i1}Two\Nlines{\i0}")
+        'Two\nlines'
+    """
+    told = caption_text(codec, data)
+    if told is not None:
+        return told
+    text = data.decode("utf-8", "replace")
+    if codec in ("ass", "ssa"):
+        text = text.split(",", 8)[-1].replace("\\N", "\n").replace("\\n", "\n")
+    return _MARKS.sub("", text).strip()
+
+
+def _resampler() -> AudioResampler:
+    return AudioResampler(format="flt", layout="stereo", rate=SOUND_RATE)

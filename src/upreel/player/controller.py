@@ -7,11 +7,10 @@ Load     what a rung takes beside what it took when it was tried out. A busy mac
 
 Down     at once: a measurement of three budgets is enough, or a mean above the budget. The rung
          then is the best that is expected to fit.
-Up       one rung, after the load has left room for it for a second. A rung that failed is not
-         taken again before its time of waiting, which doubles with each failure and is
-         forgotten after it has run for a while: there is no swinging between two rungs.
-Trial    a rung that took too long when it was tried out may have met a busy moment: it is tried
-         again, aside, on a picture that is not shown, at times ever further apart.
+Up       one rung, after the load has left room for it for a second.
+Trial    a rung that took too long, in use or when it was tried out, may have met a busy moment: it
+         is tried again aside, on a picture that is not shown. The time between two trials doubles
+         and is forgotten after the rung has run for a while: there is no swinging between two.
 """
 
 from collections import deque
@@ -169,6 +168,7 @@ class Controller:
         failed = self._records[self._rung]
         self._bar(failed, now)
         load = ms / failed.tried_ms
+        failed.tried_ms = ms  # it has to show aside that it is faster again
         below = range(self._rung + 1, len(self._records))
         fits = (n for n in below if self._records[n].tried_ms * load <= _ROOM * self._budget)
         self._move(

@@ -11,7 +11,9 @@ __all__ = ["save_picture"]
 
 
 def save_picture(picture: Picture, title: str, folder: Path) -> Path:
-    """Write the best there is of a picture; never over a file that is there.
+    """Write the best there is of a picture, named by its time in milliseconds.
+
+    A file that is there stays: the number then is the next that is free.
 
     Args:
         picture: what is on the screen.
@@ -22,14 +24,11 @@ def save_picture(picture: Picture, title: str, folder: Path) -> Path:
         OutputError: the place cannot be written to.
     """
     stem = Path(title).stem.replace("%", "_") or "picture"
-    name = f"{stem}-{picture.media:08.3f}"
-    path = folder / f"{name}.png"
-    number = 1
-    while path.exists():
+    number = round(picture.media * 1000)
+    while (path := folder / f"{stem}-{number:08}.png").exists():
         number += 1
-        path = folder / f"{name}-{number}.png"
     colour = Colour(full_range=False, matrix=1 if picture.bt709 else 6)
     frame = replace(picture.frame, planes=picture.planes, colour=colour)
-    with ImageWriter(path) as writer:
+    with ImageWriter(folder / f"{stem}-%08d.png", first=number) as writer:
         writer.write(frame)
     return path

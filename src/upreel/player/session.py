@@ -33,6 +33,7 @@ __all__ = ["PlayConfig", "Played", "play"]
 
 _TICK = 0.01  # seconds between two looks at what the viewer does, at most
 _EARLY = 0.002  # seconds by which a picture may be shown early
+_LATE = 0.02  # seconds after its end from which on a picture is not shown any more
 _STALL = 0.25  # seconds without the next picture that a viewer notices
 _PREPARED = 1.5  # seconds that playing waits for an enlarged picture and for sound to begin with
 _MESSAGE = 1.5  # seconds that a word about what was done is shown
@@ -368,6 +369,9 @@ class _Title:
             return _TICK
         taken = self._shelf.take(self._clock.now() + _EARLY)
         self.stats.skipped += taken.num_skipped
+        if taken.picture is not None and self._is_too_late(taken.picture):
+            self.stats.skipped += 1
+            return 0.0
         self._show(taken.picture)
         if taken.wait is not None:
             return min(max(taken.wait - _EARLY, 0.0), _TICK)
@@ -375,6 +379,13 @@ class _Title:
         if starved and not self._info.live and self._clock.now() > self._last_end() + _STALL:
             self._wait()
         return 0.005
+
+    def _is_too_late(self, picture: Picture) -> bool:
+        """Whether it is better not shown: others come, and something was shown a moment ago."""
+        now = self._wall()
+        if self._shelf.finished or self._shown_at is None or now - self._shown_at > _STALL:
+            return False
+        return self._clock.now() - picture.end > _LATE
 
     def _last_end(self) -> float:
         return self._shown.end if self._shown is not None else 0.0

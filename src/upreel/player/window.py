@@ -212,6 +212,7 @@ class WindowPresenter:
         self._keys = {sdl2.SDL_GetKeyFromName(k.encode()): command for k, command, _ in KEYS}
         self._title = ""
         self._place = (0, 0, 1, 1)
+        self._drawn_room = self.room
         self._dragging = False
 
     def _open(self, size: tuple[int, int], *, full_screen: bool) -> None:
@@ -321,6 +322,9 @@ class WindowPresenter:
         if compares and self._small_of is not shown:
             self._small.fill(shown.frame.planes, bt709=shown.bt709)
             self._small_of = shown
+        if self.room != self._drawn_room:  # SDL may still draw into the part it had before
+            self._drawn_room = self.room
+            sdl2.SDL_RenderSetViewport(self._renderer, None)
         sdl2.SDL_SetRenderDrawColor(self._renderer, 0, 0, 0, 255)
         sdl2.SDL_RenderClear(self._renderer)
         self._place = self._placed(shown, view)
@@ -381,9 +385,8 @@ class WindowPresenter:
         for name, words in (("left", "plain"), ("right", "plain" if plain else view.rung)):
             label = self._labels[name]
             if label.prepare(words, letters):
-                columns, rows = label.size
-                x = border - columns - letters if name == "left" else border + letters
-                label.draw(x, top + height - rows - letters)
+                x = border - label.size[0] - letters if name == "left" else border + letters
+                label.draw(x, top + letters)
 
     def _letters(self) -> int:
         return max(self.room[1] // 45, 12)

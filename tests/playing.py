@@ -65,11 +65,13 @@ class Shown:
     views: list[View] = field(default_factory=list[View])
     told: list[str] = field(default_factory=list[str])
     titles: tuple[Statistics, ...] = ()
+    seen_at: dict[int, float] = field(default_factory=dict[int, float])
 
     def see(self, picture: Picture | None, view: View) -> None:
         if picture is None:
             return
         self.numbers.append(shown_number(picture.frame.planes[0]))
+        self.seen_at[self.numbers[-1]] = time.monotonic()
         self.times.append(picture.media)
         self.rows.append(picture.planes[0].shape[0])
         self.rungs.append(picture.rung)
@@ -86,10 +88,11 @@ def watch(
     script: Sequence[tuple[float, Command]] = (),
     size: tuple[int, int] = (128, 96),
     busy: Callable[[], float] = lambda: 0.0,
+    seen_at: dict[int, float] | None = None,
     **options: object,
 ) -> Shown:
     """Play without a window, with networks that repeat samples."""
-    shown = Shown()
+    shown = Shown(seen_at={} if seen_at is None else seen_at)
     presenter = HeadlessPresenter(size, script=script, seen=shown.see)
     config = PlayConfig(sources=tuple(str(source) for source in sources), **options)  # type: ignore[arg-type]
     played = play(config, presenter, opened=repeating(busy), told=shown.told.append)

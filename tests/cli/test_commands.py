@@ -45,6 +45,12 @@ OPTIONS = {
         "--host", "--port", "--rungs", "--token", "--user", "--allow-host", "--cache",
         "--cache-size", "--live", "--encoders", "--connections",
     },
+    "play": {
+        "--model", "-m", "--size", "--full-screen", "--no-window", "--stats", "--output", "-o",
+        "--start", "--seconds", "--live", "--no-live", "--rows", "--volume", "--no-audio",
+        "--no-subs", "--compare", "--overlay", "--screenshots", "--device", "-d", "--precision",
+        "--threads",
+    },
     "evaluate": {
         "--set", "--data", "--models", "--scale", "-s", "--degradation", "--only", "--limit",
         "--vmaf", "--no-vmaf", "--motion", "--no-motion", "--frames", "--from",
@@ -94,7 +100,18 @@ def test_help_page_is_current() -> None:
     assert made.stdout == kept, "run scripts/make_help.py"
 
 
-HEAVY = ("numpy", "av", "openvino", "onnxruntime", "torch", "rich", "PIL", "starlette", "uvicorn")
+HEAVY = (
+    "numpy",
+    "av",
+    "openvino",
+    "onnxruntime",
+    "torch",
+    "rich",
+    "PIL",
+    "starlette",
+    "uvicorn",
+    "sdl2",
+)
 
 
 @pytest.mark.parametrize("statement", ["import upreel", "import upreel.cli"])

@@ -98,7 +98,7 @@ def test_no_picture_of_late_is_too_late_at_the_offset(lates: list[float], origin
 
         assert arrivals.offset is not None
         wall = came[-1][1]
-        looked_at = [w - m for m, w in came if w >= wall - 0.24]
+        looked_at = [w - m for m, w in came if w >= wall - 0.09]
         assert arrivals.offset >= max(looked_at) - 1e-6
         assert arrivals.offset <= origin + 0.2 + 1e-6
 

@@ -90,7 +90,7 @@ class Arrivals:
         while self._largest and self._largest[-1][1] <= late:
             self._largest.pop()
         self._largest.append((wall, late))
-        window = min(self._longest, max(0.25, (wall - self._first) / 2))
+        window = min(self._longest, max(0.1, (wall - self._first) / 2))
         while self._largest[0][0] < wall - window:
             self._largest.popleft()
 

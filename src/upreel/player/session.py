@@ -207,7 +207,7 @@ class _Title:
         self._arrivals = Arrivals()
         self._lock = threading.Lock()
         cards = cards_for(config.model, (2, 2), (8, 8))
-        self._shelf = Shelf(_SHELF, _LARGE)
+        self._shelf = Shelf(_SHELF, _LARGE, lossy=info.live)
         self._reader = Reader(
             source, self._shelf, past=max((card.window[0] for card in cards), default=0),
             arrived=self._arrived,
@@ -281,6 +281,7 @@ class _Title:
 
     def _collect(self) -> None:
         stats, enhancer = self.stats, self._enhancer
+        stats.skipped += self._shelf.num_lost
         stats.choices = enhancer.choices
         stats.rungs = enhancer.describe()
         stats.tried_ms = {name: round(ms, 2) for name, ms in enhancer.tried_ms.items()}
@@ -459,7 +460,7 @@ class _Title:
             shown_size=self._fitted(*stats.source_size),
             shown=stats.shown,
             plain=stats.plain,
-            skipped=stats.skipped,
+            skipped=stats.skipped + self._shelf.num_lost,
             stalls=stats.stalls,
             latency_ms=stats.latency_ms.last if self._info.live else None,
             offset_ms=stats.offset_ms.last if len(stats.offset_ms) else None,

@@ -87,9 +87,15 @@ class Shelf:
     Args:
         size: pictures held.
         ahead: enlarged pictures held at most: large ones take memory.
+        lossy: rather lose the oldest picture than have the writer wait: live sources do not.
+
+    Attributes:
+        num_lost: pictures lost.
     """
 
-    def __init__(self, size: int, ahead: int) -> None:
+    def __init__(self, size: int, ahead: int, *, lossy: bool = False) -> None:
+        self.num_lost = 0
+        self._lossy = lossy
         self._size = size
         self._ahead = ahead
         self._state = _State()
@@ -99,6 +105,9 @@ class Shelf:
         """Wait for room, then add a picture; False: it belongs to an earlier epoch, or all ends."""
         with self._changed:
             state = self._state
+            if self._lossy and len(state.pictures) >= self._size:
+                state.pictures.popleft()
+                self.num_lost += 1
             self._changed.wait_for(
                 lambda: len(state.pictures) < self._size or state.closed or state.epoch != epoch
             )

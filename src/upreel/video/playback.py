@@ -9,9 +9,12 @@ the source's start. What cannot be decoded is passed over: a player plays on.
 """
 
 import re
+import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
+from itertools import chain
+from math import floor
 from types import TracebackType
 from typing import Any, Literal, Self, cast
 
@@ -42,6 +45,8 @@ SOUND_RATE = 48000
 """Samples of sound a second, two channels of float32."""
 
 _WAIT = 10.0  # seconds without a byte after which a source is given up
+_BACK = (4, 8, 16, 32)  # seconds further back that a seek tries
+_MOST_AHEAD = 5000  # packets without any of video that it reads
 _TEXT = ("subrip", "mov_text", "ass", "ssa", "webvtt", "text")
 _MARKS = re.compile(r"<[^>]*>|\{\\[^}]*\}")
 
@@ -145,28 +150,15 @@ class Playback:
         if is_sequence(address):
             raise InputError(f"{address} is a sequence of pictures; upreel play takes videos")
         info = probe(address) if self._local else None
-        self._container = _open(address, kind, low_delay=bool(live) or kind == "live")
+        self._rows, self._wants_sound, self._asked_live = rows, sound, live
+        self._connect()
         try:
-            self._video = self._chosen_video(rows)
-            sounds: tuple[AudioStream, ...] = self._container.streams.audio
-            self._audio = next((s for s in sounds if _is_known(s)), None)
-            if not sound:
-                self._audio = None
-            self._text = next((s for s in self._container.streams if _is_text(s)), None)
-            self._streams = [s for s in (self._video, self._audio, self._text) if s is not None]
-            for stream in cast("Iterator[Stream]", self._container.streams):
-                if all(stream is not kept for kept in self._streams):
-                    stream.discard = Discard.all
             duration = self._container.duration
-            is_hls = self._container.format.name == "hls"
-            if live is None:
-                live = kind == "live" or (kind == "http" and duration is None and not is_hls)
+            live = self._is_live
             self._base = Fraction(self._video.time_base or Fraction(1, 90_000))
             start = cast("int | None", self._container.start_time)
             self._origin = None if live or start is None else Fraction(start, 1_000_000)
             context = self._video.codec_context
-            context.thread_type = "SLICE" if live else "AUTO"
-            context.flags |= int(Flags.output_corrupt) | (int(Flags.low_delay) if live else 0)
             self._fields = info is not None and is_deinterlaced(info, "auto")
             self._top_first = info is None or info.top_field_first
             rate = self._video.average_rate or self._video.guessed_rate or Fraction(25)
@@ -192,6 +184,8 @@ class Playback:
         except BaseException:
             self._container.close()
             raise
+        self._decoding = threading.Lock()
+        self._ahead: list[Packet] = []  # read by a seek to see where it led to
         self._converter: DisplayConverter | None = None
         self._index = 0
         self._next_pts = 0
@@ -208,6 +202,32 @@ class Playback:
         trace: TracebackType | None,
     ) -> None:
         self._container.close()
+
+    def _connect(self) -> None:
+        """Open the source, and choose its streams."""
+        kind, live = _kind(self._address), self._asked_live
+        self._container = _open(self._address, kind, low_delay=bool(live) or kind == "live")
+        try:
+            self._video = self._chosen_video(self._rows)
+            sounds: tuple[AudioStream, ...] = self._container.streams.audio
+            known = [stream for stream in sounds if _is_known(stream)]
+            self._audio = known[0] if known and self._wants_sound else None
+            self._text = next((s for s in self._container.streams if _is_text(s)), None)
+            self._streams = [s for s in (self._video, self._audio, self._text) if s is not None]
+            for stream in cast("Iterator[Stream]", self._container.streams):
+                if all(stream is not kept for kept in self._streams):
+                    stream.discard = Discard.all
+            if live is None:
+                endless = self._container.duration is None
+                is_hls = self._container.format.name == "hls"
+                live = kind == "live" or (kind == "http" and endless and not is_hls)
+            self._is_live = live
+            context = self._video.codec_context
+            context.thread_type = "SLICE" if live else "AUTO"
+            context.flags |= int(Flags.output_corrupt) | (int(Flags.low_delay) if live else 0)
+        except BaseException:
+            self._container.close()
+            raise
 
     def _chosen_video(self, rows: int | None) -> VideoStream:
         first = picture_stream(self._container, _shown_name(self._address))
@@ -232,13 +252,14 @@ class Playback:
         Raises:
             DamagedError: it breaks off.
         """
+        ahead, self._ahead = self._ahead, []
         try:
-            for packet in self._container.demux(self._streams):
+            for packet in chain(ahead, self._container.demux(self._streams)):
                 if not packet.size:
                     continue
                 if self._origin is None:
                     time = packet.pts if packet.pts is not None else packet.dts
-                    if time is None or packet.stream.type != "video":
+                    if time is None or packet.stream.type != "video" or not packet.is_keyframe:
                         continue
                     self._origin = time * Fraction(packet.time_base)
                 yield self._piece(packet)
@@ -260,15 +281,38 @@ class Playback:
         """
         if not self.info.seekable:
             raise OptionError(f"{self.info.name} can only be played from its start")
-        place = max(seconds + (self._origin or 0), Fraction(0))
+        place = seconds + (self._origin or 0)
+        for back in (0, *_BACK):
+            self._ahead = self._sought(max(place - back, self._origin or Fraction(0)))
+            times = [p.pts for p in self._ahead if p.stream is self._video and p.pts is not None]
+            if times and times[-1] * self._base <= place:
+                return
+        # HLS does not go back to its first key frame where that is decoded before it is shown.
+        with self._decoding:
+            self._container.close()
+            self._connect()
+            self._ahead = []
+
+    def _sought(self, place: Fraction) -> list[Packet]:
+        """Packets up to the first of video from about a place on; HLS gives later ones."""
+        found: list[Packet] = []
         try:
-            self._container.seek(int(place * 1_000_000), backward=True)
+            with self._decoding:  # PyAV empties the decoders, too
+                ticks = floor(place / self._base)
+                self._container.seek(ticks, backward=True, stream=self._video)
+            for packet in self._container.demux(self._streams):
+                if packet.size:
+                    found.append(packet)
+                if packet.stream is self._video or len(found) > _MOST_AHEAD:
+                    break
         except av.FFmpegError:  # before the first key frame, or an index that is missing
-            self._container.seek(0, backward=True)
+            pass
+        return found
 
     def flush_video(self) -> None:
         """The next packet does not follow the last one."""
-        self._video.codec_context.flush_buffers()
+        with self._decoding:
+            self._video.codec_context.flush_buffers()
 
     def flush_sound(self) -> None:
         """Likewise."""
@@ -285,7 +329,8 @@ class Playback:
         """
         try:
             packet = None if piece is None else piece.packet
-            decoded = self._video.codec_context.decode(packet)
+            with self._decoding:
+                decoded = self._video.codec_context.decode(packet)
         except av.FFmpegError:
             return []
         return [self._frame(frame) for frame in decoded]
@@ -380,7 +425,7 @@ def _open(address: str, kind: str, *, low_delay: bool) -> InputContainer:
         return open_source(address)
     options: dict[str, str] = {}
     if low_delay:
-        options |= {"fflags": "nobuffer", "analyzeduration": "300000", "probesize": "200000"}
+        options |= {"analyzeduration": "300000", "probesize": "200000"}
     arguments: dict[str, Any] = {"metadata_errors": "replace", "timeout": _WAIT}
     source = address
     if kind == "pipe":

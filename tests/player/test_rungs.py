@@ -1,0 +1,68 @@
+"""What is chosen from, and that each rung answers at the size asked for."""
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+from clips import draw_planes, shown_number
+
+from upreel.player.rungs import LanczosRung, NetworkRung, cards_for, fitted_size, open_network
+from upreel.zoo import ModelCard
+
+
+@pytest.mark.parametrize(
+    ("model", "size", "names"),
+    [
+        (None, (1920, 1080), ["fast-x4", "fast-x3", "fast-x2"]),
+        (None, (1440, 810), ["fast-x3", "fast-x2"]),
+        (None, (960, 540), ["fast-x2"]),
+        ("fast", (500, 281), ["fast-x2"]),
+        (None, (4096, 2304), ["fast-x4", "fast-x3", "fast-x2"]),
+        (None, (480, 270), []),
+        ("lanczos", (1920, 1080), []),
+        ("fast-x2-clean", (1920, 1080), ["fast-x2-clean"]),
+    ],
+)
+def test_networks_that_are_not_larger_than_needed(
+    model: str | None, size: tuple[int, int], names: list[str]
+) -> None:
+    assert [card.name for card in cards_for(model, (480, 270), size)] == names
+
+
+@pytest.mark.parametrize("name", ["fast-luma", "fast-two"])
+@pytest.mark.parametrize("size", [(128, 96), (160, 120), (90, 68)])
+def test_a_network_answers_at_the_size_asked_for(
+    small_cards: Callable[[str], ModelCard], name: str, size: tuple[int, int]
+) -> None:
+    rung = NetworkRung(small_cards(name), 64, 48, size, opened=open_network())
+    window = (draw_planes(4), draw_planes(5))
+
+    rung.submit(window)
+    planes = rung.collect()
+
+    width, height = size
+    half = (height // 2, width // 2)
+    assert [p.shape for p in planes] == [(height, width), half, half]
+    assert all(p.dtype == np.uint8 for p in planes)
+    plain = LanczosRung(64, 48, size)
+    plain.submit(window)
+    likely = plain.collect()
+    assert shown_number(likely[0]) == 5
+    for made, resized in zip(planes[1:], likely[1:], strict=True):  # luma's weights are random
+        assert np.abs(made.astype(int) - resized).mean() < 3
+    assert "openvino" in rung.describe()
+    rung.drop()
+
+
+def test_another_size_without_opening_the_network_again() -> None:
+    rung = LanczosRung(64, 48, (128, 96))
+    rung.fit((32, 24))
+    rung.submit((draw_planes(1),))
+    assert rung.collect()[0].shape == (24, 32)
+
+
+def test_pictures_keep_their_shape() -> None:
+    assert fitted_size(640, 360, 1.0, (1920, 1200)) == (1920, 1080)
+    assert fitted_size(640, 480, 1.0, (1920, 1080)) == (1440, 1080)
+    assert fitted_size(720, 576, 64 / 45, (1920, 1080)) == (1920, 1080)
+    assert fitted_size(100, 1, 1.0, (64, 64)) == (64, 2)

@@ -321,7 +321,7 @@ class _Title:
             with self._lock:
                 offset = self._arrivals.offset
             if offset is not None:
-                took = min(1.3 * self._enhancer.expected_ms / 1000, 0.15) + 0.005
+                took = min(1.5 * self._enhancer.expected_ms / 1000, 0.15) + 0.01
                 self._clock.follow(self._wall() - offset - took)
         elif self._sound is not None and (heard := self._sound.heard) is not None:
             self._clock.follow(heard)

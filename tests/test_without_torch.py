@@ -17,6 +17,7 @@ from processes import ENVIRONMENT
 ABSENT = (
     "torch", "jaxtyping", "beartype", "safetensors", "onnx", "onnxscript", "onnxruntime",
     "tensorboard", "cv2", "skimage", "imageio_ffmpeg", "starlette", "uvicorn",
+    "sdl2", "sdl2dll",
 )  # fmt: skip
 ROOMS = (
     "video", "metrics", "degradation", "datasets", "zoo", "inference", "pipeline", "evaluation",
@@ -99,7 +100,7 @@ def test_devices(place: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "command", [[], ["benchmark"], ["evaluate"], ["train"], ["export"], ["serve"]]
+    "command", [[], ["benchmark"], ["evaluate"], ["train"], ["export"], ["serve"], ["play"]]
 )
 def test_help(place: Path, command: list[str]) -> None:
     assert "Usage: " in upreel(place, *command, "--help")
@@ -122,6 +123,17 @@ def test_serving_names_its_extra_in_one_line(place: Path) -> None:
 
     assert done.returncode == 1
     assert done.stderr == "upreel: serving needs its extra: pip install 'upreel[serve]'\n"
+
+
+def test_a_window_names_its_extra_and_playing_without_one_needs_none(place: Path) -> None:
+    done = run(place, "-m", "upreel", "play", "clip.mp4")
+
+    assert done.returncode == 1
+    assert done.stderr == (
+        "upreel: a window needs its extra: pip install 'upreel[play]'; --no-window plays without "
+        "one\n"
+    )
+    upreel(place, "play", "clip.mp4", "--no-window", "--size", "96x64")
 
 
 @pytest.mark.parametrize("module", ["upreel", "upreel.cli", "upreel.errors"])

@@ -180,3 +180,9 @@ def test_without_a_screen_it_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SDL_VIDEODRIVER", "nonesuch")
     with pytest.raises(BackendUnavailableError, match=r"no screen.*--no-window"):
         WindowPresenter()
+    for name in ("SDL_VIDEODRIVER", "DISPLAY", "WAYLAND_DISPLAY"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr("sdl2.SDL_GetCurrentVideoDriver", lambda: b"offscreen")
+    monkeypatch.setattr("sdl2.SDL_Init", lambda _flags: 0)
+    with pytest.raises(BackendUnavailableError, match="there is no screen; --no-window"):
+        WindowPresenter()

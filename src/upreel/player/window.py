@@ -9,6 +9,7 @@ one. Text is small images on top. With SDL's dummy drivers all of this works wit
 """
 
 import ctypes
+import os
 import warnings
 from collections.abc import Sequence
 from typing import Any
@@ -37,6 +38,7 @@ _MATRICES = {
     False: sdl2.surface.SDL_YUV_CONVERSION_BT601,
     True: sdl2.surface.SDL_YUV_CONVERSION_BT709,
 }
+_UNSEEN = ("dummy", "offscreen", "evdev")  # what SDL takes where there is no screen
 _BYTES = ctypes.POINTER(ctypes.c_ubyte)
 
 
@@ -189,6 +191,10 @@ class WindowPresenter:
             raise BackendUnavailableError(
                 f"there is no screen ({_error()}); --no-window plays without one"
             )
+        driver = (sdl2.SDL_GetCurrentVideoDriver() or b"").decode()
+        if driver in _UNSEEN and "SDL_VIDEODRIVER" not in os.environ:
+            sdl2.SDL_Quit()
+            raise BackendUnavailableError("there is no screen; --no-window plays without one")
         self.notices: tuple[str, ...] = ()
         self._window: Any = None
         self._renderer: Any = None

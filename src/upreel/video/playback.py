@@ -337,6 +337,7 @@ class Playback:
 
     def _frame(self, frame: av.VideoFrame) -> Frame:
         if self._converter is None:
+            frame.time_base = self._base  # the last frames of a stream lack it
             location, _ = siting_and_aspect(frame)
             self._converter = DisplayConverter(left=location in (0, 1))
         origin = self._origin or Fraction(0)

@@ -249,7 +249,7 @@ def fitted_size(width: int, height: int, aspect: float, room: tuple[int, int]) -
 
     Example:
         >>> fitted_size(480, 270, 1.0, (1920, 1200)), fitted_size(720, 576, 16 / 15, (100, 100))
-        ((1920, 1080), (100, 76))
+        ((1920, 1080), (100, 74))
     """
     shape = width * aspect / height
     columns, rows = room

@@ -46,7 +46,7 @@ SOUND_RATE = 48000
 
 _WAIT = 10.0  # seconds without a byte after which a source is given up
 _BACK = (4, 8, 16, 32)  # seconds further back that a seek tries
-_MOST_AHEAD = 5000  # packets without any of video that it reads
+_MOST_AHEAD = 2000  # packets before a key frame that it reads
 _TEXT = ("subrip", "mov_text", "ass", "ssa", "webvtt", "text")
 _MARKS = re.compile(r"<[^>]*>|\{\\[^}]*\}")
 
@@ -285,7 +285,7 @@ class Playback:
         for back in (0, *_BACK):
             self._ahead = self._sought(max(place - back, self._origin or Fraction(0)))
             times = [p.pts for p in self._ahead if p.stream is self._video and p.pts is not None]
-            if times and times[-1] * self._base <= place:
+            if times and times[0] * self._base <= place:
                 return
         # HLS does not go back to its first key frame where that is decoded before it is shown.
         with self._decoding:
@@ -294,16 +294,18 @@ class Playback:
             self._ahead = []
 
     def _sought(self, place: Fraction) -> list[Packet]:
-        """Packets up to the first of video from about a place on; HLS gives later ones."""
+        """Packets up to the first key frame from about a place on; HLS and TS give later ones."""
         found: list[Packet] = []
         try:
             with self._decoding:  # PyAV empties the decoders, too
                 ticks = floor(place / self._base)
                 self._container.seek(ticks, backward=True, stream=self._video)
-            for packet in self._container.demux(self._streams):
-                if packet.size:
+            for number, packet in enumerate(self._container.demux(self._streams)):
+                is_video = packet.stream is self._video
+                begins = is_video and packet.is_keyframe
+                if packet.size and (begins or not is_video):
                     found.append(packet)
-                if packet.stream is self._video or len(found) > _MOST_AHEAD:
+                if begins or number > _MOST_AHEAD:
                     break
         except av.FFmpegError:  # before the first key frame, or an index that is missing
             pass

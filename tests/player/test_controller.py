@@ -121,6 +121,8 @@ def test_a_network_ten_times_too_slow_is_left_within_two_seconds(factor: float, 
     assert showing.controller is not None
     assert 0 not in showing.share(at + 2, at + 10)
     assert showing.share(at + 2, at + 10).get(None, 0) <= (0.15 if factor > 12 else 0.01)
+    taken_up = [choice.at for choice in showing.controller.choices[1:] if choice.rung == "r0"]
+    assert min(taken_up) > at + 10  # not before it is fast again
     left = [choice.at for choice in showing.controller.choices if choice.rung != "r0"]
     assert at <= left[0] < at + 2
     assert showing.share(80) == {0: 1.0}  # and it is taken up again

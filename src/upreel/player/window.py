@@ -60,12 +60,7 @@ class _Texture:
         kind = (width, height, bt709)
         if kind != self._kind:
             self.close()
-            mode = (
-                sdl2.surface.SDL_YUV_CONVERSION_BT709
-                if bt709
-                else sdl2.surface.SDL_YUV_CONVERSION_BT601
-            )
-            sdl2.SDL_SetYUVConversionMode(mode)
+            sdl2.SDL_SetYUVConversionMode(_MATRICES[bt709])
             self.handle = sdl2.SDL_CreateTexture(
                 self._renderer, sdl2.SDL_PIXELFORMAT_IYUV, sdl2.SDL_TEXTUREACCESS_STREAMING,
                 width, height,
@@ -83,13 +78,7 @@ class _Texture:
     def choose_matrix(self) -> None:
         """SDL has one conversion for all textures and looks at it when it draws."""
         if self._kind is not None:
-            bt709 = self._kind[2]
-            mode = (
-                sdl2.surface.SDL_YUV_CONVERSION_BT709
-                if bt709
-                else sdl2.surface.SDL_YUV_CONVERSION_BT601
-            )
-            sdl2.SDL_SetYUVConversionMode(mode)
+            sdl2.SDL_SetYUVConversionMode(_MATRICES[self._kind[2]])
 
     def close(self) -> None:
         """Give it back."""

@@ -6,8 +6,10 @@ r"""The offline network's runs: the recurrent network, on short sequences and th
     upreel train recipes/recurrent.py:best_x4_long --start best-x4.ckpt --data DIR
     upreel train recipes/recurrent.py:best_x4_larger --start best-x4-long.ckpt --data DIR
     upreel train recipes/recurrent.py:best_x4_whole --start best-x4-larger.ckpt --data DIR
-    upreel train recipes/recurrent.py:best_x2 --data DIR \
+    upreel train recipes/recurrent.py:best_x2_short --data DIR \
         --start best-x4-larger.ckpt --start checkpoints/tan-x2-b1.safetensors
+    upreel train recipes/recurrent.py:best_x2 --data DIR \
+        --start checkpoints/best-x2-short.safetensors
 
 The network of one frame is the run `fast_x4_clean_single` of recipes/fast.py and stays as it is
 until `best_x4_whole`; at x2 it is `tan_x2_b1` of recipes/temporal_adaptive.py. For BD, whose frames
@@ -164,16 +166,29 @@ def best_x4_bd_whole() -> TrainConfig:
     )
 
 
-def best_x2() -> TrainConfig:
+def best_x2_short() -> TrainConfig:
     """x2 for clean bicubic input, from the network for x4: its bodies fit, its ends do not."""
     before = best_x4_larger()
     return replace(
         before,
-        name="best-x2",
+        name="best-x2-short",
         network=replace(before.network, first=replace(FIRST, scale=2)),
         start="best-x4-larger",
         parts=(("first", "tan-x2-b1"),),
         patch=48,
         steps=1200,
         validate_every=1200,
+    )
+
+
+def best_x2() -> TrainConfig:
+    """The same for longer, and the network of one frame learns what the cells need."""
+    return replace(
+        best_x2_short(),
+        name="best-x2",
+        start="best-x2-short",
+        parts=(),
+        frozen=(),
+        steps=3000,
+        validate_every=3000,
     )

@@ -10,6 +10,7 @@ export default defineConfig({
     emptyOutDir: true,
     target: "es2022",
     modulePreload: false,
+    chunkSizeWarningLimit: 700, // hls.js
     assetsDir: "",
     cssCodeSplit: false,
     rolldownOptions: {

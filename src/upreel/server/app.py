@@ -31,7 +31,14 @@ from upreel.server.media import Media, Track
 from upreel.server.metrics import Metrics, prometheus
 from upreel.server.models import Models
 from upreel.server.openapi import FILE_TYPES, document
-from upreel.server.pages import PAGE_TITLES, Static, library_page, live_page, watch_page
+from upreel.server.pages import (
+    NOT_BUILT,
+    PAGE_TITLES,
+    Static,
+    library_page,
+    live_page,
+    watch_page,
+)
 from upreel.server.playlists import master_playlist, media_playlist, text_playlist
 from upreel.server.responses import (
     FOREVER,
@@ -108,6 +115,8 @@ class Server:
         if config.live is not None:
             self.live = Live(config.live, rungs=config.rungs, seconds=_LIVE_SECONDS)
         self._static = Static()
+        if not self._static.has_player:
+            _log.warning(NOT_BUILT)
         self._models: Models | None = None
         self._models_lock = asyncio.Lock()
         routes = [
@@ -194,7 +203,14 @@ class Server:
         found = self._static.file(request.path_params["name"])
         if found is None or request.path_params["version"] != self._static.version:
             return error_answer(404, _NONE)
-        return data_answer(*found, cache_control=FOREVER)
+        if "gzip" in request.headers.get("accept-encoding", "") and _is_text(found[1]):
+            data = self._static.packed(request.path_params["name"])
+            answer = data_answer(data, found[1], cache_control=FOREVER)
+            answer.headers["content-encoding"] = "gzip"
+        else:
+            answer = data_answer(*found, cache_control=FOREVER)
+        answer.headers["vary"] = "accept-encoding"
+        return answer
 
     # The interface for programs
 
@@ -503,6 +519,11 @@ def _whole(text: str, least: int, most: int) -> int | None:
     if not (text.isascii() and text.isdigit() and len(text) < 10):
         return None
     return int(text) if least <= int(text) <= most else None
+
+
+def _is_text(media_type: str) -> bool:
+    """Whether it becomes much smaller by gzip."""
+    return media_type.startswith("text/") or media_type in ("image/svg+xml", "application/json")
 
 
 def _open_current(title: Title) -> BinaryIO | None:

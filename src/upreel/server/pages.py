@@ -1,9 +1,11 @@
 """The pages: HTML made here, style and script from the package's `static` folder.
 
-A player of its own replaces `static/watch.js`; what it needs to know stands in `data-` attributes
-of the ``<main>`` of the watch page. The folder is served under a URL that holds the hash of it all.
+The browser player, which ``make web`` puts into `built`, takes the place of `static/watch.js`
+where it is there; what it needs to know stands in `data-` attributes of the ``<main>`` of the
+watch page. Both folders are served under a URL that holds the hash of it all.
 """
 
+import gzip
 import hashlib
 from collections.abc import Sequence
 from html import escape
@@ -12,10 +14,21 @@ from importlib.resources import files
 from upreel.server.catalog import State
 from upreel.server.library import Title
 
-__all__ = ["PAGE_TITLES", "Static", "duration_text", "library_page", "live_page", "watch_page"]
+__all__ = [
+    "NOT_BUILT",
+    "PAGE_TITLES",
+    "Static",
+    "duration_text",
+    "library_page",
+    "live_page",
+    "watch_page",
+]
 
 PAGE_TITLES = 200
 """Titles on one page of the library."""
+
+NOT_BUILT = "the player that upscales is not built: `make web` builds it; pages show plain video"
+"""What to say where `built` is missing."""
 
 _TYPES = {
     ".css": "text/css; charset=utf-8",
@@ -28,31 +41,43 @@ _TYPES = {
     ".woff2": "font/woff2",
     ".bin": "application/octet-stream",
 }
+_PLAYER, _PLAYER_STYLE, _PLAIN = "player.js", "player.css", "watch.js"
 _PLAIN_TYPES = {".mp4": "video/mp4", ".m4v": "video/mp4", ".webm": "video/webm",
                 ".ogv": "video/ogg", ".mov": "video/mp4", ".mkv": "video/x-matroska"}  # fmt: skip
 
 
 class Static:
-    """The files of the `static` folder, read once.
+    """The files of the `static` and `built` folders, read once.
 
     Attributes:
         version: changes when any of them does.
+        has_player: whether the browser player is there.
     """
 
     def __init__(self) -> None:
         self._files: dict[str, tuple[bytes, str]] = {}
+        self._packed: dict[str, bytes] = {}
         digest = hashlib.blake2b(digest_size=8)
-        for item in sorted(files("upreel.server").joinpath("static").iterdir(), key=str):
-            ending = f".{item.name.rpartition('.')[2]}"
-            if item.is_file() and ending in _TYPES:
-                data = item.read_bytes()
-                self._files[item.name] = data, _TYPES[ending]
-                digest.update(item.name.encode() + b"\0" + data)
+        for folder in ("static", "built"):
+            place = files("upreel.server").joinpath(folder)
+            for item in sorted(place.iterdir(), key=str) if place.is_dir() else ():
+                ending = f".{item.name.rpartition('.')[2]}"
+                if item.is_file() and ending in _TYPES:
+                    data = item.read_bytes()
+                    self._files[item.name] = data, _TYPES[ending]
+                    digest.update(item.name.encode() + b"\0" + data)
         self.version = digest.hexdigest()
+        self.has_player = _PLAYER in self._files
 
     def file(self, name: str) -> tuple[bytes, str] | None:
         """A file's bytes and media type."""
         return self._files.get(name)
+
+    def packed(self, name: str) -> bytes:
+        """A file's bytes as gzip has them."""
+        if name not in self._packed:
+            self._packed[name] = gzip.compress(self._files[name][0], mtime=0)
+        return self._packed[name]
 
     def url(self, name: str) -> str:
         """Where a file is."""
@@ -71,8 +96,13 @@ def duration_text(seconds: float) -> str:
     return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
 
 
-def _page(static: Static, name: str, body: str, *, script: str = "") -> bytes:
+def _page(static: Static, name: str, body: str, *, script: str = "", player: bool = False) -> bytes:
     tag = f'<script type="module" src="{static.url(script)}"></script>\n' if script else ""
+    if player:
+        script = _PLAYER if static.has_player else _PLAIN
+        tag = f'<script type="module" src="{static.url(script)}"></script>\n'
+        if static.has_player:
+            tag = f'<link rel="stylesheet" href="{static.url(_PLAYER_STYLE)}">\n{tag}'
     return (
         "<!doctype html>\n"
         '<html lang="en">\n<head>\n<meta charset="utf-8">\n'
@@ -123,7 +153,7 @@ def library_page(
         + "\n".join(cards)
         + f"\n</ul>\n{_pager(page, pages)}</main>"
     )
-    return _page(static, "Upreel", body)
+    return _page(static, "Upreel", body, script="library.js")
 
 
 def _card(title: Title, state: State) -> str:
@@ -141,7 +171,7 @@ def _card(title: Title, state: State) -> str:
             parts.insert(0, duration_text(float(state.info.duration)))
         facts = f'<span class="quiet">{" · ".join(parts)}</span>'
     return (
-        f'<li><a class="card" href="/watch/{title.id}">'
+        f'<li><a class="card" href="/watch/{title.id}" data-api="/api/titles/{title.id}">'
         f'<img class="picture" src="/titles/{title.id}/{title.version}/poster.jpg" alt="" '
         f'loading="lazy" width="320" height="180"><span class="name">{name}</span>{facts}</a></li>'
     )
@@ -177,11 +207,11 @@ def watch_page(static: Static, title: Title, state: State) -> bytes:
         f'<video controls playsinline preload="metadata" poster="{poster}" aria-label="{name}">\n'
         f'<source src="{place}/master.m3u8" type="application/vnd.apple.mpegurl">\n'
         f'<source src="{place}/file" type="{kind}">\n</video>\n'
-        '<p id="message" role="status"></p>\n'
+        f'<p id="message" role="status"></p>\n{_plain_note(static)}'
         f'<p class="quiet">{_facts(state)} · <a href="{place}/file" download>Download</a> · '
         f'<a href="{place}/master.m3u8">Stream for other players</a></p></main>'
     )
-    return _page(static, title.name, body, script="watch.js")
+    return _page(static, title.name, body, player=True)
 
 
 def live_page(static: Static) -> bytes:
@@ -191,10 +221,16 @@ def live_page(static: Static) -> bytes:
         '<main data-api="/api/live" data-hls="/live/master.m3u8">\n<h1>Live</h1>\n'
         '<video controls playsinline autoplay muted aria-label="Live">\n'
         '<source src="/live/master.m3u8" type="application/vnd.apple.mpegurl">\n</video>\n'
-        '<p id="message" role="status"></p>\n'
+        f'<p id="message" role="status"></p>\n{_plain_note(static)}'
         '<p class="quiet"><a href="/live/master.m3u8">Stream for other players</a></p></main>'
     )
-    return _page(static, "Live", body, script="watch.js")
+    return _page(static, "Live", body, player=True)
+
+
+def _plain_note(static: Static) -> str:
+    if static.has_player:
+        return ""
+    return f'<p class="quiet">{escape(NOT_BUILT.capitalize())}.</p>\n'
 
 
 def _facts(state: State) -> str:

@@ -67,8 +67,10 @@ def main() -> int:
         run(["npm", "ci", "--no-audit", "--no-fund"])
     compile_kernels()
     for name in sorted((WEB / "tests").glob("run_*.ts")):
-        run(["npx", "--no-install", "rolldown", str(name), "--platform", "node", "--external", "playwright-core",
-             "-o", f"build/{name.stem}.mjs"])  # fmt: skip
+        run([
+            *("npx", "--no-install", "rolldown", str(name), "--platform", "node"),
+            *("--external", "playwright-core", "-o", f"build/{name.stem}.mjs"),
+        ])  # fmt: skip
     run(["npx", "--no-install", "vite", "build"])
     STAMP.parent.mkdir(exist_ok=True)
     STAMP.write_text(wanted)

@@ -147,6 +147,190 @@ const SCENARIOS: Record<string, (browser: Browser) => Promise<unknown>> = {
     await tab.locator(".stage").screenshot({ path: rest[1] as string });
     return { playing, pausedAt, shown, after: await state(tab) };
   },
+
+  /** The slider in the middle, by keys and by pointer; then all sizes and colours for people. */
+  async looks(browser) {
+    const [folder] = rest as [string];
+    const tab = await open(browser);
+    await play(tab);
+    await at(tab, 2);
+    await tab.locator(".stage").screenshot({ path: `${folder}/whole.png` });
+    await tab.keyboard.press("x");
+    await tab.locator(".stage").screenshot({ path: `${folder}/half.png` });
+    const split = tab.getByRole("slider", { name: /Compare/ });
+    const box = (await split.boundingBox()) as {
+      x: number;
+      y: number;
+      width: number;
+      height: number;
+    };
+    await tab.mouse.click(box.x + box.width * 0.25, box.y + box.height / 2);
+    await tab.locator(".stage").screenshot({ path: `${folder}/quarter.png` });
+    await tab.keyboard.press("i");
+    await tab.emulateMedia({ colorScheme: "light" });
+    await tab.screenshot({ path: `${folder}/desktop-light.png` });
+    await tab.emulateMedia({ colorScheme: "dark" });
+    await tab.screenshot({ path: `${folder}/desktop-dark.png` });
+    const names = await tab
+      .locator(".player")
+      .locator("button, input, select")
+      .evaluateAll((all) =>
+        all.map((each) => {
+          const label = each.closest("label");
+          return each.getAttribute("aria-label") ?? label?.querySelector("span")?.textContent ?? "";
+        }),
+      );
+    const phone = await open(browser, url, {
+      viewport: { width: 390, height: 844 },
+      hasTouch: true,
+      isMobile: true,
+      deviceScaleFactor: 2,
+      colorScheme: "dark",
+    });
+    await phone.waitForSelector(".player[data-ready]");
+    await phone.getByRole("button", { name: /Play/ }).tap();
+    await drawn(phone, 3);
+    await phone.getByRole("button", { name: /Compare/ }).tap();
+    await at(phone, 2);
+    await phone.screenshot({ path: `${folder}/phone.png` });
+    const wide = await phone.evaluate(() => document.documentElement.scrollWidth);
+    return { names, wide };
+  },
+
+  /** Another version and other networks in the middle. */
+  async switches(browser) {
+    const tab = await open(browser);
+    await play(tab);
+    await drawn(tab, 5);
+    const found: unknown[] = [];
+    const versions = tab.getByLabel("Stream");
+    for (const option of await versions.locator("option").all()) {
+      const value = (await option.getAttribute("value")) as string;
+      if (value === "-1") {
+        continue;
+      }
+      const height = Number.parseInt((await option.textContent()) as string, 10);
+      await versions.selectOption(value);
+      await tab.waitForFunction(
+        ([rows]) => {
+          const { video, stats } = window.upreel as Page;
+          if (video.ended || video.paused) {
+            video.currentTime = 0;
+            video.play();
+          }
+          return video.videoHeight === rows && stats?.source.endsWith(`×${rows}`);
+        },
+        [height] as const,
+      );
+      await drawn(tab, 3);
+      found.push((await state(tab)).stats);
+    }
+    await at(tab, 1);
+    for (const name of rest) {
+      await tab.getByLabel("Upscaling", { exact: true }).selectOption(name);
+      const shown = name === "off" ? "bilinear" : name;
+      await tab.waitForFunction(([model]) => window.upreel?.stats?.model === model, [
+        shown,
+      ] as const);
+      found.push((await state(tab)).stats);
+    }
+    return found;
+  },
+
+  /** The tab in the background and back; the network cut and back. */
+  async survives(browser) {
+    const tab = await open(browser);
+    await play(tab);
+    await drawn(tab, 5);
+    const other = await tab.context().newPage();
+    await other.bringToFront();
+    const session = await tab.context().newCDPSession(tab);
+    await session.send("Emulation.setFocusEmulationEnabled", { enabled: false });
+    await tab.bringToFront();
+    await tab.evaluate(() => {
+      const { video } = window.upreel as Page;
+      video.loop = true;
+    });
+    await drawn(tab, 5);
+    const back = await state(tab);
+    await tab.context().setOffline(true);
+    await tab.evaluate(async () => {
+      const { video } = window.upreel as Page;
+      video.pause();
+    });
+    const [address] = rest as [string];
+    await tab.route("**/*.m4s", (route) => route.abort("internetdisconnected"));
+    await tab.goto("about:blank").catch(() => undefined);
+    await tab.context().setOffline(false);
+    await tab.goto(address);
+    await tab.waitForSelector(".player[data-ready]");
+    await tab.waitForFunction(() =>
+      document.querySelector("#message")?.textContent?.includes("lost"),
+    );
+    const lost = await state(tab);
+    await tab.unroute("**/*.m4s");
+    await play(tab);
+    await drawn(tab, 5);
+    return { back, lost, again: await state(tab) };
+  },
+
+  /** Without upscaling: bilinear asked for. */
+  async bilinear(browser) {
+    const tab = await open(browser, `${url}?backend=bilinear`);
+    await play(tab);
+    await drawn(tab, 5);
+    await at(tab, 2, false);
+    return { state: await state(tab), shown: await planes(tab, rest[0] as string) };
+  },
+
+  /** The graphics processor, or what stands in for it: the planes of a frame go to a file. */
+  async webgpu(browser) {
+    const tab = await open(browser, `${url}?backend=WebGPU`);
+    await tab.waitForSelector(".player[data-ready]");
+    const { trials } = await state(tab);
+    if (trials.every((trial) => trial.milliseconds === null)) {
+      return { trials, shown: null };
+    }
+    await tab.waitForFunction(() => (window.upreel as Page).video.readyState >= 2);
+    await at(tab, 0.2);
+    return { trials, shown: await planes(tab, rest[0] as string) };
+  },
+
+  /** Plays for some seconds, then says how many frames came and went. */
+  async measures(browser) {
+    const seconds = Number(rest[0]);
+    const tab = await open(browser);
+    const weight = await tab.evaluate(async () => {
+      await new Promise((resolve) => setTimeout(resolve, 0));
+      return 0;
+    });
+    await play(tab);
+    await drawn(tab, 10); // engines compile what is hot
+    const began = await state(tab);
+    await tab.evaluate(
+      ([span]) => {
+        const { video } = window.upreel as Page;
+        video.loop = true;
+        const until = performance.now() + 1000 * span;
+        return new Promise<void>((resolve) => {
+          const look = () => (performance.now() < until ? requestAnimationFrame(look) : resolve());
+          look();
+        });
+      },
+      [seconds] as const,
+    );
+    const entries = await tab.evaluate(() =>
+      performance
+        .getEntriesByType("resource")
+        .map((entry) => entry as PerformanceResourceTiming)
+        .map(({ name, transferSize, decodedBodySize }) => ({
+          name,
+          transferSize,
+          decodedBodySize,
+        })),
+    );
+    return { began, ended: await state(tab), entries, weight };
+  },
 };
 
 const browser = await chromium.launch({

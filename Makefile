@@ -1,14 +1,20 @@
-# Two commands: `make demo` to see it work, `make test` to check everything.
+# `make demo` to see it work, `make test` to check everything, `make web` for the browser player.
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test clean
+.PHONY: demo test web clean
 
 demo: .venv/base
 	$(BIN)/python examples/demo.py demo
 
 test: .venv/dev
+	scripts/web_tools
 	scripts/check
+
+# The browser player, into the package: needs node and npm, and ziglang from PyPI.
+web: .venv/bin/python constraints.txt
+	$(BIN)/python -m pip install -q --disable-pip-version-check -c constraints.txt ziglang
+	$(BIN)/python scripts/build_web.py
 
 .venv/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
@@ -27,4 +33,4 @@ test: .venv/dev
 	@touch .venv/base $@
 
 clean:
-	rm -rf .venv demo
+	rm -rf .venv demo web/node_modules web/build src/upreel/server/built

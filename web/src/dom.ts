@@ -37,8 +37,13 @@ export function draw(target: HTMLElement, path: string): void {
 
 /** A menu of choices with a name. */
 export function menu(label: string): { box: HTMLLabelElement; select: HTMLSelectElement } {
-  const select = element("select");
-  const box = element("label", { class: "menu" }, element("span", {}, label), select);
+  const select = element("select", { "aria-label": label });
+  const box = element(
+    "label",
+    { class: "menu" },
+    element("span", { "aria-hidden": "true" }, label),
+    select,
+  );
   return { box, select };
 }
 

@@ -12,7 +12,7 @@ const SMOOTHING = 0.2;
 export class Ladder {
   readonly #costs: readonly number[];
   /** Milliseconds of a cost of 1, smoothed, of every rung. */
-  readonly #rates: (number | null)[];
+  readonly #rates: number[];
   #rung = 0;
   #slow = 0;
   #hold = 0;
@@ -61,9 +61,13 @@ export class Ladder {
   /** What a rung took. */
   took(rung: number, milliseconds: number, positions: number, interval: number, now: number): void {
     const cost = (this.#costs[rung] ?? 0) * positions;
-    if (cost > 0) {
-      const known = this.#rates[rung] ?? milliseconds / cost;
-      this.#rates[rung] = known + SMOOTHING * (milliseconds / cost - known);
+    const known = this.#rates[rung];
+    if (cost > 0 && known !== undefined) {
+      // A machine that is busy is so for every network: all rates move alike.
+      const change = 1 + SMOOTHING * (milliseconds / cost / known - 1);
+      this.#rates.forEach((rate, k) => {
+        this.#rates[k] = rate * change;
+      });
     }
     if (rung !== this.#rung) {
       return;

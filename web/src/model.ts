@@ -35,6 +35,8 @@ export interface Model {
 export interface SelfTest {
   readonly seen: readonly Picture[];
   readonly answer: Picture;
+  /** In floating point. */
+  readonly ideal: Picture;
 }
 
 /** 4:2:0 planes of 8 bits, one behind the other: Y, Cb, Cr. */
@@ -63,7 +65,7 @@ interface Header {
     factor: number;
   }[];
   interpolation: number;
-  test: { width: number; height: number; seen: number; answer: number };
+  test: { width: number; height: number; seen: number; answer: number; ideal: number };
 }
 
 /** Bytes of a picture's three planes. */
@@ -102,15 +104,15 @@ export function readModel(file: ArrayBuffer): Model {
     data: new Uint8Array(file, payload + test.seen + k * bytes, bytes),
   }));
   const [width, height] = [test.width * scale, test.height * scale];
-  const answer = {
+  const [answer, ideal] = [test.answer, test.ideal].map((start) => ({
     width,
     height,
-    data: new Uint8Array(file, payload + test.answer, pictureBytes(width, height)),
-  };
+    data: new Uint8Array(file, payload + start, pictureBytes(width, height)),
+  })) as [Picture, Picture];
   return {
     ...header,
     layers,
     interpolation: new Int16Array(file, payload + header.interpolation, 6 * scale * scale * 54),
-    test: { seen, answer },
+    test: { seen, answer, ideal },
   };
 }

@@ -22,10 +22,10 @@ function sums(inputs: number): string {
   let wide = width + 2u;
   for (var row = 0u; row < 3u; row++) {
     for (var column = 0u; column < 3u; column++) {
-      let from = ((at.y + row) * wide + at.x + column) * ${inputs}u;
+      let start = ((at.y + row) * wide + at.x + column) * ${inputs}u;
       let tap = (at.z * 9u + row * 3u + column) * ${inputs}u;
       for (var k = 0u; k < ${inputs}u; k++) {
-        sum += vec4f(weights[tap + k] * seen[from + k]);
+        sum += vec4f(weights[tap + k] * seen[start + k]);
       }
     }
   }`;

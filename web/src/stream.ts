@@ -19,6 +19,7 @@ export class Stream {
   #hls: Hls | null = null;
   #retry = 0;
   #recovered = false;
+  #lost = false;
 
   constructor(
     readonly video: HTMLVideoElement,
@@ -41,6 +42,7 @@ export class Stream {
       enableWorker: false, // its worker comes as a blob; remuxing fMP4 is nothing
       backBufferLength: 60,
       maxBufferLength: 30,
+      maxMaxBufferLength: 60, // seconds: nobody fetches a whole film that he may not watch
       ...(live ? { liveSyncDurationCount: 2 } : {}),
     });
     this.#hls = hls;
@@ -50,14 +52,20 @@ export class Stream {
     hls.on(Player.Events.SUBTITLE_TRACKS_UPDATED, () => this.events.changed());
     hls.on(Player.Events.LEVEL_SWITCHED, () => this.events.changed());
     hls.on(Player.Events.FRAG_LOADED, () => {
-      this.events.told("");
+      if (this.#lost) {
+        this.#lost = false;
+        this.events.told("");
+      }
     });
     hls.on(Player.Events.ERROR, (_, error) => {
+      if (error.type === Player.ErrorTypes.NETWORK_ERROR) {
+        this.#lost = true;
+        this.events.told("The connection to the server is lost; trying again.");
+      }
       if (!error.fatal) {
-        return;
+        return; // hls.js tries again by itself, some times
       }
       if (error.type === Player.ErrorTypes.NETWORK_ERROR) {
-        this.events.told("The connection to the server is lost; trying again.");
         window.clearTimeout(this.#retry);
         this.#retry = window.setTimeout(() => {
           hls.levels.length > 0 ? hls.startLoad() : hls.loadSource(place);

@@ -219,6 +219,11 @@ export class GpuNetwork {
 
   async #step(code: string, buffers: GPUBuffer[], size: [number, number, number]): Promise<Step> {
     const module = this.device.createShaderModule({ code });
+    const { messages } = await module.getCompilationInfo();
+    const wrong = messages.find((message) => message.type === "error");
+    if (wrong !== undefined) {
+      throw new Error(`WGSL, line ${wrong.lineNum}: ${wrong.message}`);
+    }
     const pipeline = await this.device.createComputePipelineAsync({
       layout: "auto",
       compute: { module, entryPoint: "main" },

@@ -60,6 +60,7 @@ def serve(
         if any(importlib.util.find_spec(name) is None for name in ("starlette", "uvicorn")):
             raise BackendUnavailableError("serving needs its extra: pip install 'upreel[serve]'")
         from upreel.server.config import ServeConfig, default_cache, parse_bytes, parse_rungs
+        from upreel.server.pages import NOT_BUILT, Static
         from upreel.server.run import serve as run
         from upreel.server.work import default_encoders
         from upreel.video.live import check_live_source
@@ -83,4 +84,10 @@ def serve(
             encoders=encoders or default_encoders(),
             connections=connections,
         )
-        run(config, lambda address: typer.echo(f"serving at {address} (Ctrl-C ends it)", err=True))
+
+        def told(address: str) -> None:
+            typer.echo(f"serving at {address} (Ctrl-C ends it)", err=True)
+            if not Static().has_player:
+                typer.echo(NOT_BUILT, err=True)
+
+        run(config, told)

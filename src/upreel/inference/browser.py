@@ -11,7 +11,8 @@ The file (ending ``.web``, version 1, little endian):
 The header says what a card says and the browser needs, and where sections begin. Each layer has
 its weights (O, 3, 3, I) as i8, biases (O) as i32 and factors (O) as f32; `interpolation`
 (6 s^2, 3, 3, 6) is i16 in 256ths; the self-test is planes of u8, one after the other: each frame's
-Y, Cb, Cr, the current frame first, then those of the answer.
+Y, Cb, Cr, the current frame first; those of the answer; and those that the network answers in
+floating point, for backends that do not round.
 
 What is computed, to the last bit, wherever it runs (`run` is the reference):
 
@@ -38,7 +39,15 @@ import numpy.typing as npt
 
 from upreel.errors import WeightsError
 
-__all__ = ["FORMAT_VERSION", "BrowserLayer", "BrowserModel", "Planes", "read_model", "run"]
+__all__ = [
+    "FORMAT_VERSION",
+    "BrowserLayer",
+    "BrowserModel",
+    "Planes",
+    "answer_planes",
+    "read_model",
+    "run",
+]
 
 FORMAT_VERSION = 1
 _MAGIC = b"UPRW"
@@ -84,6 +93,7 @@ class BrowserModel:
         interpolation: (6 s^2, 3, 3, 6), i16, 256ths.
         seen: frames of the self-test, the current one first.
         answer: what the network makes of them.
+        ideal: what it makes of them in floating point.
     """
 
     name: str
@@ -95,6 +105,7 @@ class BrowserModel:
     interpolation: npt.NDArray[np.int16]
     seen: tuple[Planes, ...] = field(default=())
     answer: Planes | None = None
+    ideal: Planes | None = None
 
     @property
     def radius(self) -> int:
@@ -133,7 +144,7 @@ class BrowserModel:
             "layers": layers,
             "interpolation": sections.add(self.interpolation, "<i2"),
         }
-        if self.answer is not None:
+        if self.answer is not None and self.ideal is not None:
             rows, columns = self.seen[0][0].shape
             planes = [plane for frame in self.seen for plane in frame]
             header["test"] = {
@@ -141,6 +152,7 @@ class BrowserModel:
                 "height": rows,
                 "seen": sections.add(np.concatenate([p.ravel() for p in planes]), "u1"),
                 "answer": sections.add(np.concatenate([p.ravel() for p in self.answer]), "u1"),
+                "ideal": sections.add(np.concatenate([p.ravel() for p in self.ideal]), "u1"),
             }
         text = json.dumps(header, ensure_ascii=False, separators=(",", ":")).encode()
         text += b" " * (-len(text) % _ALIGN)
@@ -198,14 +210,17 @@ def _parsed(header: dict[str, Any], payload: bytes) -> BrowserModel:
     scale, frames = header["scale"], header["frames"]
     seen: tuple[Planes, ...] = ()
     answer: Planes | None = None
+    ideal: Planes | None = None
     if "test" in header:
         test = header["test"]
         rows, columns = test["height"], test["width"]
         size = _frame_bytes(rows, columns)
         flat = array("u1", test["seen"], frames, size)
         seen = tuple(_planes_of(one, rows, columns) for one in flat)
-        flat = array("u1", test["answer"], _frame_bytes(rows * scale, columns * scale))
-        answer = _planes_of(flat, rows * scale, columns * scale)
+        rows, columns = rows * scale, columns * scale
+        size = _frame_bytes(rows, columns)
+        answer = _planes_of(array("u1", test["answer"], size), rows, columns)
+        ideal = _planes_of(array("u1", test["ideal"], size), rows, columns)
     return BrowserModel(
         name=header["name"],
         card=header["card"],
@@ -216,6 +231,7 @@ def _parsed(header: dict[str, Any], payload: bytes) -> BrowserModel:
         interpolation=array("<i2", header["interpolation"], 6 * scale * scale, 3, 3, 6),
         seen=seen,
         answer=answer,
+        ideal=ideal,
     )
 
 
@@ -258,7 +274,7 @@ def run(model: BrowserModel, frames: Sequence[Planes]) -> Planes:
     none = np.zeros(len(model.interpolation), np.int32)
     picture = _sums(packed[cut, cut, :6], model.interpolation, none) * np.float32(1 / 256)
     answer = np.clip(np.rint(picture + detail), 0, 255).astype(np.uint8)
-    return _unpacked(answer, model.scale, rows, columns)
+    return answer_planes(answer, model.scale, rows, columns)
 
 
 def _packed(frame: Planes, margin: int) -> npt.NDArray[np.int64]:
@@ -286,8 +302,15 @@ def _sums(
     return sums.astype(np.float32)
 
 
-def _unpacked(answer: Bytes, scale: int, rows: int, columns: int) -> Planes:
-    """Planes of (H, W, 6 s^2), cut to a size in low resolution."""
+def answer_planes(answer: Bytes, scale: int, rows: int, columns: int) -> Planes:
+    """Planes of an answer.
+
+    Args:
+        answer: (H, W, 6 s^2).
+        scale: s.
+        rows: of luma in low resolution: what lies beyond is cut.
+        columns: likewise.
+    """
 
     def shuffled(first: int, block: int, size: tuple[int, int]) -> Bytes:
         height, width = answer.shape[:2]

@@ -21,7 +21,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from upreel.errors import OptionError
-from upreel.inference.browser import BrowserLayer, BrowserModel, Planes, run
+from upreel.inference.browser import BrowserLayer, BrowserModel, Planes, answer_planes, run
 from upreel.inference.packing import pack_frame, pad_margins
 from upreel.networks.fast import FastNetwork
 from upreel.networks.quantized import Layer, QuantizedNetwork
@@ -88,7 +88,12 @@ def quantized_model(card: ModelCard, network: QuantizedNetwork) -> BrowserModel:
         interpolation=np.ascontiguousarray(kernel.transpose(0, 2, 3, 1)),
     )
     seen = tuple(drawn_frames(*_TEST_SIZE, frames))
-    return replace(model, seen=seen, answer=run(model, seen))
+    with torch.no_grad():
+        exact = network.network(batch_of(seen, model.radius))
+    answer = np.clip(np.rint(exact[0].permute(1, 2, 0).numpy() * _CODE_VALUES), 0, _CODE_VALUES)
+    inside = slice(model.radius, -model.radius)
+    ideal = answer_planes(answer.astype(np.uint8)[inside, inside], model.scale, *_TEST_SIZE)
+    return replace(model, seen=seen, answer=run(model, seen), ideal=ideal)
 
 
 @torch.no_grad()

@@ -31,14 +31,7 @@ from upreel.server.media import Media, Track
 from upreel.server.metrics import Metrics, prometheus
 from upreel.server.models import Models
 from upreel.server.openapi import FILE_TYPES, document
-from upreel.server.pages import (
-    NOT_BUILT,
-    PAGE_TITLES,
-    Static,
-    library_page,
-    live_page,
-    watch_page,
-)
+from upreel.server.pages import PAGE_TITLES, Static, library_page, live_page, watch_page
 from upreel.server.playlists import master_playlist, media_playlist, text_playlist
 from upreel.server.responses import (
     FOREVER,
@@ -115,8 +108,6 @@ class Server:
         if config.live is not None:
             self.live = Live(config.live, rungs=config.rungs, seconds=_LIVE_SECONDS)
         self._static = Static()
-        if not self._static.has_player:
-            _log.warning(NOT_BUILT)
         self._models: Models | None = None
         self._models_lock = asyncio.Lock()
         routes = [

@@ -16,7 +16,7 @@ from small_cards import random_network
 from web_build import WAIT, built, node
 
 from upreel.errors import OptionError, WeightsError
-from upreel.inference.browser import BrowserModel, Planes, read_model, run
+from upreel.inference.browser import BrowserModel, Planes, answer_planes, read_model, run
 from upreel.inference.export_browser import batch_of, browser_model, drawn_frames, evened
 from upreel.networks.fast import FastNetwork
 from upreel.networks.planes import unpack
@@ -232,3 +232,25 @@ def test_kernels_equal_the_reference_to_the_last_bit(kernel, config, tmp_path) -
     wanted = [plane.ravel() for window in windows for plane in run(model, window)]
     assert len(got) == sum(len(plane) for plane in wanted)
     assert int(np.count_nonzero(got != np.concatenate(wanted))) == 0
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_another_engine_gives_the_stored_ideal(name: str) -> None:
+    card = load_card(name)
+    model = read_model((card.folder / f"{name}.web").read_bytes())
+    batch = batch_of(model.seen, model.radius).numpy()
+    command = [node(), built() / "build" / "run_reference.mjs", card.onnx_path(), *batch.shape[1:]]
+
+    ran = subprocess.run(
+        [str(word) for word in command], input=batch.tobytes(), capture_output=True, timeout=WAIT,
+        check=False,
+    )  # fmt: skip
+
+    assert ran.returncode == 0, ran.stderr.decode()
+    answer = np.frombuffer(ran.stdout, np.float32).reshape(-1, *batch.shape[2:])
+    levels = np.clip(np.rint(answer.transpose(1, 2, 0) * 255), 0, 255).astype(np.uint8)
+    inside = slice(model.radius, -model.radius)
+    planes = answer_planes(levels[inside, inside], model.scale, *model.seen[0][0].shape)
+    assert model.ideal is not None
+    assert levels_apart(planes, model.ideal) <= 6  # stored weights are f16, the first ones 8 bits
+    assert np.abs(planes[0].astype(int) - model.ideal[0]).mean() < 0.6

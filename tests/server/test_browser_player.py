@@ -162,7 +162,7 @@ def test_versions_and_networks_change_in_the_middle(city: Running) -> None:
     assert found[4]["reason"] == "upscaling is switched off"
 
 
-def test_hidden_tabs_and_lost_networks_come_back(
+def test_stopped_pages_and_lost_networks_come_back(
     start: Callable[..., Running], tmp_path: Path
 ) -> None:
     long = write_clip(
@@ -173,9 +173,7 @@ def test_hidden_tabs_and_lost_networks_come_back(
 
     found = scenario(running, "survives", "city", address)
 
-    assert found["hidden"] == "hidden"
-    assert found["away"]["drawn"] <= found["before"]["drawn"] + 2
-    assert found["back"]["drawn"] >= found["away"]["drawn"] + 5
+    assert found["gap"] > 0.4  # seconds of which no frame was drawn
     assert found["back"]["plain"] is None
     assert "lost" in found["lost"]["message"]
     assert found["again"]["message"] == ""

@@ -2,12 +2,14 @@
 // What happened is printed as JSON; a scenario that cannot go on throws.
 
 import { writeFileSync } from "node:fs";
+import { setTimeout as sleep } from "node:timers/promises";
 import { type Browser, chromium, type Page as Tab } from "playwright-core";
 import type { Page } from "../src/player";
 
 declare const window: { upreel?: Page } & Record<string, unknown>;
 
 const PATIENCE = 60_000;
+const STOPPED = 700; // ms that a page has no turn
 const FLAGS = [
   "--no-sandbox",
   "--disable-quic",
@@ -236,7 +238,7 @@ const SCENARIOS: Record<string, (browser: Browser) => Promise<unknown>> = {
     return found;
   },
 
-  /** The tab hidden and back; the network cut before the next segment and back. */
+  /** The page stopped and back; the network cut before the next segment and back. */
   async survives(browser) {
     const tab = await open(browser);
     await play(tab);
@@ -244,23 +246,21 @@ const SCENARIOS: Record<string, (browser: Browser) => Promise<unknown>> = {
       (window.upreel as Page).video.loop = true;
     });
     await drawn(tab, 5);
-    // A headless browser has no tabs that cover each other: minimised is what hides one.
+    // Tabs of a headless browser are never hidden. What a hidden one lacks is its turn: the page
+    // is stopped while the video plays on.
     const session = await tab.context().newCDPSession(tab);
-    const { windowId } = await session.send("Browser.getWindowForTarget");
-    const show = (windowState: "minimized" | "normal") =>
-      session.send("Browser.setWindowBounds", { windowId, bounds: { windowState } });
-    await show("minimized");
-    const hidden = await tab.evaluate(() => document.visibilityState);
-    const before = await state(tab);
-    await tab.waitForFunction(
-      ([time]) => Math.abs((window.upreel as Page).video.currentTime - time) > 0.4,
-      [before.time] as const,
-      { polling: 50 }, // animation frames do not come while it is hidden
-    );
-    const away = await state(tab);
-    await show("normal");
+    await session.send("Debugger.enable");
+    const stopped = new Promise((resolve) => session.once("Debugger.paused", resolve));
+    await session.send("Debugger.pause");
+    await stopped;
+    await sleep(STOPPED);
+    await session.send("Debugger.disable");
     await drawn(tab, 5);
     const back = await state(tab);
+    const gap = await tab.evaluate(() => {
+      const times = (window.upreel as Page).drawn.map((frame) => frame.mediaTime);
+      return Math.max(...times.slice(1).map((time, k) => Math.abs(time - (times[k] as number))));
+    });
 
     const segments = "**/*.m4s";
     const cut = await open(browser, rest[0] as string);
@@ -284,7 +284,7 @@ const SCENARIOS: Record<string, (browser: Browser) => Promise<unknown>> = {
       },
       [target] as const,
     );
-    return { hidden, before, away, back, lost, target, again: await state(cut) };
+    return { gap, back, lost, target, again: await state(cut) };
   },
 
   /** Without upscaling: bilinear asked for. */

@@ -69,7 +69,8 @@ def main() -> int:
     for name in sorted((WEB / "tests").glob("run_*.ts")):
         run([
             *("npx", "--no-install", "rolldown", str(name), "--platform", "node"),
-            *("--external", "playwright-core", "--external", "onnxruntime-web", "-o", f"build/{name.stem}.mjs"),
+            *("--external", "playwright-core", "--external", "onnxruntime-web"),
+            *("-o", f"build/{name.stem}.mjs"),
         ])  # fmt: skip
     run(["npx", "--no-install", "vite", "build"])
     STAMP.parent.mkdir(exist_ok=True)

@@ -109,6 +109,8 @@ def evened(network: FastNetwork, batches: Sequence[Tensor]) -> dict[str, Tensor]
         margin, the answers are those of `network`.
     """
     body = cast("list[nn.Conv2d]", list(network.body))
+    if not body or not network.body.skips:
+        return network.state_dict()  # there is no stream
     pairs = list(zip(body[::2], body[1::2], strict=True))
     seen: list[Tensor] = []
     for batch in batches:
@@ -119,8 +121,6 @@ def evened(network: FastNetwork, batches: Sequence[Tensor]) -> dict[str, Tensor]
             features = features[:, :, 2:-2, 2:-2] + change
             values = features[0].flatten(1)
             seen.append(values[:, :: -(-values.shape[1] // _SEEN)])
-    if not seen:
-        return network.state_dict()
     values = torch.cat(seen, dim=1).sort(dim=1).values
     last = values.shape[1] - 1
     low, high = values[:, round(last * _TAIL)], values[:, round(last * (1 - _TAIL))]
@@ -152,7 +152,7 @@ def _layer(network: QuantizedNetwork, layers: Sequence[Layer], k: int) -> Browse
     else:
         step, span = layers[k + 1].step, network.ranges[k]
         factor, least, most = layer.meaning / step, span.least, span.most
-        if k and k % 2 == 0:  # the second of a residual pair
+        if network.skips and k and k % 2 == 0:  # the second of a residual pair
             carry = float(np.float32(layers[k - 1].step / step))
     return BrowserLayer(
         weight=np.ascontiguousarray(layer.weight.numpy().transpose(0, 2, 3, 1)),

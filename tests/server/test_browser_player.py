@@ -7,13 +7,14 @@ stream's version fixed, the worker's choice of a network ignored, a network's fi
 import json
 import subprocess
 from collections.abc import Callable
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
 import av
 import numpy as np
 import pytest
-from clips import write_clip
+from clips import SubtitleTrack, write_clip
 from PIL import Image
 from serving import Running
 from web_build import WAIT, built, chromium, done, node
@@ -35,7 +36,7 @@ def scenario(running: Running, name: str, title: str, *arguments: object) -> Any
     ran = subprocess.run(command, capture_output=True, text=True, timeout=WAIT, check=False)
     assert ran.returncode == 0, ran.stderr
     found = json.loads(ran.stdout)
-    if name != "survives":  # where requests fail on purpose
+    if name not in ("survives", "library"):  # where requests fail on purpose
         assert found["complaints"] == []
     return found["result"]
 
@@ -178,6 +179,35 @@ def test_stopped_pages_and_lost_networks_come_back(
     assert "lost" in found["lost"]["message"]
     assert found["again"]["message"] == ""
     assert found["again"]["time"] == pytest.approx(found["target"], abs=0.1)
+
+
+def test_captions_are_above_the_picture_and_a_title_goes_on_where_it_was_left(
+    start: Callable[..., Running], tmp_path: Path
+) -> None:
+    words = SubtitleTrack(lines=((Fraction(2), Fraction(4), "so it begins"),))
+    film = write_clip(
+        tmp_path / "spoken.mkv", count=25 * 40, options={"g": "50"}, subtitles=[words]
+    )
+
+    found = scenario(start(film, rungs=()), "reads", "spoken", 3)
+
+    assert found["shown"] == ["so it begins"]
+    assert found["state"]["time"] == pytest.approx(20, abs=1)
+    assert found["state"]["message"] == "Goes on at 0:20"
+
+
+def test_a_title_that_cannot_be_read_says_so_in_the_library(
+    start: Callable[..., Running], tmp_path: Path
+) -> None:
+    (tmp_path / "films").mkdir()
+    (tmp_path / "films" / "broken.mp4").write_bytes(b"no video at all" * 100)
+    write_clip(tmp_path / "films" / "good.mp4")
+
+    found = scenario(start(tmp_path / "films", rungs=()), "library", "good")
+
+    assert len(found["broken"]) == 1
+    assert "not playable" in found["broken"][0]
+    assert found["pictures"] == [""]  # the good one's
 
 
 def test_without_a_network_the_picture_is_bilinear_and_says_so(

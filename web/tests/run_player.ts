@@ -287,6 +287,37 @@ const SCENARIOS: Record<string, (browser: Browser) => Promise<unknown>> = {
     return { gap, back, lost, target, again: await state(cut) };
   },
 
+  /** Captions by the menu and by the key, above the canvas; the place where a title was left. */
+  async reads(browser) {
+    const tab = await open(browser);
+    await play(tab);
+    await drawn(tab, 3);
+    await tab.getByLabel("Captions").selectOption("0");
+    await at(tab, Number(rest[0]));
+    const words = tab.locator(".captions p");
+    await words.first().waitFor();
+    const shown = await words.allTextContents();
+    await tab.keyboard.press("Escape");
+    await tab.locator(".stage").click({ position: { x: 5, y: 5 } });
+    await tab.keyboard.press("c");
+    await words.first().waitFor({ state: "detached" });
+    await at(tab, 20);
+    await tab.reload();
+    await tab.waitForFunction(() => (window.upreel?.video.currentTime ?? 0) > 15);
+    return { shown, state: await state(tab) };
+  },
+
+  /** The library, where a title cannot be read. */
+  async library(browser) {
+    const tab = await open(browser, new URL("/", url).href);
+    await tab.locator(".card.broken").waitFor();
+    const broken = await tab.locator(".card.broken").allTextContents();
+    const pictures = await tab
+      .locator("img.picture")
+      .evaluateAll((all) => all.map((each) => (each as HTMLImageElement).alt));
+    return { broken, pictures };
+  },
+
   /** Without upscaling: bilinear asked for. */
   async bilinear(browser) {
     const tab = await open(browser, `${url}?backend=bilinear`);

@@ -26,6 +26,7 @@ export type ToWorker =
   | { kind: "frame"; frame: VideoFrame; mediaTime: number; sent: number; playing: boolean }
   | { kind: "choice"; choice: Choice }
   | { kind: "split"; split: number }
+  | { kind: "paused" }
   | { kind: "snapshot" };
 
 /** One backend and what came of it. */

@@ -235,6 +235,7 @@ export class Page {
     for (const event of ["play", "pause", "ended"]) {
       video.addEventListener(event, playing);
     }
+    video.addEventListener("pause", () => this.#tell({ kind: "paused" }));
     for (const event of ["timeupdate", "durationchange", "progress", "seeked"]) {
       video.addEventListener(event, time);
     }

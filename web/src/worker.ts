@@ -117,6 +117,14 @@ class Player {
     this.#work();
   }
 
+  /** What stands still is worth a network, if it came too late for one. */
+  paused(): void {
+    if (this.#upscaled === null) {
+      this.#refresh = true;
+      this.#work();
+    }
+  }
+
   split(split: number): void {
     this.#screen.split = split;
   }
@@ -183,7 +191,7 @@ class Player {
   }
 
   /** The network for a frame, or why there is none. */
-  #rungFor(positions: number): [Offer | null, number, string] {
+  #rungFor(positions: number, playing: boolean): [Offer | null, number, string] {
     if (this.#backend === null) {
       return [null, -1, this.#stats.reason];
     }
@@ -194,6 +202,9 @@ class Player {
     if (fixed !== undefined) {
       return [fixed, this.#rungs.indexOf(fixed), "chosen by the viewer"];
     }
+    if (!playing && this.#rungs[0] !== undefined) {
+      return [this.#rungs[0], 0, "the best: it is paused"];
+    }
     const rung = this.#ladder.choose(positions, this.#pace.interval, clock());
     const offer = this.#rungs[rung] ?? null;
     return [offer, rung, offer ? "the best that keeps up" : "no network keeps up at this size"];
@@ -202,7 +213,7 @@ class Player {
   async #show(shown: Shown, sent: number, playing: boolean): Promise<void> {
     const { picture, colour, before } = shown;
     const positions = half(picture.width) * half(picture.height);
-    const [offer, rung, why] = this.#rungFor(positions);
+    const [offer, rung, why] = this.#rungFor(positions, playing);
     const interval = this.#pace.interval;
     let upscaled: Picture | null = null;
     let reason = why;
@@ -287,6 +298,8 @@ self.onmessage = async ({ data }: MessageEvent<ToWorker>) => {
       player === null ? data.frame.close() : player.put(data);
     } else if (data.kind === "choice") {
       player?.choose(data.choice);
+    } else if (data.kind === "paused") {
+      player?.paused();
     } else if (data.kind === "split") {
       player?.split(data.split);
     } else {

@@ -30,7 +30,7 @@ _LONGEST_HEADERS = 16 << 10
 _METHODS = ("GET", "HEAD")
 _HEADERS = {
     "content-security-policy": (
-        "default-src 'none'; img-src 'self' data: blob:; media-src 'self' blob:; "
+        "default-src 'none'; img-src 'self' data: blob:; media-src 'self' blob: data:; "
         "style-src 'self'; script-src 'self' 'wasm-unsafe-eval'; connect-src 'self'; "
         "worker-src 'self' blob:; manifest-src 'self'; base-uri 'none'; form-action 'self'; "
         "frame-ancestors 'none'"

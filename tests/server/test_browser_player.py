@@ -1,7 +1,6 @@
 """The browser player from end to end: Chromium, driven by playwright-core, on a server here.
 
-Mutations tried: planes of Cb and Cr exchanged in the shader, the slot's frame not replaced, the
-stream's version fixed, the worker's choice of a network ignored, a network's file of another card.
+Mutations tried: Cb and Cr exchanged in the shader, the slider without effect, the version fixed.
 """
 
 import json
@@ -79,6 +78,12 @@ def rgb(planes: Planes | list[np.ndarray]) -> np.ndarray:
     red, blue = y + 1.5748 * cr, y + 1.8556 * cb
     green = (y - 0.2126 * red - 0.0722 * blue) / 0.7152
     return np.clip(np.stack([red, green, blue], axis=-1), 0, 1) * 255
+
+
+@pytest.fixture(autouse=True)
+def page() -> None:
+    """A server reads the built page when it begins: it must be there before any is started."""
+    built()
 
 
 @pytest.fixture
@@ -241,46 +246,6 @@ def test_webgpu_gives_the_float_network_on_tiny_frames(
     answers = [run(model, [frame, frame]) for frame in frames]
     apart = [np.abs(shown[0].astype(int) - answer[0]).mean() for answer in answers]
     assert min(apart) < 1.5
-
-
-def test_without_the_built_page_the_plain_one_says_what_to_run(
-    start: Callable[..., Running], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    from upreel.server import pages
-
-    real = pages.files
-
-    def without(package: str) -> Any:  # noqa: ANN401
-        class Folder:
-            def joinpath(self, name: str) -> Any:  # noqa: ANN401
-                return real(package).joinpath("nowhere" if name == "built" else name)
-
-        return Folder()
-
-    monkeypatch.setattr(pages, "files", without)
-    running = start(CITY, rungs=())
-    identity = running.titles()["city"]["id"]
-
-    page = running.get(f"/watch/{identity}").body.decode()
-
-    assert "/watch.js" in page
-    assert "player.js" not in page
-    assert "make web" in page
-    assert "<video controls" in page
-
-
-def test_networks_are_handed_out_with_their_cards(start: Callable[..., Running]) -> None:
-    running = start(CITY, rungs=())
-
-    models = {model["name"]: model for model in running.get("/api/models").json()["models"]}
-
-    offered = [name for name, model in models.items() if model["browser"] is not None]
-    assert offered == list(NAMES)
-    assert [models[name]["browser"]["auto"] for name in NAMES] == [True, False, False]
-    for name in NAMES:
-        answer = running.get(models[name]["browser"]["url"])
-        assert answer.status == 200
-        assert read_model(answer.body).card == models[name]["sha256"]
 
 
 def test_a_clip_is_really_what_the_tests_think() -> None:

@@ -1,5 +1,4 @@
-// Pure parts of the player. Mutations tried: the ladder never steps up, a cut's threshold doubled,
-// chroma of NV12 exchanged, siting centred.
+// Pure parts of the player.
 
 import { describe, expect, test } from "vitest";
 import { largestDifference } from "../src/compare";

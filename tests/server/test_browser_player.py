@@ -1,6 +1,6 @@
 """The browser player from end to end: Chromium, driven by playwright-core, on a server here.
 
-Mutations tried: Cb and Cr exchanged in the shader, the slider without effect, the version fixed.
+Mutations tried: Cb and Cr exchanged in the shader, the slider without effect.
 """
 
 import json

@@ -12,6 +12,7 @@ import { Stream } from "./stream";
 
 const clock = () => performance.timeOrigin + performance.now();
 const SCALE = 2; // that the automatic choice of a version counts on
+const UNTOLD = 200; // milliseconds after which a frame that was sought counts as not told of
 
 interface CardAnswer {
   models: {
@@ -57,6 +58,7 @@ export class Page {
   #offers: Offer[] = [];
   #choice = "auto";
   #plain = "";
+  #presented = 0;
   #snapshots: ((taken: FromWorker & { kind: "snapshot" }) => void)[] = [];
 
   constructor(
@@ -187,6 +189,7 @@ export class Page {
 
   readonly #frame = (_: number, told: VideoFrameCallbackMetadata) => {
     if (this.#plain === "") {
+      this.#presented += 1;
       this.video.requestVideoFrameCallback(this.#frame);
       this.#capture(told.mediaTime);
     }
@@ -236,6 +239,16 @@ export class Page {
       video.addEventListener(event, playing);
     }
     video.addEventListener("pause", () => this.#tell({ kind: "paused" }));
+    // Where nothing else changes on the page, a browser may present a frame that was sought
+    // while paused without telling of it.
+    video.addEventListener("seeked", () => {
+      const presented = this.#presented;
+      setTimeout(() => {
+        if (video.paused && presented === this.#presented && this.#plain === "") {
+          this.#capture(video.currentTime);
+        }
+      }, UNTOLD);
+    });
     for (const event of ["timeupdate", "durationchange", "progress", "seeked"]) {
       video.addEventListener(event, time);
     }

@@ -96,13 +96,22 @@ async function at(tab: Tab, seconds: number, upscaled = true): Promise<void> {
     },
     [seconds] as const,
   );
-  await tab.waitForFunction(
+  const shown = tab.waitForFunction(
     ([time, wanted]) => {
       const last = (window.upreel as Page).drawn.at(-1);
       return last && Math.abs(last.mediaTime - time) < 0.06 && last.upscaled === wanted;
     },
     [seconds, upscaled] as const,
   );
+  await shown.catch(async (error: Error) => {
+    const seen = await tab.evaluate(() => {
+      const { drawn, stats, video } = window.upreel as Page;
+      return JSON.stringify([drawn.slice(-3), stats, video.currentTime]);
+    });
+    throw new Error(`${seconds} s, upscaled: ${upscaled}, is not what was drawn: ${seen}`, {
+      cause: error,
+    });
+  });
 }
 
 const state = (tab: Tab) =>

@@ -2,7 +2,8 @@
 
 At best: multiply-adds a clock cycle of the instructions that the precision would use
 (`best_macs_a_cycle`), times clock and cores. The clock is what the system says while the network
-runs; where it does not say, there is no share of the best.
+runs, which on a virtual machine is the nominal one: a share above 1 says that it runs faster.
+Where the system does not say, there is no share.
 """
 
 # pyright: reportUnknownMemberType=false, reportUnknownVariableType=false
@@ -244,6 +245,7 @@ def summary(result: Layers) -> str:
     if result.best_macs_a_second and result.share_of_best is not None:
         lines[-1] += (
             f", {result.share_of_best:.0%} of the {result.best_macs_a_second / 1e9:.0f} G "
-            f"multiply-adds a second that these cores can do in {report.precision} at best"
+            f"multiply-adds a second that these cores can do in {report.precision} "
+            "at the clock that the system tells"
         )
     return "\n".join(lines)

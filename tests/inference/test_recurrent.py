@@ -18,7 +18,7 @@ from upreel.errors import OptionError, OutOfMemoryError
 from upreel.inference import RecurrentUpscaler, recurrent
 from upreel.inference.engine import Values
 from upreel.inference.picture import Planes
-from upreel.inference.selection import open_session
+from upreel.inference.selection import open_cells, open_session
 from upreel.pipeline.enhance import enhance
 from upreel.video.formats import pixel_format
 from upreel.video.frame import Colour, Frame, plane_size
@@ -279,6 +279,26 @@ def test_flat_stays_flat_in_what_the_machine_prefers(fmt: str, precision: str) -
     assert made.describe().precision == precision
     for (plane,) in found:
         assert (plane.min(), plane.max()) == (level, level)
+
+
+@pytest.mark.parametrize(("bits", "shorter"), [(8, True), (10, False)])
+@pytest.mark.usefixtures("slow_bf16")
+def test_first_answers_are_bf16_for_bytes_alone(*, bits: int, shorter: bool) -> None:
+    """Bytes go through bf16 as levels, exactly; deeper levels would be rounded."""
+    card, limit = load_card("best-x4"), np.float32((1 << bits) - 1)
+    random = np.random.default_rng(3)
+    levels = random.integers(0, 1 << bits, (1, 1, 1, 4)).repeat(16, 2).repeat(16, 3)  # blocks
+    luma = levels.reshape(1, 1, 16, 64).astype(np.float32) / limit
+
+    exact, found = (
+        open_cells(card, 16, 64, bits=bits, device="cpu", precision=precision).run("first", luma)[0]
+        for precision in ("f32", "bf16")
+    )
+
+    error = np.abs(found - exact) * 255
+    assert (error.max() > 0) == shorter
+    assert error.mean() < 0.1
+    assert error.max() < 3
 
 
 def test_a_recurrent_card_is_not_opened_as_one_network() -> None:

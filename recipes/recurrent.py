@@ -6,6 +6,7 @@ r"""The offline network's runs: the recurrent network, on short sequences and th
     upreel train recipes/recurrent.py:best_x4_long --start best-x4.ckpt --data DIR
     upreel train recipes/recurrent.py:best_x4_larger --start best-x4-long.ckpt --data DIR
     upreel train recipes/recurrent.py:best_x4_whole --start best-x4-larger.ckpt --data DIR
+    upreel train recipes/recurrent.py:best_x4_moves --start best-x4-whole.ckpt --data DIR
     upreel train recipes/recurrent.py:best_x2_short --data DIR \
         --start best-x4-larger.ckpt --start checkpoints/tan-x2-b1.safetensors
     upreel train recipes/recurrent.py:best_x2 --data DIR \
@@ -118,6 +119,20 @@ def best_x4_whole() -> TrainConfig:
         frozen=(),
         steps=800,
         validate_every=800,
+    )
+
+
+def best_x4_moves() -> TrainConfig:
+    """The same, and cameras over photographs zoom, turn and pass one layer before another, too."""
+    return replace(
+        best_x4_whole(),
+        name="best-x4-moves",
+        start="best-x4-whole",
+        camera="moves",
+        key_frames=True,
+        seed=2,
+        steps=700,
+        validate_every=700,
     )
 
 

@@ -13,9 +13,9 @@ import pytest
 from scripts_as_modules import module_of
 
 from upreel.errors import WeightsError
-from upreel.evaluation.machine import describe_machine
 from upreel.evaluation.peers import CASES, Peers, PeersJob
 from upreel.evaluation.peers_report import read_peers
+from upreel.pipeline.machine import describe_machine
 
 
 @pytest.fixture(scope="module")

@@ -9,8 +9,8 @@ from typer.testing import CliRunner, Result
 
 from upreel.cli.benchmark import benchmark
 from upreel.evaluation import benchmark as measuring
-from upreel.evaluation.machine import describe_machine
 from upreel.evaluation.memory import MemoryUse
+from upreel.pipeline.machine import describe_machine
 
 app = typer.Typer()
 app.command()(benchmark)

@@ -11,9 +11,9 @@ ROOT = Path(__file__).parents[2]
 
 OPTIONS = {
     "upscale": {
-        "--output", "-o", "--model", "-m", "--scale", "-s", "--size", "--device", "-d",
-        "--precision", "--tile", "-t", "--threads", "--self-ensemble", "--adapt", "--codec", "-c",
-        "--crf", "--preset", "--encoder-option", "-e", "--pix-fmt", "--start", "--end",
+        "--output", "-o", "--model", "-m", "--min-fps", "--scale", "-s", "--size", "--device",
+        "-d", "--precision", "--tile", "-t", "--threads", "--self-ensemble", "--adapt",
+        "--codec", "-c", "--crf", "--preset", "--encoder-option", "-e", "--pix-fmt", "--start", "--end",
         "--deinterlace", "--no-audio", "--no-subs", "--dry-run", "--overwrite", "--json", "--quiet",
         "-q",
     },

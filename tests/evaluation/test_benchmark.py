@@ -20,11 +20,11 @@ from upreel.evaluation.benchmark import (
     write_report,
 )
 from upreel.evaluation.clips import read_clip
-from upreel.evaluation.machine import describe_machine
 from upreel.evaluation.memory import MemoryUse
 from upreel.evaluation.stages import NetworkStage
 from upreel.evaluation.timing import Sample, Timing
 from upreel.inference.engine import Batch, EngineReport
+from upreel.pipeline.machine import describe_machine
 
 
 class RepeatingSession:

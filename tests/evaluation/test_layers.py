@@ -7,9 +7,9 @@ import pytest
 
 from upreel.errors import BackendUnavailableError, OptionError
 from upreel.evaluation.layers import Layer, Layers, best_macs_a_cycle, measure_layers, summary
-from upreel.evaluation.machine import clock_hz, describe_machine
 from upreel.inference.engine import EngineReport
 from upreel.inference.tiles import grid_size
+from upreel.pipeline.machine import clock_hz, describe_machine
 from upreel.zoo import load_card
 
 

@@ -62,8 +62,16 @@ Model = Annotated[
     typer.Option(
         "-m",
         "--model",
-        help="Name (see `upreel models`), such as tan-x4, or tan for that of the scale; or a card "
-        "file. Default: fast.",
+        help="Name (see `upreel models`), such as tan-x4, or tan for that of the scale; fast for "
+        "the largest of its sizes that keeps up here; or a card file. Default: fast-x2, fast-x3 "
+        "or fast-x4.",
+    ),
+]
+MinFps = Annotated[
+    float | None,
+    typer.Option(
+        help="With -m fast: frames a second that the network is to do on this machine. "
+        "Default: as many as the video has.",
     ),
 ]
 Scale = Annotated[
@@ -142,6 +150,7 @@ def upscale(
     *,
     output: Output = None,
     model: Model = None,
+    min_fps: MinFps = None,
     scale: Scale = None,
     size: Size = None,
     device: Device = "auto",
@@ -180,6 +189,7 @@ def upscale(
             source=expanded[0],
             output=output,
             model=model,
+            min_fps=min_fps,
             scale=scale,
             size=wanted_size,
             device=device,

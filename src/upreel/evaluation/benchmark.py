@@ -19,7 +19,6 @@ import numpy as np
 from upreel.errors import OptionError, OutputError
 from upreel.evaluation.clips import YUV420P, Clip, read_clip
 from upreel.evaluation.drawn import draw_clip
-from upreel.evaluation.machine import Machine, describe_machine
 from upreel.evaluation.memory import MemoryUse, measure_memory
 from upreel.evaluation.stages import (
     NetworkStage,
@@ -36,6 +35,7 @@ from upreel.inference.engine import Session
 from upreel.inference.selection import open_session
 from upreel.pipeline.backend import Backend, DefaultBackend
 from upreel.pipeline.job import UpscaleJob
+from upreel.pipeline.machine import Machine, describe_machine
 from upreel.pipeline.run import upscale
 from upreel.video.frame import Plane
 from upreel.video.write import part_suffix

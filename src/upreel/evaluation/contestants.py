@@ -23,7 +23,7 @@ from upreel.evaluation.opencv import OpenCvNetwork, opencv_version
 from upreel.inference.ensemble import check_ensemble
 from upreel.pipeline.backend import Backend, ReportingUpscaler
 from upreel.pipeline.enhance import enhance
-from upreel.pipeline.resolve import cpu_count
+from upreel.pipeline.machine import cpu_count
 from upreel.video.frame import PixelFormat
 from upreel.video.rescale import INTERPOLATIONS, Interpolation, PlaneScaler
 from upreel.video.rgb import RgbConverter

@@ -19,11 +19,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from upreel.errors import OptionError
-from upreel.evaluation.machine import Machine, clock_hz, describe_machine
 from upreel.evaluation.tables import text_table
 from upreel.inference.engine import EngineReport
 from upreel.inference.selection import session_request
 from upreel.inference.tiles import grid_size
+from upreel.pipeline.machine import Machine, clock_hz, describe_machine
 from upreel.zoo import ModelCard
 
 if TYPE_CHECKING:

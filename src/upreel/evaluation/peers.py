@@ -24,8 +24,8 @@ from typing import Any
 
 from upreel.errors import OptionError
 from upreel.evaluation.entrant import Entrant
-from upreel.evaluation.machine import Machine
 from upreel.evaluation.timing import Timing
+from upreel.pipeline.machine import Machine
 
 __all__ = [
     "CASES",

@@ -27,7 +27,6 @@ from upreel.evaluation.contestants import Contestant, Picture
 from upreel.evaluation.degrade import Degradation, Degraded, degrade
 from upreel.evaluation.drawn import draw_clip
 from upreel.evaluation.entrant import Entrant, command_alone, enhance_task
-from upreel.evaluation.machine import describe_machine
 from upreel.evaluation.measure import Ruler, VmafFolder
 from upreel.evaluation.memory import peak_of_command
 from upreel.evaluation.opencv import OPENCV_NETWORKS
@@ -39,7 +38,7 @@ from upreel.evaluation.vmaf import find_ffmpeg
 from upreel.inference.engine import DeviceInfo
 from upreel.inference.selection import available_devices
 from upreel.pipeline.backend import Backend, DefaultBackend
-from upreel.pipeline.resolve import cpu_count
+from upreel.pipeline.machine import cpu_count, describe_machine
 from upreel.video.rescale import INTERPOLATIONS
 from upreel.zoo import card_names
 

@@ -14,7 +14,6 @@ from upreel.errors import BackendUnavailableError, OptionError
 from upreel.evaluation.contestants import Contestant, EngineOptions, Picture, open_contestant
 from upreel.evaluation.degrade import Degraded, parse_degradation
 from upreel.evaluation.frames import FrameFolder
-from upreel.evaluation.machine import describe_machine
 from upreel.evaluation.measure import Ruler, VmafFolder
 from upreel.evaluation.pictures import TRUTH, Album
 from upreel.evaluation.published import ladder
@@ -31,7 +30,7 @@ from upreel.evaluation.sets import (
 from upreel.evaluation.survey import check_formats, check_memory, expected_clips
 from upreel.evaluation.vmaf import VMAF_MODELS, find_ffmpeg
 from upreel.pipeline.backend import Backend, DefaultBackend
-from upreel.pipeline.resolve import cpu_count
+from upreel.pipeline.machine import cpu_count, describe_machine
 from upreel.video.probe import probe
 
 __all__ = ["EvaluationJob", "command_line", "evaluate"]

@@ -18,7 +18,7 @@ from upreel.inference.picture import enlarged_plane
 from upreel.inference.selection import open_session
 from upreel.inference.tiles import grid_size
 from upreel.networks.sizes import CHANNELS
-from upreel.pipeline.resolve import cpu_count
+from upreel.pipeline.machine import cpu_count
 from upreel.video.encoders import EncoderSettings
 from upreel.video.frame import Colour, Frame, Plane
 from upreel.video.probe import probe

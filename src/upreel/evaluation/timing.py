@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from upreel.pipeline.resolve import cpu_count
+from upreel.pipeline.machine import cpu_count
 
 __all__ = ["OtherLoad", "Sample", "Task", "Timing", "busy_ticks", "interleaved", "sample"]
 

@@ -23,6 +23,7 @@ def upscale(
     output: str | Path | None = None,
     *,
     model: str | None = None,
+    min_fps: float | None = None,
     scale: int | None = None,
     size: tuple[int, int] | None = None,
     device: str = "auto",
@@ -48,7 +49,10 @@ def upscale(
     Args:
         source: a video file, or a folder or ``%06d`` pattern of pictures.
         output: a file, or a folder or pattern of pictures; None: beside the source.
-        model: a name in the zoo or the path of a card; None: the default one of the scale.
+        model: a name in the zoo, a family, or the path of a card; None: the default one of the
+            scale.
+        min_fps: with the family "fast", how many frames a second its largest network that does
+            them here is chosen for; None: as many as the source has.
         scale: 2, 3 or 4; None: the model's, or what `size` needs.
         size: (width, height) of the output instead of `scale`.
         device: see `upreel devices`.
@@ -78,6 +82,7 @@ def upscale(
         source=str(source),
         output=None if output is None else str(output),
         model=model,
+        min_fps=min_fps,
         scale=scale,
         size=size,
         device=device,

@@ -29,7 +29,10 @@ class UpscaleJob:
     Attributes:
         source: a video file, a folder or ``%06d`` pattern of pictures, or "-" for stdin.
         output: a file, a folder or pattern of pictures, "-" for stdout; None: beside the source.
-        model: a name in the zoo or the path of a card; None: the default one of the scale.
+        model: a name in the zoo, a family, or the path of a card; None: the default one of the
+            scale.
+        min_fps: frames a second that the network is to do on this machine, for model "fast", which
+            is then the largest that does; None: as many as the source has.
         scale: 2, 3 or 4; None: the model's, or what `size` needs.
         size: (width, height) of the output; None: the source's times `scale`.
         device: "auto", or a device as `upreel devices` lists them.
@@ -55,6 +58,7 @@ class UpscaleJob:
     source: str
     output: str | None = None
     model: str | None = None
+    min_fps: float | None = None
     scale: int | None = None
     size: tuple[int, int] | None = None
     device: str = "auto"
@@ -82,6 +86,8 @@ class UpscaleJob:
             raise OptionError(f"size must be at least 1x1, got {self.size[0]}x{self.size[1]}")
         if self.size is not None and self.scale is not None:
             raise OptionError("either a scale or a size can be given, not both")
+        if self.min_fps is not None and not 0 < self.min_fps <= 1000:
+            raise OptionError(f"frames a second must be above 0, up to 1000, got {self.min_fps:g}")
         if self.tile is not None and self.tile < 32:
             raise OptionError(f"a tile must be at least 32 pixels, got {self.tile}")
         if self.deinterlace not in get_args(Deinterlace):

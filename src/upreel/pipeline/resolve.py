@@ -8,7 +8,9 @@ from typing import Literal
 
 from upreel.errors import InputError, OptionError, OutputError
 from upreel.pipeline.backend import Backend
+from upreel.pipeline.calibrate import chosen
 from upreel.pipeline.job import UpscaleJob
+from upreel.pipeline.machine import cpu_count
 from upreel.pipeline.parts import Encoding
 from upreel.video.advice import source_notices
 from upreel.video.encoders import EncoderSettings, choose_encoder, encoder_named
@@ -20,7 +22,7 @@ from upreel.video.source import sequence_files
 from upreel.video.write import part_suffix
 from upreel.zoo import ModelCard, name_at_scale
 
-__all__ = ["OutputKind", "Resolved", "cpu_count", "default_model", "resolve"]
+__all__ = ["OutputKind", "Resolved", "default_model", "resolve"]
 
 OutputKind = Literal["file", "pictures", "stdout"]
 
@@ -33,7 +35,7 @@ class Resolved:
     """A job with every question answered that the source's headers can answer.
 
     Attributes:
-        job: as asked for.
+        job: as asked for, but that a family's model is named.
         info: of the source.
         card: of the network.
         model: what `card` was loaded by.
@@ -59,13 +61,6 @@ class Resolved:
     notices: tuple[str, ...]
 
 
-def cpu_count() -> int:
-    """Cores that this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
-
-
 def default_model(scale: int) -> str:
     """The model for a scale where none is asked for."""
     return f"fast-x{scale}"
@@ -74,6 +69,8 @@ def default_model(scale: int) -> str:
 def resolve(job: UpscaleJob, info: SourceInfo, backend: Backend) -> Resolved:
     """Choose model, size, output and encoder.
 
+    A model of the fast family may be chosen by trying: see `upreel.pipeline.calibrate`.
+
     Raises:
         OptionError: options that contradict each other or the source.
         EncoderError: the codec cannot keep what the source has.
@@ -81,6 +78,7 @@ def resolve(job: UpscaleJob, info: SourceInfo, backend: Backend) -> Resolved:
         OutputError: no such container, or the output is the source.
     """
     scale = _scale_wanted(job, info)
+    job, told = chosen(job, info, scale or 2, backend)
     model = name_at_scale(job.model, scale) if job.model else default_model(scale or 2)
     card = backend.load_card(model)
     if scale is not None and job.model is not None and card.scale != scale:
@@ -106,7 +104,7 @@ def resolve(job: UpscaleJob, info: SourceInfo, backend: Backend) -> Resolved:
         kind=kind,
         encoding=encoding,
         losses=losses,
-        notices=_notices(job, info, kind),
+        notices=(*told, *_notices(job, info, kind)),
     )
 
 

@@ -4,7 +4,7 @@ import os
 import sys
 import time
 
-from upreel.pipeline.resolve import cpu_count
+from upreel.pipeline.machine import cpu_count
 
 __all__ = ["CpuMeter", "peak_memory_bytes"]
 

@@ -17,6 +17,7 @@ from upreel.zoo.configs import VespcnConfig as VespcnConfig
 from upreel.zoo.configs import network_config as network_config
 from upreel.zoo.stored import read_stored as read_stored
 from upreel.zoo.table import card_names as card_names
+from upreel.zoo.table import ladder as ladder
 from upreel.zoo.table import load_card as load_card
 from upreel.zoo.table import name_at_scale as name_at_scale
 
@@ -36,6 +37,7 @@ __all__ = [
     "TemporalAdaptiveConfig",
     "VespcnConfig",
     "card_names",
+    "ladder",
     "load_card",
     "name_at_scale",
     "network_config",

@@ -5,7 +5,7 @@ from pathlib import Path
 from upreel.errors import UnknownModelError
 from upreel.zoo.card import ModelCard, read_card
 
-__all__ = ["card_names", "load_card", "name_at_scale"]
+__all__ = ["card_names", "ladder", "load_card", "name_at_scale"]
 
 _FOLDER = Path(__file__).parent / "weights"
 
@@ -50,6 +50,20 @@ def name_at_scale(name: str, scale: int | None) -> str:
     if family and not wanted:
         raise UnknownModelError(f"{name} has no x{scale}; there are: {', '.join(family)}")
     return wanted[0] if wanted else name
+
+
+def ladder(family: str, scale: int) -> tuple[str, ...]:
+    """The bundled models of a family that differ in size only, the largest first.
+
+    Raises:
+        UnknownModelError: the family has none of that scale.
+
+    Example:
+        >>> ladder("fast", 3)
+        ('fast-x3',)
+    """
+    middle = name_at_scale(family, scale)
+    return tuple(name for name in (f"{middle}-l", middle, f"{middle}-s") if name in _NAMES)
 
 
 def load_card(name: str) -> ModelCard:

@@ -1,13 +1,12 @@
 """The machine that a figure was measured on: without it a figure means nothing."""
 
+import os
 import platform
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
 
-from upreel.pipeline.resolve import cpu_count
-
-__all__ = ["Machine", "clock_hz", "describe_machine", "parse_cpuinfo"]
+__all__ = ["Machine", "clock_hz", "cpu_count", "describe_machine", "parse_cpuinfo"]
 
 # What decides the speed of convolutions, by the kernel's names.
 _FLAGS = (
@@ -68,6 +67,13 @@ def parse_cpuinfo(text: str) -> tuple[str, tuple[str, ...]]:
         values.setdefault(key.strip().lower(), value.strip())
     there = set((values.get("flags") or values.get("features") or "").split())
     return values.get("model name", ""), tuple(flag for flag in _FLAGS if flag in there)
+
+
+def cpu_count() -> int:
+    """Cores that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 def describe_machine() -> Machine:

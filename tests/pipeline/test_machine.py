@@ -1,6 +1,6 @@
 """The machine behind a figure."""
 
-from upreel.evaluation.machine import describe_machine, parse_cpuinfo
+from upreel.pipeline.machine import describe_machine, parse_cpuinfo
 
 ARM = """processor\t: 0
 BogoMIPS\t: 50.00

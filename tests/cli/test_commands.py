@@ -13,9 +13,9 @@ OPTIONS = {
     "upscale": {
         "--output", "-o", "--model", "-m", "--min-fps", "--scale", "-s", "--size", "--device",
         "-d", "--precision", "--tile", "-t", "--threads", "--self-ensemble", "--adapt",
-        "--codec", "-c", "--crf", "--preset", "--encoder-option", "-e", "--pix-fmt", "--start", "--end",
-        "--deinterlace", "--no-audio", "--no-subs", "--dry-run", "--overwrite", "--json", "--quiet",
-        "-q",
+        "--codec", "-c", "--crf", "--preset", "--encoder-option", "-e", "--pix-fmt", "--start",
+        "--end", "--deinterlace", "--no-audio", "--no-subs", "--dry-run", "--overwrite", "--json",
+        "--quiet", "-q",
     },
     "probe": {"--json"},
     "verify": {"--json"},

@@ -1,4 +1,4 @@
-"""Five steps of every recipe on drawn clips lose what they did.
+"""Five steps of every recipe on drawn clips lose what they did, without a teacher.
 
 Mutations tried: another loss, a tenth of the learning rate, nothing frozen, Adam for Muon
 (which the runs from random filters notice).
@@ -34,7 +34,9 @@ def test_five_steps_lose_what_they_did(
     monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: False)
     config = RECIPES[name]()
     sequence = min(config.sequence, 3)  # as long as the clips are
-    config = replace(config, batch=1, patch=32, variants=1, warmup=1, sequence=sequence)
+    config = replace(
+        config, batch=1, patch=32, variants=1, warmup=1, sequence=sequence, distillation=None
+    )
     pairs = make_pairs(material, config.network.scale, config.degradation, variants=1, seed=0)
     trainer = Trainer(config, pairs)
 

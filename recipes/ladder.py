@@ -1,0 +1,216 @@
+r"""The fast family in three sizes: plain chains, alone and with a teacher, then in whole numbers.
+
+    upreel train recipes/ladder.py:fast_x2_m_clean --data DIR
+    upreel distill recipes/ladder.py:fast_x2_m_clean_taught --teacher tan-x2 --answers DIR \
+        --data DIR
+    upreel distill recipes/ladder.py:fast_x2_m --start runs/fast-x2-m-clean-taught.ckpt \
+        --teacher tan-x2 --answers DIR --data DIR
+    upreel quantize recipes/ladder.py:fast_x2_m_int8 --start runs/fast-x2-m.ckpt --data DIR
+
+Sizes come from what untrained networks take (docs/decisions.md). `..._clean` is for clean bicubic
+input; without it, for video as it is delivered, for which the teacher is given clean input. What
+a teacher is worth is the difference of `..._clean` and `..._clean_taught`, which take equal steps;
+what branches are worth, that of `..._clean` and `..._clean_branches`.
+"""
+
+from dataclasses import replace
+from typing import Literal
+
+from upreel.degradation.degrade import Coding, Degradation
+from upreel.training.config import Distillation, Loss, TrainConfig
+from upreel.zoo import FastConfig, QuantizedConfig
+
+Size = Literal["s", "m", "l"]
+
+# Channels and convolutions by scale: packed planes at x2 and x3, luma at x4.
+SHAPES: dict[int, dict[Size, tuple[int, int]]] = {
+    2: {"s": (16, 4), "m": (32, 4), "l": (48, 6)},
+    4: {"s": (16, 8), "m": (32, 8), "l": (48, 8)},
+}
+CLEAN = Degradation(kernels=("bicubic",))
+DELIVERED = Degradation(
+    kernels=("bicubic", "area", "gaussian", "lanczos3"),
+    codings=(
+        Coding(codec="x264", crf=(18, 30)),
+        Coding(codec="x264", crf=(20, 28)),
+        Coding(codec="x265", crf=(20, 30)),
+        Coding(codec="vp9", crf=(24, 40)),
+        Coding(codec="svtav1", crf=(24, 42)),
+    ),
+    uncoded=0.4,
+)
+
+
+def _clean(scale: int, size: Size) -> TrainConfig:
+    """Alone, for clean bicubic input."""
+    channels, depth = SHAPES[scale][size]
+    luma = scale == 4
+    return TrainConfig(
+        name=f"fast-x{scale}-{size}-clean",
+        network=FastConfig(
+            scale=scale,
+            channels=channels,
+            depth=depth,
+            frames=2,
+            layout="luma" if luma else "packed",
+            skips=False,
+        ),
+        degradation=CLEAN,
+        steps=12_000,
+        batch=8,
+        patch=48 if luma else 72,
+        border=4,
+        optimizer="muon",
+        losses=(Loss(kind="charbonnier"), Loss(kind="mse", weight=10.0)),
+        chroma=2.0,
+        validate_every=4000,
+    )
+
+
+def _taught(alone: TrainConfig) -> TrainConfig:
+    """The same with a teacher, at equal steps."""
+    return replace(alone, name=f"{alone.name}-taught", distillation=Distillation(output=1.0))
+
+
+def _delivered(taught: TrainConfig) -> TrainConfig:
+    """For video as it is delivered, from the network for clean input."""
+    return replace(
+        taught,
+        name=taught.name.removesuffix("-clean-taught"),
+        start=taught.name,
+        degradation=DELIVERED,
+        variants=2,
+        losses=(Loss(kind="charbonnier"),),
+        distillation=Distillation(given="clean", output=0.5),
+        learning_rate=1e-3,
+        seed=2,
+    )
+
+
+def _int8(run: TrainConfig) -> TrainConfig:
+    """In whole numbers; its steps follow where calibration loses too much."""
+    assert isinstance(run.network, FastConfig)
+    return replace(
+        run,
+        name=f"{run.name}-int8",
+        network=QuantizedConfig(network=run.network),
+        start="",
+        parts=(("network", run.name),),
+        distillation=None,
+        variants=1,
+        learning_rate=1e-4,
+        optimizer="adam",
+        steps=2000,
+        validate_every=1000,
+    )
+
+
+def fast_x2_s_clean() -> TrainConfig:
+    """x2, small, alone."""
+    return _clean(2, "s")
+
+
+def fast_x2_s_clean_branches() -> TrainConfig:
+    """x2, small, alone, with a 1x1 beside each filter while it learns."""
+    alone = _clean(2, "s")
+    return replace(alone, name=f"{alone.name}-branches", branches=True)
+
+
+def fast_x2_s_clean_taught() -> TrainConfig:
+    """x2, small, with a teacher."""
+    return _taught(_clean(2, "s"))
+
+
+def fast_x2_s() -> TrainConfig:
+    """x2, small, for video as it is delivered."""
+    return _delivered(fast_x2_s_clean_taught())
+
+
+def fast_x2_s_int8() -> TrainConfig:
+    """`fast_x2_s` in whole numbers."""
+    return _int8(fast_x2_s())
+
+
+def fast_x2_m_clean() -> TrainConfig:
+    """x2, middle, alone."""
+    return _clean(2, "m")
+
+
+def fast_x2_m_clean_taught() -> TrainConfig:
+    """x2, middle, with a teacher."""
+    return _taught(_clean(2, "m"))
+
+
+def fast_x2_m_clean_taught_int8() -> TrainConfig:
+    """`fast_x2_m_clean_taught` in whole numbers."""
+    return _int8(fast_x2_m_clean_taught())
+
+
+def fast_x2_m() -> TrainConfig:
+    """x2, middle, for video as it is delivered."""
+    return _delivered(fast_x2_m_clean_taught())
+
+
+def fast_x2_m_int8() -> TrainConfig:
+    """`fast_x2_m` in whole numbers."""
+    return _int8(fast_x2_m())
+
+
+def fast_x2_l_clean_taught() -> TrainConfig:
+    """x2, large, with a teacher."""
+    return _taught(_clean(2, "l"))
+
+
+def fast_x2_l() -> TrainConfig:
+    """x2, large, for video as it is delivered."""
+    return _delivered(fast_x2_l_clean_taught())
+
+
+def fast_x2_l_int8() -> TrainConfig:
+    """`fast_x2_l` in whole numbers."""
+    return _int8(fast_x2_l())
+
+
+def fast_x4_s_clean_taught() -> TrainConfig:
+    """x4, small, with a teacher."""
+    return _taught(_clean(4, "s"))
+
+
+def fast_x4_s() -> TrainConfig:
+    """x4, small, for video as it is delivered."""
+    return _delivered(fast_x4_s_clean_taught())
+
+
+def fast_x4_s_int8() -> TrainConfig:
+    """`fast_x4_s` in whole numbers."""
+    return _int8(fast_x4_s())
+
+
+def fast_x4_m_clean_taught() -> TrainConfig:
+    """x4, middle, with a teacher."""
+    return _taught(_clean(4, "m"))
+
+
+def fast_x4_m() -> TrainConfig:
+    """x4, middle, for video as it is delivered."""
+    return _delivered(fast_x4_m_clean_taught())
+
+
+def fast_x4_m_int8() -> TrainConfig:
+    """`fast_x4_m` in whole numbers."""
+    return _int8(fast_x4_m())
+
+
+def fast_x4_l_clean_taught() -> TrainConfig:
+    """x4, large, with a teacher."""
+    return _taught(_clean(4, "l"))
+
+
+def fast_x4_l() -> TrainConfig:
+    """x4, large, for video as it is delivered."""
+    return _delivered(fast_x4_l_clean_taught())
+
+
+def fast_x4_l_int8() -> TrainConfig:
+    """`fast_x4_l` in whole numbers."""
+    return _int8(fast_x4_l())

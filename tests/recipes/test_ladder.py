@@ -1,0 +1,56 @@
+"""recipes/ladder.py: runs of their own names, each from one that there is, in sizes that differ.
+
+Mutations tried: a delivered run that starts from the network without a teacher; a teacher that
+takes more steps; S as wide as M.
+"""
+
+from dataclasses import replace
+
+import pytest
+from recipe_runs import recipes
+
+from upreel.training.config import TrainConfig
+from upreel.zoo import FastConfig, QuantizedConfig
+
+RECIPES = {name: made for name, made in recipes("ladder").items() if name.startswith("fast_")}
+
+
+def test_there_are_three_sizes_of_each_scale() -> None:
+    for scale in (2, 4):
+        costs = [
+            RECIPES[f"fast_x{scale}_{size}"]().network.macs_per_position for size in ("s", "m", "l")
+        ]
+        assert costs[0] * 2 < costs[1] < costs[2] / 2
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_a_run_has_its_name_and_starts_from_one_that_there_is(name: str) -> None:
+    config = RECIPES[name]()
+    assert isinstance(config, TrainConfig)
+    assert config.name == name.replace("_", "-")
+    network = config.network
+    if isinstance(network, QuantizedConfig):
+        network = network.network
+    assert isinstance(network, FastConfig)
+    assert not network.skips
+    for start in config.starts:
+        before = RECIPES[start.replace("-", "_")]()
+        assert before.network == network
+        assert before.validation == config.validation
+    delivered = not name.removesuffix("_int8").endswith(("clean", "taught", "branches"))
+    assert bool(config.degradation.codings) == delivered
+    if delivered and not isinstance(config.network, QuantizedConfig):
+        assert config.starts[0].endswith("-clean-taught")
+        assert config.distillation is not None
+        assert config.distillation.given == "clean"
+
+
+def test_with_a_teacher_and_without_differ_in_nothing_else() -> None:
+    alone, taught = RECIPES["fast_x2_m_clean"](), RECIPES["fast_x2_m_clean_taught"]()
+    assert taught.distillation is not None
+    assert replace(taught, name=alone.name, distillation=None) == alone
+    branches = RECIPES["fast_x2_s_clean_branches"]()
+    assert branches.branches
+    assert replace(branches, branches=False, name="") == replace(
+        RECIPES["fast_x2_s_clean"](), name=""
+    )

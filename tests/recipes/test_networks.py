@@ -37,7 +37,7 @@ def runs() -> dict[str, TrainConfig]:
 
 
 RUNS = runs()
-LAST = {"best-x4": "best-x4-whole"}
+LAST = {"best-x4": "best-x4-moves"}
 """The last of several runs, where it does not bear the card's name."""
 
 
@@ -111,8 +111,8 @@ def test_first_answers_are_those_of_a_trained_network(function: str) -> None:
 
     if isinstance(network, RecurrentConfig):
         assert network.num_parameters <= 2_000_000
-        # Before a scale's last run, the cells learn on answers that stay what they are.
-        last = config.name.endswith("-whole") or config.name == "best-x2"
+        # Before a scale's last runs, the cells learn on answers that stay what they are.
+        last = config.name.endswith(("-whole", "-moves")) or config.name == "best-x2"
         assert config.frozen == (() if last else ("first",))
         if config.parts:
             ((part, run),) = config.parts

@@ -168,7 +168,7 @@ def best_x4_bd() -> TrainConfig:
 
 
 def best_x4_bd_whole() -> TrainConfig:
-    """The same on larger patches, and the network of one frame learns what the cells need."""
+    """The same on larger patches, under moving cameras, and the network of one frame learns, too."""
     return replace(
         best_x4_bd(),
         name="best-x4-bd-whole",
@@ -176,8 +176,11 @@ def best_x4_bd_whole() -> TrainConfig:
         parts=(),
         frozen=(),
         patch=64,
-        steps=500,
-        validate_every=500,
+        camera="moves",
+        key_frames=True,
+        seed=2,
+        steps=1000,
+        validate_every=1000,
     )
 
 

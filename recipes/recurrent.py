@@ -168,7 +168,7 @@ def best_x4_bd() -> TrainConfig:
 
 
 def best_x4_bd_whole() -> TrainConfig:
-    """The same on larger patches, under moving cameras, and the network of one frame learns, too."""
+    """The same on larger patches, under moving cameras; the network of one frame learns along."""
     return replace(
         best_x4_bd(),
         name="best-x4-bd-whole",

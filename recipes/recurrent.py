@@ -179,8 +179,8 @@ def best_x4_bd_whole() -> TrainConfig:
         camera="moves",
         key_frames=True,
         seed=2,
-        steps=1000,
-        validate_every=1000,
+        steps=750,
+        validate_every=750,
     )
 
 

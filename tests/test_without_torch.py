@@ -20,8 +20,8 @@ ABSENT = (
     "sdl2", "sdl2dll",
 )  # fmt: skip
 ROOMS = (
-    "video", "metrics", "degradation", "datasets", "zoo", "inference", "pipeline", "evaluation",
-    "cli",
+    "video", "metrics", "degradation", "datasets", "zoo", "inference", "codec", "pipeline",
+    "evaluation", "cli",
 )  # fmt: skip
 BLOCKER = f"""
 import importlib.machinery

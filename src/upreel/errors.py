@@ -4,6 +4,7 @@
   + InputError                  the file, stream or bitstream given
     - ProbeError                not a video, or no decodable video stream
     - DamagedError              the stream cannot be followed further: truncated or broken
+    - BitstreamError            not an .upv stream, damaged, or of an unknown version
   + OutputError                 the place or the container that the result should go to
     - DiskFullError             not enough room for the parts or the output
     - ExistsError               the output is there already
@@ -22,6 +23,7 @@ Every message is one line that gives the value and what is allowed: it is shown 
 
 __all__ = [
     "BackendUnavailableError",
+    "BitstreamError",
     "DamagedError",
     "DiskFullError",
     "EncoderError",
@@ -54,6 +56,10 @@ class ProbeError(InputError):
 
 class DamagedError(InputError):
     """The stream cannot be followed further: truncated, or broken beyond concealing."""
+
+
+class BitstreamError(InputError):
+    """Bytes that are no .upv stream, are damaged, or follow an unknown version of the format."""
 
 
 class OutputError(UpreelError):

@@ -1,0 +1,1 @@
+"""The learned codec's file format and entropy coding; `docs/bitstream.md` specifies both."""

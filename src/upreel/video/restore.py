@@ -1,0 +1,158 @@
+# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false
+# pyright: reportUnknownArgumentType=false, reportPrivateImportUsage=false
+# pyright: reportUnknownParameterType=false, reportMissingTypeArgument=false
+# PyAV is typed in part: packets are generic without parameters, errors not re-exported.
+"""Carried streams muxed again: the other half of `upreel.video.carry`."""
+
+import io
+from contextlib import ExitStack
+
+import av
+from av.container import InputContainer, OutputContainer
+from av.packet import Packet
+from av.stream import Disposition, Stream
+
+from upreel.errors import BitstreamError, OutputError
+from upreel.video.captions import rewritten_codec, rewritten_packet
+from upreel.video.carry import CarriedPacket, CarriedStreams
+from upreel.video.containers import OutputKind, add_copy, kept_tags, stream_misfits
+
+__all__ = ["Restored"]
+
+
+class Restored:
+    """Context manager: carried streams on their way into an output.
+
+    `add_before` and `add_after` add them around the video, in the source's order. When the output
+    has begun, `start` writes covers, and `write` takes the packets in the order of their times.
+
+    Attributes:
+        notices: what the output cannot hold, one line each.
+
+    Args:
+        carried: the streams.
+        kind: the output's container.
+
+    Raises:
+        BitstreamError: the template is damaged.
+    """
+
+    def __init__(self, carried: CarriedStreams, kind: OutputKind) -> None:
+        self.notices: list[str] = []
+        self._carried = carried
+        self._kind = kind
+        self._streams: list[Stream] = []
+        self._misfits: set[int] = set()
+        self._outputs: dict[int, Stream] = {}
+        self._pictures: dict[int, bytes] = {}
+        self._last: dict[int, int] = {}
+
+    def __enter__(self) -> "Restored":
+        with ExitStack() as stack:
+            if self._carried.template:
+                template = stack.enter_context(_open(self._carried.template))
+                self._streams = list(template.streams)
+                self._misfits = set(stream_misfits(template, self._kind))
+                with _open(self._carried.template) as again:
+                    for packet in again.demux():
+                        if packet.size:
+                            self._pictures.setdefault(packet.stream.index, bytes(packet))
+            places = [stream.template_index for stream in self._carried.streams]
+            if max(places, default=-1) >= len(self._streams):
+                raise BitstreamError("the template of the other streams lacks some of them")
+            self._stack = stack.pop_all()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stack.close()
+
+    def add_before(self, output: OutputContainer) -> None:
+        """Add the streams that come before the video."""
+        self._add(output, self._streams[: self._carried.video_place])
+
+    def add_after(self, output: OutputContainer) -> None:
+        """Add the streams that come after the video."""
+        self._add(output, self._streams[self._carried.video_place :])
+
+    def _add(self, output: OutputContainer, streams: list[Stream]) -> None:
+        clocks = {s.template_index: s.time_base for s in self._carried.streams}
+        for stream in streams:
+            is_cover = bool(stream.disposition & Disposition.attached_pic)
+            if stream.index in self._misfits:
+                suffix = self._kind.suffixes[0]
+                self.notices.append(f"{suffix} cannot hold {_name(stream)}: it is left out")
+            elif is_cover and self._kind.muxer == "matroska":
+                tags = stream.metadata
+                attached = output.add_attachment(
+                    tags.get("filename", "cover"),
+                    tags.get("mimetype", "application/octet-stream"),
+                    self._pictures.get(stream.index, b""),
+                )
+                for key, value in kept_tags(tags).items():
+                    attached.metadata.setdefault(key, value)
+            else:
+                copied = add_copy(output, stream)
+                if stream.index in clocks:
+                    copied.time_base = clocks[stream.index]
+                if stream.type != "attachment":
+                    self._outputs[stream.index] = copied
+
+    def start(self, output: OutputContainer) -> None:
+        """Write what has no time: covers."""
+        for index, copied in self._outputs.items():
+            if self._streams[index].disposition & Disposition.attached_pic:
+                packet = Packet(self._pictures.get(index, b""))
+                packet.stream = copied
+                packet.pts = packet.dts = 0
+                packet.is_keyframe = True
+                output.mux_one(packet)
+
+    def write(self, output: OutputContainer, record: CarriedPacket) -> None:
+        """Write one packet; those of streams that the output does not hold are dropped.
+
+        Raises:
+            BitstreamError: there is no stream of that number.
+            OutputError: the container refuses the packet.
+        """
+        if not 1 <= record.stream <= len(self._carried.streams):
+            raise BitstreamError(f"no stream {record.stream} is described, but it has packets")
+        carried = self._carried.streams[record.stream - 1]
+        copied = self._outputs.get(carried.template_index)
+        if copied is None:
+            return
+        stream = self._streams[carried.template_index]
+        data = record.data
+        if rewritten_codec(stream, self._kind.muxer) is not None:
+            data = rewritten_packet(stream.codec_context.codec.canonical_name, data)
+        packet = Packet(data)
+        packet.stream, packet.time_base = copied, carried.time_base
+        packet.pts, packet.dts, packet.duration = record.pts, record.dts, record.duration
+        packet.is_keyframe, packet.is_corrupt = record.keyframe, record.corrupt
+        self._keep_rising(packet, record.stream)
+        try:
+            output.mux_one(packet)
+        except (av.FFmpegError, ValueError) as error:
+            raise OutputError(f"{_name(stream)} cannot be written: {error}") from error
+
+    def _keep_rising(self, packet: Packet, number: int) -> None:
+        """MP4 and MPEG-TS want decoding times that rise."""
+        if self._kind.family == "matroska" or packet.dts is None or packet.pts is None:
+            return
+        last = self._last.get(number)
+        if last is not None and packet.dts <= last:
+            packet.dts = last + 1
+            packet.pts = max(packet.pts, packet.dts)
+        self._last[number] = packet.dts
+
+
+def _open(template: bytes) -> InputContainer:
+    try:
+        return av.open(io.BytesIO(template), "r", format="matroska")
+    except (av.FFmpegError, ValueError) as error:
+        raise BitstreamError("the template of the other streams is damaged") from error
+
+
+def _name(stream: Stream) -> str:
+    context = getattr(stream, "codec_context", None)
+    codec = context.name if context is not None else stream.metadata.get("filename", "")
+    return f"{stream.type} stream {stream.index} {codec}".rstrip()

@@ -1,0 +1,129 @@
+"""Files: seeking with and without an index, damaged beginnings and ends."""
+
+from pathlib import Path
+
+import pytest
+from upv_streams import FULL, PLAIN, packets, stream
+
+from upreel.codec.file import UpvFile
+from upreel.codec.header import pack_header
+from upreel.codec.packet import Packet, PacketType
+from upreel.codec.parser import Damage, Placed
+from upreel.codec.writer import END_BYTES
+from upreel.errors import BitstreamError, InputError
+
+PACKETS = packets(80, interval=7, size=9000)  # some of it beyond the first piece that is read
+WHOLE = stream(FULL, PACKETS)
+KEYS = [p.pts for p in PACKETS if p.type is PacketType.VIDEO_KEY]
+
+
+def upv(folder: Path, data: bytes) -> Path:
+    path = folder / "a.upv"
+    path.write_bytes(data)
+    return path
+
+
+def sound(events: list[Placed | Damage]) -> list[Packet]:
+    return [event.packet for event in events if isinstance(event, Placed)]
+
+
+def test_a_file_is_read_from_its_start(tmp_path: Path) -> None:
+    with UpvFile(upv(tmp_path, WHOLE)) as file:
+        assert file.header == FULL
+        assert not file.scanned
+        assert list(file.index.pts) == KEYS
+        assert sound(list(file.read())) == PACKETS
+
+
+@pytest.mark.parametrize("cut", [0, 1, END_BYTES, 100])
+def test_every_keyframe_is_reached(tmp_path: Path, cut: int) -> None:
+    with UpvFile(upv(tmp_path, WHOLE[: len(WHOLE) - cut])) as file:
+        assert file.scanned == (cut > 0)
+        assert list(file.index.pts) == KEYS
+        assert file.index.num_frames == 80
+        assert file.index.end_pts == PACKETS[-2].pts + 3
+        for pts in KEYS:
+            for wanted in (pts, pts + 2):
+                first = next(file.read(wanted))
+                assert isinstance(first, Placed)
+                assert first.packet.type is PacketType.VIDEO_KEY
+                assert first.packet.pts == pts
+
+
+def test_times_before_the_first_keyframe_begin_there(tmp_path: Path) -> None:
+    with UpvFile(upv(tmp_path, WHOLE)) as file:
+        assert sound(list(file.read(-1000))) == PACKETS
+
+
+def test_several_readings_do_not_disturb_one_another(tmp_path: Path) -> None:
+    with UpvFile(upv(tmp_path, WHOLE)) as file:
+        one, other = file.read(), file.read(KEYS[3])
+        pairs = list(zip(one, other, strict=False))
+
+    assert sound([pair[0] for pair in pairs]) == PACKETS[: len(pairs)]
+    assert sound([pair[1] for pair in pairs]) == PACKETS[-len(pairs) :]
+
+
+def test_an_index_that_lies_is_not_followed(tmp_path: Path) -> None:
+    """Bytes put in behind the index was made: all that it says is wrong, but it is sound."""
+    start = len(pack_header(FULL))
+    data = WHOLE[:start] + bytes(5) + WHOLE[start:]
+
+    with UpvFile(upv(tmp_path, data)) as file:
+        assert sound(list(file.read(KEYS[2])))[0].pts <= KEYS[2]
+
+
+def test_a_damaged_keyframe_is_not_begun_with(tmp_path: Path) -> None:
+    with UpvFile(upv(tmp_path, WHOLE)) as file:
+        place = file.index.offsets[2]
+    data = bytearray(WHOLE)
+    data[place + 3] ^= 1
+
+    with UpvFile(upv(tmp_path, bytes(data))) as file:
+        first = next(file.read(KEYS[2]))
+
+    assert isinstance(first, Placed)
+    assert first.packet.pts == KEYS[1]
+
+
+@pytest.mark.parametrize("place", [0, 9, 15, 50])
+@pytest.mark.parametrize("cut", [0, END_BYTES])
+def test_a_damaged_header_is_read_from_its_copy(tmp_path: Path, place: int, cut: int) -> None:
+    data = bytearray(WHOLE[: len(WHOLE) - cut])
+    data[place] ^= 1
+
+    with UpvFile(upv(tmp_path, bytes(data))) as file:
+        assert file.header == FULL
+        assert sound(list(file.read(KEYS[1])))[0].pts == KEYS[1]
+
+
+def test_a_damaged_header_without_a_copy_is_told(tmp_path: Path) -> None:
+    data = bytearray(stream(FULL, PACKETS[:2], index=False))
+    data[50] ^= 1
+
+    with pytest.raises(BitstreamError, match="damaged header, and no copy"):
+        UpvFile(upv(tmp_path, bytes(data)))
+
+
+def test_a_file_without_frames_is_empty(tmp_path: Path) -> None:
+    with UpvFile(upv(tmp_path, stream(PLAIN, []))) as file:
+        assert list(file.read(5)) == []
+        assert file.index.num_frames == 0
+
+
+@pytest.mark.parametrize(
+    ("data", "match"), [(b"", "damaged header"), (b"x" * 99, "not an .upv stream")]
+)
+def test_other_files_are_refused(tmp_path: Path, data: bytes, match: str) -> None:
+    with pytest.raises(BitstreamError, match=match):
+        UpvFile(upv(tmp_path, data))
+
+
+def test_a_missing_file_is_named(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"no such file: .*a\.upv"):
+        UpvFile(tmp_path / "a.upv")
+
+
+def test_a_folder_is_no_file(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="may not be read"):
+        UpvFile(tmp_path)

@@ -59,8 +59,9 @@ def measure(shape: Shape, count: int, rounds: int) -> str:
         assert np.array_equal(read, symbols)
     over = len(code) / (tables.bits(symbols, which) / 8) - 1
     escapes = int((np.abs(symbols) > tables.limits[which]).sum())
+    times = (1000 * median(encoding), 1000 * median(decoding))
     return (
-        f"{shape:<9}{1000 * made:8.0f}{1000 * median(encoding):11.1f}{1000 * median(decoding):11.1f}"
+        f"{shape:<9}{1000 * made:8.0f}{times[0]:11.1f}{times[1]:11.1f}"
         f"{len(code):10d}{100 * over:13.4f}%{escapes:9d}"
     )
 

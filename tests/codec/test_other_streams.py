@@ -14,12 +14,14 @@ from upv_streams import PLAIN
 
 from upreel.codec.file import UpvFile
 from upreel.codec.header import Header
+from upreel.codec.others import carried_packet, packet_of
 from upreel.codec.packet import Packet, PacketType
 from upreel.codec.parser import Placed
 from upreel.codec.writer import Writer
 from upreel.errors import BitstreamError, DamagedError
 from upreel.video.captions import caption_text
 from upreel.video.carry import (
+    MAX_TEMPLATE,
     CarriedPacket,
     CarriedStream,
     CarriedStreams,
@@ -52,18 +54,7 @@ def compress(source: Path, target: Path) -> tuple[Header, list[str]]:
         writer = Writer(file, header)
         writer.write(Packet(type=PacketType.VIDEO_KEY, payload=b"x"))
         for _, record in carried_packets(info, carriage):
-            writer.write(
-                Packet(
-                    type=PacketType.OTHER,
-                    stream=record.stream,
-                    pts=record.pts,
-                    dts=record.dts,
-                    duration=record.duration,
-                    keyframe=record.keyframe,
-                    corrupt=record.corrupt,
-                    payload=record.data,
-                )
-            )
+            writer.write(packet_of(record))
         writer.finish()
     return header, list(carriage.notices)
 
@@ -85,18 +76,8 @@ def decompress(source: Path, target: Path) -> list[str]:
         others.start(output)
         for event in file.read():
             assert isinstance(event, Placed)
-            packet = event.packet
-            if packet.type is PacketType.OTHER:
-                record = CarriedPacket(
-                    stream=packet.stream,
-                    data=packet.payload,
-                    pts=packet.pts,
-                    dts=packet.dts if packet.dts is not None else packet.pts,
-                    duration=packet.duration,
-                    keyframe=packet.keyframe,
-                    corrupt=packet.corrupt,
-                )
-                others.write(output, record)
+            if event.packet.type is PacketType.OTHER:
+                others.write(output, carried_packet(event.packet))
         output.mux(video.encode(av.VideoFrame(64, 48, "yuv420p")))
         output.mux(video.encode(None))
         return others.notices
@@ -260,6 +241,16 @@ def test_templates_are_the_same_each_time(film: Path) -> None:
 
     assert one == other
     assert len(one.streams.template) < 3000
+
+
+def test_attached_files_that_are_too_large_are_left_out_by_name(tmp_path: Path) -> None:
+    font = Attachment(name="large.ttf", data=bytes(MAX_TEMPLATE))
+    film = write_clip(tmp_path / "film.mkv", audio=SOUNDS[:1], attachments=[font])
+
+    header, notices = compress(film, tmp_path / "a.upv")
+
+    assert notices == [".upv cannot hold attachment stream 2 large.ttf: it is left out"]
+    assert len(header.others.template) < 3000
 
 
 def test_sound_and_subtitles_can_be_left_out(film: Path) -> None:

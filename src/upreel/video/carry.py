@@ -35,6 +35,7 @@ from upreel.video.source import open_source
 
 __all__ = [
     "MAX_CARRIED",
+    "MAX_TEMPLATE",
     "Carriage",
     "CarriedPacket",
     "CarriedStream",
@@ -45,6 +46,9 @@ __all__ = [
 
 MAX_CARRIED = 255
 """Streams with packets, at most."""
+
+MAX_TEMPLATE = 15 << 20
+"""Bytes of a template, at most: covers and attached files are left out rather than exceed it."""
 
 _EMPTY_CLUSTER = bytes.fromhex("1f43b675 83 e78100")  # without one, FFmpeg takes no such file
 _PICTURES = {"mjpeg": ("jpg", "image/jpeg"), "png": ("png", "image/png")}
@@ -150,6 +154,8 @@ def carry(info: SourceInfo, *, audio: bool = True, subtitles: bool = True) -> Ca
         kept = [stream for stream in wanted if stream.index not in misfits]
         template = _template(kept, firsts, configs)
         foreign = _foreign(kept, template)
+        if len(template) > MAX_TEMPLATE:
+            foreign |= {stream.index for stream in kept if not _has_packets(stream)}
         if foreign:
             kept = [stream for stream in kept if stream.index not in foreign]
             template = _template(kept, firsts, configs)
@@ -279,9 +285,8 @@ def _foreign(streams: list[Stream], template: bytes) -> set[int]:
         return {
             stream.index
             for stream, described in zip(streams, opened.streams, strict=True)
-            if stream.type in ("video", "audio")
+            if stream.type == "video"
             and not _is_cover(stream)
-            and not _has_adts(stream)
             and stream.codec_context.extradata != described.codec_context.extradata
         }
 

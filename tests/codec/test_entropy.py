@@ -309,6 +309,19 @@ def test_extreme_codes_are_read_or_refused(code: bytes) -> None:
         decoder.finish()
 
 
+@pytest.mark.parametrize("bits", [[1] * 30, [1] * 500, [1] * 29 + [0] + [1] * 29])
+def test_numbers_of_more_than_30_bits_are_refused(bits: list[int]) -> None:
+    """Elias' code going on and on, and 2^30 - 1 beyond L = 1."""
+    tables = Tables(frequencies=(np.array([1, 1, 1, TOTAL - 3]),))
+    coder = ReferenceEncoder()
+    coder.put(3 * 256, (TOTAL - 3) * 256)
+    for bit in [0, *bits]:
+        coder.put(bit << 23, 1 << 23)
+
+    with pytest.raises(BitstreamError, match="a number of more than 30 bits"):
+        Decoder(tables, coder.finish()).read([0])
+
+
 def test_other_tables_are_noticed() -> None:
     symbols, which = np.arange(200) % 9 - 4, np.full(200, 30)
     code = encode(zero_mean_tables("laplace"), [(symbols, which)])

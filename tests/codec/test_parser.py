@@ -166,6 +166,8 @@ def test_bytes_behind_the_last_packet_are_told() -> None:
     (damage,) = damages(parse(WHOLE + b"\0" * 30))[:1]
 
     assert (damage.offset, damage.num_bytes) == (len(WHOLE), 30)
+    (damage,) = damages(parse(WHOLE + b"\0" * 3))[:1]
+    assert (damage.offset, damage.num_bytes) == (len(WHOLE), 3)
 
 
 def test_reading_begins_at_any_packet() -> None:
@@ -272,6 +274,16 @@ def test_work_is_in_proportion_to_the_bytes() -> None:
 
     assert len(damages(events)) == 2
     assert damages(events)[0].num_bytes == len(inner)
+
+
+def test_a_head_that_only_seems_to_begin_hides_no_packet() -> None:
+    """A marker and a number that goes on and on: a head, if more bytes came."""
+    last = pack_packet(Packet(type=PacketType.REPEAT, pts=9))
+
+    events = parse(pack_header(PLAIN) + MARKER + b"\0\0" + b"\x80" * 9 + last)
+
+    assert [packet.pts for packet in sound(events)] == [9]
+    assert damages(events)[0].num_bytes == 13
 
 
 def test_no_more_than_a_packet_is_held() -> None:

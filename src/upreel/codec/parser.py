@@ -121,16 +121,20 @@ class Parser:
         """Say that no more bytes come; returns the damages that only show then."""
         self._closed = True
         events: list[Event] = []
-        head, size = self._head, len(self._buffer)
-        if head is not None:
+        size = len(self._buffer)
+        if self._head is not None:
+            damage = Damage(
+                offset=self._offset, num_bytes=size, reason="cut off", lost=self._head.packet
+            )
+            events.append(damage)
             self._skip(size)
-            self._damaged_from = None
-            start = self._offset - size
-            events.append(Damage(offset=start, num_bytes=size, reason="cut off", lost=head.packet))
-        elif size:
-            self._skip(size)
-            self._tell_damage(events, "cut off")
-        elif self._damaged_from is not None:
+        elif self._at_start and size:
+            self._junk(size)
+        while self._buffer:  # a marker behind which a head seemed to begin
+            self._junk(min(len(MARKER), len(self._buffer)))
+            while self._step(events):
+                pass
+        if self._damaged_from is not None:
             self._tell_damage(events)
         if not self._has_ended:
             reason = "the stream ends without its last packet"
@@ -242,10 +246,10 @@ class Parser:
             self._damaged_from = self._offset
         self._skip(count)
 
-    def _tell_damage(self, events: list[Event], reason: str = "no packet can be read") -> None:
+    def _tell_damage(self, events: list[Event]) -> None:
         start = self._damaged_from if self._damaged_from is not None else self._offset
         size = self._offset - start
-        events.append(Damage(offset=start, num_bytes=size, reason=reason))
+        events.append(Damage(offset=start, num_bytes=size, reason="no packet can be read"))
         self._damaged_from = None
 
 

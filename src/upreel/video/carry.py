@@ -151,7 +151,9 @@ def carry(info: SourceInfo, *, audio: bool = True, subtitles: bool = True) -> Ca
             if _has_adts(stream)
         }
         misfits |= {index for index, config in configs.items() if not config}
+        misfits |= {s.index for s in wanted if _is_cover(s) and not firsts.get(s.index)}
         kept = [stream for stream in wanted if stream.index not in misfits]
+        kept.sort(key=lambda stream: not _has_packets(stream))  # Matroska has attachments last
         template = _template(kept, firsts, configs)
         foreign = _foreign(kept, template)
         if len(template) > MAX_TEMPLATE:
@@ -174,7 +176,7 @@ def carry(info: SourceInfo, *, audio: bool = True, subtitles: bool = True) -> Ca
             raise InputError(f"{len(kept)} streams beside the video, of {MAX_CARRIED} at most")
         streams = CarriedStreams(
             template=template,
-            video_place=sum(stream.index < info.video_index for stream in kept),
+            video_place=sum(stream.index < info.video_index for _, stream in moving),
             streams=tuple(
                 CarriedStream(template_index=place, time_base=Fraction(stream.time_base or 1))
                 for place, stream in moving

@@ -1,19 +1,21 @@
 """Files: seeking with and without an index, damaged beginnings and ends."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from upv_streams import FULL, PLAIN, packets, stream
 
 from upreel.codec.file import UpvFile
-from upreel.codec.header import pack_header
-from upreel.codec.packet import Packet, PacketType
+from upreel.codec.index import KeyframeIndex, pack_index
+from upreel.codec.packet import MARKER, Packet, PacketType, pack_packet
 from upreel.codec.parser import Damage, Placed
 from upreel.codec.writer import END_BYTES
 from upreel.errors import BitstreamError, InputError
 
 PACKETS = packets(80, interval=7, size=9000)  # some of it beyond the first piece that is read
 WHOLE = stream(FULL, PACKETS)
+VIDEO_INTER = PacketType.VIDEO_INTER
 KEYS = [p.pts for p in PACKETS if p.type is PacketType.VIDEO_KEY]
 
 
@@ -64,13 +66,33 @@ def test_several_readings_do_not_disturb_one_another(tmp_path: Path) -> None:
     assert sound([pair[1] for pair in pairs]) == PACKETS[-len(pairs) :]
 
 
-def test_an_index_that_lies_is_not_followed(tmp_path: Path) -> None:
-    """Bytes put in behind the index was made: all that it says is wrong, but it is sound."""
-    start = len(pack_header(FULL))
-    data = WHOLE[:start] + bytes(5) + WHOLE[start:]
+def with_index(index: KeyframeIndex) -> bytes:
+    """The file with another index."""
+    data = WHOLE[: WHOLE.rindex(MARKER + bytes((PacketType.INDEX,)))]
+    end = Packet(type=PacketType.END, payload=len(data).to_bytes(8, "big"))
+    changed = Packet(type=PacketType.INDEX, payload=pack_index(index))
+    return data + pack_packet(changed) + pack_packet(end)
+
+
+@pytest.mark.parametrize("lie", ["another keyframe", "an inter frame", "wrong throughout"])
+def test_an_index_that_lies_is_not_followed(tmp_path: Path, lie: str) -> None:
+    with UpvFile(upv(tmp_path, WHOLE)) as file:
+        true = file.index
+        placed = [event for event in file.read() if isinstance(event, Placed)]
+    inter = next(e for e in placed if e.packet.pts > KEYS[2] and e.packet.type is VIDEO_INTER)
+    pts, offsets = tuple(KEYS[:3]), (*true.offsets[:2], true.offsets[3])
+    if lie == "an inter frame":
+        pts, offsets = (*KEYS[:2], inter.packet.pts), (*true.offsets[:2], inter.offset)
+    elif lie == "wrong throughout":
+        offsets = tuple(offset + 5 for offset in true.offsets[:3])
+    data = with_index(replace(true, pts=pts, offsets=offsets))
 
     with UpvFile(upv(tmp_path, data)) as file:
-        assert sound(list(file.read(KEYS[2])))[0].pts <= KEYS[2]
+        assert not file.scanned
+        read = sound(list(file.read(inter.packet.pts)))
+
+    assert read[0].pts == (KEYS[0] if lie == "wrong throughout" else KEYS[1])
+    assert read == PACKETS[PACKETS.index(read[0]) :]
 
 
 def test_a_damaged_keyframe_is_not_begun_with(tmp_path: Path) -> None:

@@ -207,6 +207,16 @@ def test_fields_out_of_range_are_not_read(field: str, value: int) -> None:
         unpack_body(bytes(body))
 
 
+def test_a_mark_of_hdr_is_0_or_1() -> None:
+    body = bytearray(pack_header(FULL)[PREFIX_BYTES:-4])
+    place = 78 + 1 + len("größe".encode())
+    assert body[place] == 1
+    body[place] = 2
+
+    with pytest.raises(BitstreamError, match="a mark of HDR is 2"):
+        unpack_body(bytes(body))
+
+
 def test_bytes_behind_the_fields_are_refused() -> None:
     with pytest.raises(BitstreamError, match="1 bytes stand behind"):
         unpack_body(pack_header(PLAIN)[PREFIX_BYTES:-4] + b"\0")

@@ -276,14 +276,15 @@ def test_work_is_in_proportion_to_the_bytes() -> None:
     assert damages(events)[0].num_bytes == len(inner)
 
 
-def test_a_head_that_only_seems_to_begin_hides_no_packet() -> None:
-    """A marker and a number that goes on and on: a head, if more bytes came."""
-    last = pack_packet(Packet(type=PacketType.REPEAT, pts=9))
+@pytest.mark.parametrize("kind", [b"\x00\x00", b"\x43\x01", b"\x43", b"\x40\x00\x80\x80", b""])
+def test_a_head_that_only_seems_to_begin_hides_no_packet(kind: bytes) -> None:
+    """A marker, and what follows it taken for the rest of its head as far as that goes."""
+    last = pack_packet(Packet(type=PacketType.REPEAT, pts=9, quality=20))
 
-    events = parse(pack_header(PLAIN) + MARKER + b"\0\0" + b"\x80" * 9 + last)
+    events = parse(pack_header(PLAIN) + MARKER + kind + last)
 
     assert [packet.pts for packet in sound(events)] == [9]
-    assert damages(events)[0].num_bytes == 13
+    assert damages(events)[0].num_bytes == len(MARKER + kind)
 
 
 def test_no_more_than_a_packet_is_held() -> None:

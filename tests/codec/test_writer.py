@@ -3,7 +3,7 @@
 import io
 
 import pytest
-from upv_streams import FULL, PLAIN, packets, stream
+from upv_streams import FULL, PLAIN, stream
 
 from upreel.codec import writer as module
 from upreel.codec.index import KeyframeIndex
@@ -78,7 +78,3 @@ def test_the_index_gets_coarser_rather_than_too_large(monkeypatch: pytest.Monkey
     assert index.pts[0] == 0
     assert index.pts[-1] == 10
     assert [offsets[pts] for pts in index.pts] == list(index.offsets)
-
-
-def test_the_same_packets_give_the_same_bytes() -> None:
-    assert stream() == stream(FULL, packets())

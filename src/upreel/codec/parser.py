@@ -128,12 +128,8 @@ class Parser:
             )
             events.append(damage)
             self._skip(size)
-        elif self._at_start and size:
+        else:  # what may be the beginning of a head is too short to hide a packet
             self._junk(size)
-        while self._buffer:  # a marker behind which a head seemed to begin
-            self._junk(min(len(MARKER), len(self._buffer)))
-            while self._step(events):
-                pass
         if self._damaged_from is not None:
             self._tell_damage(events)
         if not self._has_ended:

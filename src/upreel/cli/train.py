@@ -16,6 +16,7 @@ from upreel.errors import BackendUnavailableError, OptionError
 
 if TYPE_CHECKING:
     from upreel.datasets.clips import Clip
+    from upreel.training.codec import CodecProgress, CodecRun
     from upreel.training.config import TrainConfig
     from upreel.training.distill import Teacher
     from upreel.training.run import Progress
@@ -73,23 +74,64 @@ def train(
 ) -> None:
     """Train the network that RECIPE describes; a kill loses some minutes at most."""
     with exit_with_message():
-        config = load_recipe(recipe, steps=steps, seed=seed)
-        train_on(
-            config, data, out, resume=resume, start=start or (), minutes=minutes, device=device
-        )
+        options = RunOptions(resume=resume, start=start or (), minutes=minutes, device=device)
+        config = _described(recipe, steps, seed)
+        from upreel.training.codec import CodecRun
+
+        if isinstance(config, CodecRun):
+            _train_codec_on(config, data, out, options)
+        else:
+            train_on(config, data, out, **options)
 
 
 def load_recipe(recipe: str, *, steps: int | None, seed: int | None) -> "TrainConfig":
-    """The run that a recipe describes, with what the command line says of it.
+    """The run of a network for pictures that a recipe describes; see `TrainConfig`.
 
     Raises:
         BackendUnavailableError: PyTorch is not installed.
-        OptionError: there is no such recipe.
+        OptionError: there is no such recipe, or it is for another kind of network.
     """
+    config = _described(recipe, steps, seed)
+    from upreel.training.config import TrainConfig
+
+    if not isinstance(config, TrainConfig):
+        raise OptionError(f"{recipe} is a run of the codec, which upreel train is for")
+    return config
+
+
+def _described(recipe: str, steps: int | None, seed: int | None) -> "TrainConfig | CodecRun":
+    """The run that a recipe describes, with what the command line says of it."""
     if importlib.util.find_spec("torch") is None:
         raise BackendUnavailableError("training needs PyTorch: pip install 'upreel[train]'")
     config = _read_recipe(recipe, seed)
     return config if steps is None else replace(config, steps=steps)
+
+
+def _train_codec_on(
+    config: "CodecRun", data: Sequence[Path] | None, out: Path, options: RunOptions
+) -> None:
+    """Train the codec, a line for each report."""
+    from upreel.datasets.clips import drawn_clips
+    from upreel.datasets.load import load_clips
+    from upreel.training.codec import train_codec
+
+    start = options["start"]
+    if len(start) > 1:
+        raise OptionError(f"{config.name} starts from one run, got {len(start)}")
+    side = config.patch
+    clips = load_clips(data) if data else drawn_clips(8, height=side, width=side + 48)
+    checkpoint = train_codec(
+        config,
+        clips,
+        out,
+        resume=options["resume"],
+        start=start[0] if start else None,
+        minutes=options["minutes"],
+        device=options["device"],
+        on_progress=_print_codec_progress,
+    )
+    if os.environ.get("RANK", "0") == "0":
+        typer.echo(f"{checkpoint}")
 
 
 def train_on(
@@ -119,8 +161,9 @@ def material_for(config: "TrainConfig", data: Sequence[Path] | None) -> "list[Cl
     return load_clips(data) if data else drawn_clips(8, height=side, width=side + 48)
 
 
-def _read_recipe(recipe: str, seed: int | None) -> "TrainConfig":
+def _read_recipe(recipe: str, seed: int | None) -> "TrainConfig | CodecRun":
     """The config that a recipe's function returns."""
+    from upreel.training.codec import CodecRun
     from upreel.training.config import TrainConfig
 
     file, _, function = recipe.partition(":")
@@ -148,7 +191,7 @@ def _read_recipe(recipe: str, seed: int | None) -> "TrainConfig":
             raise OptionError(f"the recipe {function} takes no seed, got {seed}")
         values["seed"] = seed
     config = vars(module)[function](**values)
-    if not isinstance(config, TrainConfig):
+    if not isinstance(config, TrainConfig | CodecRun):
         raise OptionError(f"{recipe} returns a {type(config).__name__}, not a TrainConfig")
     return config
 
@@ -166,3 +209,15 @@ def print_progress(progress: "Progress") -> None:
         )
         line += f"  Y-PSNR (over bicubic): {gains}"
     typer.echo(line)
+
+
+def _print_codec_progress(progress: "CodecProgress") -> None:
+    """One line, likewise."""
+    points = "".join(
+        f"  q{point.quality} {point.psnr:.2f} dB at {point.bits:.3f} bits"
+        for point in progress.points
+    )
+    typer.echo(
+        f"step {progress.step}/{progress.steps}  loss {progress.loss:.5f}  "
+        f"{progress.patches_per_second:.0f} patches/s{points}"
+    )

@@ -28,6 +28,7 @@ __all__ = [
     "Session",
     "SessionRequest",
     "Values",
+    "own_threads",
     "report_of",
 ]
 
@@ -165,6 +166,11 @@ class Cells(Protocol):
         ...
 
 
+def own_threads() -> int:
+    """Cores that this process may use."""
+    return len(os.sched_getaffinity(0))
+
+
 def report_of(request: SessionRequest, package: str, devices: Sequence[DeviceInfo]) -> EngineReport:
     """What is going to run.
 
@@ -187,6 +193,6 @@ def report_of(request: SessionRequest, package: str, devices: Sequence[DeviceInf
         device=request.device,
         name=info.name,
         precision=request.precision,
-        threads=request.threads or len(os.sched_getaffinity(0)),
+        threads=request.threads or own_threads(),
         reason=request.reason or info.reason,
     )

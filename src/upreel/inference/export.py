@@ -27,7 +27,7 @@ from upreel.networks.sizes import CELL, CHANNELS
 from upreel.zoo import Layout, ModelCard, NetworkConfig, RecurrentConfig
 from upreel.zoo.card import write_card
 
-__all__ = ["cells_to_onnx", "export_card", "header_of", "to_onnx"]
+__all__ = ["cells_to_onnx", "export_card", "header_of", "onnx_of", "to_onnx"]
 
 _OPSET = 20
 _STATE = ("refined_features", "refined", "refined_level")
@@ -103,8 +103,25 @@ def cells_to_onnx(
             free = {axis: step * side for axis, side in sides.items()}
             inputs[taken] = torch.zeros(1, count, 2 * step, 2 * step), free
         outputs = _OUTPUTS.get(name, _STATE)
-        files.append(_finished(_traced(cell, inputs, outputs), header))
+        files.append(onnx_of(cell, inputs, outputs, header))
     return files
+
+
+def onnx_of(
+    network: nn.Module,
+    inputs: Mapping[str, tuple[Tensor, dict[int, Any]]],
+    outputs: Sequence[str],
+    header: dict[str, str],
+) -> bytes:
+    """Any network as ONNX, weights stored as f16 where these are the same: see `to_onnx`.
+
+    Args:
+        network: put into evaluation mode.
+        inputs: by name an example and its free axes, in the order of ``forward``.
+        outputs: names.
+        header: entries of the file's metadata.
+    """
+    return _finished(_traced(network, inputs, outputs), header)
 
 
 def _free_sides(smallest: int) -> dict[int, Any]:

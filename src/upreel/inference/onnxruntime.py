@@ -22,7 +22,7 @@ from upreel.inference.engine import (
 )
 from upreel.inference.whole_numbers import sums_are_exact
 
-__all__ = ["OnnxRuntimeCells", "OnnxRuntimeSession", "devices"]
+__all__ = ["OnnxRuntimeCells", "OnnxRuntimeSession", "devices", "open_file"]
 
 _PROVIDERS = {
     "tensorrt": ("TensorrtExecutionProvider", ("f16", "f32")),
@@ -138,11 +138,32 @@ def _report(request: SessionRequest) -> EngineReport:
 
 
 def _opened(data: bytes, request: SessionRequest) -> ort.InferenceSession:
-    provider = _PROVIDERS[request.device][0]
+    threads = _report(request).threads
+    return open_file(data, request.device, threads, half=request.precision == "f16")
+
+
+def open_file(
+    data: bytes, device: str, threads: int, *, half: bool = False
+) -> ort.InferenceSession:
+    """An ONNX file on a device of `devices`.
+
+    Args:
+        data: the file.
+        device: its name.
+        threads: 0 for as many as ONNX Runtime likes.
+        half: whether TensorRT may compute in f16.
+
+    Raises:
+        BackendUnavailableError: the provider is not there, or fell back to the CPU.
+    """
+    if device not in {info.device for info in devices()}:
+        there = ", ".join(info.device for info in devices())
+        raise BackendUnavailableError(f"ONNX Runtime has no {device} here; there are: {there}")
+    provider = _PROVIDERS[device][0]
     options = ort.SessionOptions()
-    options.intra_op_num_threads = _report(request).threads
+    options.intra_op_num_threads = threads
     options.log_severity_level = 3
-    settings = {"trt_fp16_enable": "1"} if request.precision == "f16" else {}
+    settings = {"trt_fp16_enable": "1"} if half else {}
     with _memory_errors():
         session = ort.InferenceSession(data, options, providers=[(provider, settings)])
     if provider not in session.get_providers():

@@ -14,7 +14,15 @@ from typing import Any, Literal, cast
 from upreel.errors import WeightsError
 from upreel.zoo.configs import Layout, NetworkConfig, network_config
 
-__all__ = ["CARD_VERSION", "ModelCard", "Precision", "read_card", "write_card"]
+__all__ = [
+    "CARD_VERSION",
+    "ModelCard",
+    "Precision",
+    "check_kinds",
+    "read_card",
+    "read_json",
+    "write_card",
+]
 
 CARD_VERSION = 1
 _RECURRENT_CONTEXT = (16, 8)
@@ -187,6 +195,47 @@ _OPTIONAL: dict[str, Any] = {
 }  # what cards of older releases do not have yet
 
 
+def read_json(
+    path: Path, version: int, known: set[str], optional: Mapping[str, Any] | None = None
+) -> dict[str, Any]:
+    """A card's values by name.
+
+    Args:
+        path: of the JSON file.
+        version: that this program reads.
+        known: names of the values.
+        optional: values that cards of older releases do not have yet.
+
+    Raises:
+        WeightsError: it cannot be read, or is no such card.
+    """
+    try:
+        parsed: Any = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
+        raise WeightsError(f"cannot read the card {path}: {error}") from error
+    values = cast("dict[str, Any]", parsed) if isinstance(parsed, dict) else {}
+    found = values.pop("version", None)
+    if found != version:
+        raise WeightsError(f"{path} is a card of version {found!r}; this one reads {version}")
+    values = {**(optional or {}), **values}
+    if missing := sorted(known - values.keys()):
+        raise WeightsError(f"the card {path} lacks {', '.join(missing)}")
+    if unknown := sorted(values.keys() - known):
+        raise WeightsError(f"the card {path} has unknown entries: {', '.join(unknown)}")
+    return values
+
+
+def check_kinds(path: Path, values: Mapping[str, Any], kinds: Mapping[str, type]) -> None:
+    """Refuse a card whose values are of another kind.
+
+    Raises:
+        WeightsError: one is.
+    """
+    for name, kind in kinds.items():
+        if not isinstance(values[name], kind):
+            raise WeightsError(f"the card {path} has {name} {values[name]!r}, no {kind.__name__}")
+
+
 def read_card(path: Path) -> ModelCard:
     """Read a card's JSON file.
 
@@ -194,28 +243,12 @@ def read_card(path: Path) -> ModelCard:
         WeightsError: it cannot be read, is no card, or of a version that this program is too
             old for.
     """
-    try:
-        parsed: Any = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
-        raise WeightsError(f"cannot read the card {path}: {error}") from error
-    values = cast("dict[str, Any]", parsed) if isinstance(parsed, dict) else {}
-    version = values.pop("version", None)
-    if version != CARD_VERSION:
-        raise WeightsError(
-            f"{path} is a card of version {version!r}; this one reads {CARD_VERSION}"
-        )
-    values = {**_OPTIONAL, **values}
     known = {f.name for f in fields(ModelCard)} - {"folder"}
-    if missing := sorted(known - values.keys()):
-        raise WeightsError(f"the card {path} lacks {', '.join(missing)}")
-    if unknown := sorted(values.keys() - known):
-        raise WeightsError(f"the card {path} has unknown entries: {', '.join(unknown)}")
+    values = read_json(path, CARD_VERSION, known, optional=_OPTIONAL)
     try:
         values["network"] = network_config(values["network"])
     except (TypeError, ValueError) as error:
         raise WeightsError(f"the card {path} describes no known network: {error}") from error
-    for name, kind in _KINDS.items():
-        if not isinstance(values[name], kind):
-            raise WeightsError(f"the card {path} has {name} {values[name]!r}, no {kind.__name__}")
+    check_kinds(path, values, _KINDS)
     values["training_data"] = tuple(values["training_data"])
     return ModelCard(**values, folder=path.parent)

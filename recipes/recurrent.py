@@ -11,6 +11,7 @@ r"""The offline network's runs: the recurrent network, on short sequences and th
         --start best-x4-larger.ckpt --start checkpoints/tan-x2-b1.safetensors
     upreel train recipes/recurrent.py:best_x2 --data DIR \
         --start checkpoints/best-x2-short.safetensors
+    upreel train recipes/recurrent.py:best_x2_cubic --start best-x2.ckpt --data DIR
 
 The network of one frame is the run `fast_x4_clean_single` of recipes/fast.py and stays as it is
 until `best_x4_whole`; at x2 it is `tan_x2_b1` of recipes/temporal_adaptive.py. For BD, whose frames
@@ -209,4 +210,18 @@ def best_x2() -> TrainConfig:
         frozen=(),
         steps=3000,
         validate_every=3000,
+    )
+
+
+def best_x2_cubic() -> TrainConfig:
+    """The same with answers that are moved by a cubic: at x2 a bilinear one blurs what they add."""
+    before = best_x2()
+    return replace(
+        before,
+        name="best-x2-cubic",
+        network=replace(before.network, interpolation="bicubic"),
+        start="best-x2",
+        seed=2,
+        steps=500,
+        validate_every=500,
     )

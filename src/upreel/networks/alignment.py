@@ -14,6 +14,8 @@ Displacements come from `upreel.networks.motion` or from `Localisation`.
 # pyright: reportUnknownMemberType=false, reportUnknownVariableType=false
 # pyright: reportUnknownArgumentType=false
 
+from typing import Literal
+
 import torch
 import torch.nn.functional as F
 from jaxtyping import Float, Int
@@ -23,6 +25,7 @@ from upreel.networks.sizes import CELL
 
 __all__ = [
     "FARTHEST",
+    "Interpolation",
     "Localisation",
     "patch_means",
     "sample",
@@ -32,6 +35,7 @@ __all__ = [
     "warp",
 ]
 
+Interpolation = Literal["bilinear", "bicubic"]
 FARTHEST = 16.0
 """Pixels that a translation of `Localisation` reaches, along rows and along columns."""
 
@@ -73,15 +77,18 @@ def _positions(
 
 
 def warp(
-    source: Float[Tensor, "B C H W"], flow: Float[Tensor, "B 2 H W"]
+    source: Float[Tensor, "B C H W"],
+    flow: Float[Tensor, "B 2 H W"],
+    mode: Interpolation = "bilinear",
 ) -> Float[Tensor, "B C H W"]:
-    """Sample `source` bilinearly at the positions that `flow` points to.
+    """Sample `source` at the positions that `flow` points to.
 
     Positions outside the frame take the nearest border pixel.
 
     Args:
         source: planes or features.
         flow: displacement in pixels (dx, dy), any numbers.
+        mode: "bilinear", or "bicubic", which blurs less what lies between pixels.
 
     Example:
         >>> ramp = torch.arange(4.0).reshape(1, 1, 1, 4)
@@ -89,7 +96,7 @@ def warp(
         >>> warp(ramp, right).flatten().tolist()
         [0.5, 1.5, 2.5, 3.0]
     """
-    return sample(source, flow, sampling_grid(source))
+    return sample(source, flow, sampling_grid(source), mode)
 
 
 def sampling_grid(source: Float[Tensor, "B C H W"]) -> Float[Tensor, "2 H W"]:
@@ -104,8 +111,9 @@ def sample(
     source: Float[Tensor, "B C H W"],
     flow: Float[Tensor, "B 2 H W"],
     places: Float[Tensor, "2 H W"],
+    mode: Interpolation = "bilinear",
 ) -> Float[Tensor, "B C H W"]:
-    """`warp` with the grid already made, for more than one flow."""
+    """`warp` with the grid already made, for more than one flow, or by a cubic (a = -3/4)."""
     height, width = source.shape[-2:]
     # In f32: positions of bf16 would be off by pixels.
     pixel = torch.stack([flow.new_tensor(2.0).float() / side for side in (width, height)])
@@ -113,7 +121,7 @@ def sample(
     return F.grid_sample(
         source.float(),
         grid.permute(0, 2, 3, 1),
-        mode="bilinear",
+        mode=mode,
         padding_mode="border",
         align_corners=False,
     )

@@ -36,7 +36,7 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from upreel.networks.alignment import warp
+from upreel.networks.alignment import Interpolation, warp
 from upreel.networks.fast import FastNetwork, ResidualPairs
 from upreel.networks.fusion import make_branch
 from upreel.networks.motion import cell_motion, enlarged_motion
@@ -95,16 +95,21 @@ def seen_from(answer: Float[Tensor, "B A H W"], state: State) -> Seen:
     return Seen(features=state.features, difference=state.answer - answer, level=state.level)
 
 
-def moved(state: State, motion: Float[Tensor, "B 2 h w"]) -> State:
+def moved(
+    state: State, motion: Float[Tensor, "B 2 h w"], interpolation: Interpolation = "bilinear"
+) -> State:
     """A state onto the current frame's grid.
 
     Args:
         state: as the frame before left it, or the one behind.
         motion: from the current frame to that one, `upreel.networks.motion.cell_motion`.
+        interpolation: of its answer; features are moved bilinearly.
     """
     scale = int(state.answer.shape[1] ** 0.5)
     answer = warp(
-        F.pixel_shuffle(state.answer, scale), scale * enlarged_motion(motion, scale * CELL)
+        F.pixel_shuffle(state.answer, scale),
+        scale * enlarged_motion(motion, scale * CELL),
+        interpolation,
     )
     return State(
         features=warp(state.features, enlarged_motion(motion, CELL)),
@@ -179,7 +184,14 @@ class Aligned(nn.Module):
     """A state moved onto a frame, as a step sees it: what is exported, and computed in f32.
 
     Places and differences between pictures do not survive bf16: with them in it Vid4 lost 0.09 dB.
+
+    Args:
+        interpolation: see `moved`.
     """
+
+    def __init__(self, interpolation: Interpolation) -> None:
+        super().__init__()
+        self.interpolation: Interpolation = interpolation
 
     def forward(
         self,
@@ -197,7 +209,7 @@ class Aligned(nn.Module):
             carried: its answer.
         """
         state = State(features=features, answer=carried, level=features.new_zeros(0))
-        seen = seen_from(answer, moved(state, motion))
+        seen = seen_from(answer, moved(state, motion, self.interpolation))
         return seen.features, seen.difference
 
 
@@ -281,10 +293,19 @@ class RecurrentNetwork(nn.Module):
         first: values of the single-frame network's config.
         channels: features of each cell.
         depth: convolutions of each cell between its first and its last.
+        interpolation: of answers that are moved.
     """
 
-    def __init__(self, *, first: Mapping[str, Any], channels: int, depth: int) -> None:
+    def __init__(
+        self,
+        *,
+        first: Mapping[str, Any],
+        channels: int,
+        depth: int,
+        interpolation: Interpolation = "bilinear",
+    ) -> None:
         super().__init__()
+        self.interpolation: Interpolation = interpolation
         scale: int = first["scale"]
         self.first = make_branch(first, 1)
         self.margin = int(first["depth"]) + 2 if first["kind"] == "fast" else 4
@@ -321,19 +342,22 @@ class RecurrentNetwork(nn.Module):
         for t in reversed(range(last + 1)):
             with torch.set_grad_enabled(learns and around <= t <= last - around):
                 begun = self.from_future.begin(answers[t])
-                carried = moved(behind[-1], to_future[t]) if behind else begun
+                carried = self._moved(behind[-1], to_future[t]) if behind else begun
                 behind.append(self.from_future(answers[t], carried))
         refined: list[State] = []
         for t, answer in enumerate(answers[: last + 1 - around]):
             with torch.set_grad_enabled(learns and t >= around):
                 begun = self.from_past.begin(answer)
-                carried = moved(refined[-1], to_past[t - 1]) if refined else begun
+                carried = self._moved(refined[-1], to_past[t - 1]) if refined else begun
                 refined.append(self.from_past(answer, carried, behind[last - t]))
         answered = slice(around, last + 1 - around)
         return (
             torch.stack([state.answer for state in refined[answered]], dim=1),
             torch.stack([state.answer for state in behind[::-1][answered]], dim=1),
         )
+
+    def _moved(self, state: State, motion: Float[Tensor, "B 2 h w"]) -> State:
+        return moved(state, motion, self.interpolation)
 
     @staticmethod
     def _motion(
@@ -356,7 +380,7 @@ class RecurrentNetwork(nn.Module):
         return {
             "first": FirstAnswer(first, self.margin).eval(),
             "motion": Motion().eval(),
-            "aligned": Aligned().eval(),
+            "aligned": Aligned(self.interpolation).eval(),
             "from_future": BackwardStep(self.from_future).eval(),
             "from_past": ForwardStep(self.from_past).eval(),
         }

@@ -6,6 +6,7 @@ from typing import Literal
 from upreel.zoo.configs.common import (
     LumaFrame,
     Phase,
+    check_choice,
     check_depth,
     check_kind,
     check_positive,
@@ -30,11 +31,13 @@ class RecurrentConfig(LumaFrame):
         first: the network of one frame, on luma, whose answers are refined.
         channels: features that are carried from frame to frame.
         depth: convolutions of a direction between its first and its last, an even number.
+        interpolation: by which answers are moved from frame to frame.
     """
 
     first: BranchConfig
     channels: int = 48
     depth: int = 10
+    interpolation: Literal["bilinear", "bicubic"] = "bilinear"
     kind: Literal["recurrent"] = "recurrent"
 
     def __post_init__(self) -> None:
@@ -46,6 +49,7 @@ class RecurrentConfig(LumaFrame):
             raise ValueError(f"first must be of layout luma, got {self.first.layout!r}")
         check_positive("channels", (self.channels,))
         check_depth(self.depth)
+        check_choice("interpolation", self.interpolation, ("bilinear", "bicubic"))
 
     @property
     def scale(self) -> int:

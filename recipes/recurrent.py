@@ -9,9 +9,9 @@ r"""The offline network's runs: the recurrent network, on short sequences and th
     upreel train recipes/recurrent.py:best_x4_moves --start best-x4-whole.ckpt --data DIR
     upreel train recipes/recurrent.py:best_x2_short --data DIR \
         --start best-x4-larger.ckpt --start checkpoints/tan-x2-b1.safetensors
-    upreel train recipes/recurrent.py:best_x2 --data DIR \
-        --start checkpoints/best-x2-short.safetensors
-    upreel train recipes/recurrent.py:best_x2_cubic --start best-x2.ckpt --data DIR
+    upreel train recipes/recurrent.py:best_x2 --start best-x2-short.ckpt --data DIR
+    upreel train recipes/recurrent.py:best_x2_cubic --data DIR \
+        --start checkpoints/best-x2.safetensors
 
 The network of one frame is the run `fast_x4_clean_single` of recipes/fast.py and stays as it is
 until `best_x4_whole`; at x2 it is `tan_x2_b1` of recipes/temporal_adaptive.py. For BD, whose frames

@@ -6,7 +6,9 @@ the backward direction given in the wrong order, a retry that goes on from a hal
 """
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from fractions import Fraction
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -17,12 +19,14 @@ from torch_cells import CARD, HEIGHT, WIDTH, TorchCells, enlarged, moving
 from upreel.errors import OptionError, OutOfMemoryError
 from upreel.inference import RecurrentUpscaler, recurrent
 from upreel.inference.engine import Values
+from upreel.inference.export import export_card
 from upreel.inference.picture import Planes
 from upreel.inference.selection import open_cells, open_session
+from upreel.networks.recurrent import Aligned
 from upreel.pipeline.enhance import enhance
 from upreel.video.formats import pixel_format
 from upreel.video.frame import Colour, Frame, plane_size
-from upreel.zoo import ModelCard, load_card
+from upreel.zoo import ModelCard, RecurrentConfig, load_card
 
 
 def upscaler(
@@ -263,6 +267,32 @@ def test_engines_agree_with_the_cells(
         error = np.abs(found[0].astype(int) - expected[0])
         assert error.max() <= most
         assert error.mean() < mean
+
+
+@pytest.mark.parametrize("device", ["cpu", "ort-cpu"])
+def test_answers_moved_by_a_cubic_are_those_of_training(device: str, tmp_path: Path) -> None:
+    assert isinstance(CARD.network, RecurrentConfig)
+    config = replace(CARD.network, interpolation="bicubic")
+    network = random_network("recurrent")
+    told = {"training_data": (), "degradation": "none", "steps": 0, "commit": ""}
+    weights = dict(network.state_dict())
+    card = export_card(
+        name="cubic", summary="", config=config, weights=weights, folder=tmp_path, **told
+    )
+    random = np.random.default_rng(8)
+    shapes = [(1, 4, 32, 48), (1, 2, 8, 12), (1, 6, 32, 48), (1, 4, 32, 48)]
+    given = [random.random(shape, np.float32) for shape in shapes]
+    given[1] = 6 * given[1] - 3
+
+    cells = open_cells(card, 32, 48, device=device, precision="f32", threads=1)
+    found = cells.run("aligned", *given)
+
+    with torch.no_grad():
+        expected = Aligned("bicubic")(*(torch.from_numpy(values) for values in given))
+        other = Aligned("bilinear")(*(torch.from_numpy(values) for values in given))
+    for values, truth in zip(found, expected, strict=True):
+        assert np.abs(values - truth.numpy()).max() < 2e-4
+    assert np.abs(found[1] - other[1].numpy()).max() > 0.05
 
 
 @pytest.mark.parametrize(

@@ -30,6 +30,7 @@ CONFIGS: list[NetworkConfig] = [
     FAST,
     FIRST,
     RecurrentConfig(first=FIRST, channels=8, depth=2),
+    RecurrentConfig(first=FIRST, channels=8, depth=2, interpolation="bicubic"),
     EspcnConfig(scale=3, frames=5, channels=(8, 4), activation="relu", residual=True),
     SrcnnConfig(scale=2, channels=(8, 4), sizes=(9, 1, 5)),
     EncoderDecoderConfig(scale=4, channels=(4, 8)),

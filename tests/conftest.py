@@ -1,22 +1,41 @@
-"""Small networks of every kind, exported once for the whole run."""
+"""Small networks of every kind, and a small codec, exported once for the whole run."""
 
 import os
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from filelock import FileLock
 
 from upreel.zoo import ModelCard, load_card
+from upreel.zoo.codec_card import CodecCard, read_codec_card
+
+
+def shared_folder(tmp_path_factory: pytest.TempPathFactory, name: str) -> Path:
+    """A folder that all processes of a run share."""
+    folder = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:  # each has a folder of its own in that of the run
+        folder = folder.parent
+    folder /= name
+    folder.mkdir(exist_ok=True)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def small_codec(tmp_path_factory: pytest.TempPathFactory) -> CodecCard:
+    """A codec with random weights, exported by whichever process needs it first."""
+    from small_codec import export_small_codec
+
+    folder = shared_folder(tmp_path_factory, "codec")
+    with FileLock(folder / ".lock"):
+        path = folder / "drawn.json"
+        return read_codec_card(path) if path.exists() else export_small_codec(folder)
 
 
 @pytest.fixture(scope="session")
 def small_cards(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], ModelCard]:
     """Small networks by name, exported when they are first asked for, whichever process asks."""
-    folder = tmp_path_factory.getbasetemp()
-    if "PYTEST_XDIST_WORKER" in os.environ:  # each has a folder of its own in that of the run
-        folder = folder.parent
-    folder /= "cards"
-    folder.mkdir(exist_ok=True)
+    folder = shared_folder(tmp_path_factory, "cards")
     made: dict[str, ModelCard] = {}
 
     def small_card(name: str) -> ModelCard:

@@ -17,6 +17,15 @@ OPTIONS = {
         "--end", "--deinterlace", "--no-audio", "--no-subs", "--dry-run", "--overwrite", "--json",
         "--quiet", "-q",
     },
+    "compress": {
+        "--quality", "--bitrate", "--keyint", "--codec", "--device", "-d", "--precision",
+        "--threads", "--start", "--end", "--no-audio", "--no-subs", "--overwrite", "--json",
+        "--quiet", "-q",
+    },
+    "decompress": {
+        "--codec", "--device", "-d", "--precision", "--threads", "--encoder", "-c", "--crf",
+        "--preset", "--encoder-option", "-e", "--overwrite", "--json", "--quiet", "-q",
+    },
     "probe": {"--json"},
     "verify": {"--json"},
     "models": {"--json"},
@@ -153,7 +162,7 @@ def test_wrong_usage_is_exit_code_2() -> None:
 def test_python_names_are_these() -> None:
     import upreel
 
-    assert upreel.__all__ == ["__version__", "load_model", "upscale"]
+    assert upreel.__all__ == ["__version__", "compress", "decompress", "load_model", "upscale"]
     for name in upreel.__all__:
         assert getattr(upreel, name)
     with pytest.raises(AttributeError, match="no attribute 'nope'"):

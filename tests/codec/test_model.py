@@ -4,54 +4,25 @@ Mutations tried: a receiver that does not keep motion; gains of another quality;
 off; latents in whole units; cells of the wrong kind.
 """
 
-from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from small_codec import CONFIG, lively
 
 from upreel.codec.model import CodecModel, FrameState, OpenCodec
 from upreel.datasets.clips import Clip, drawn_clips
 from upreel.errors import BackendUnavailableError, BitstreamError, UnknownModelError, WeightsError
-from upreel.inference.export_codec import export_codec
-from upreel.networks.codec import Codec
 from upreel.networks.planes import pack
 from upreel.zoo.codec_card import CodecCard, load_codec_card
-from upreel.zoo.configs.codec import CodecConfig
 
-CONFIG = CodecConfig(channels=(8, 12, 16), latents=10, hyper=4, prior=6, anchors=3)
 HEIGHT, WIDTH = 72, 104  # no whole cells
 
 
-def lively(seed: int = 5) -> Codec:
-    """Random weights with which something is sent."""
-    torch.manual_seed(seed)
-    codec = Codec(**asdict(CONFIG)).eval()
-    with torch.no_grad():
-        for name, parameter in codec.named_parameters():
-            if "prior.tail.weight" in name:
-                parameter.mul_(3)
-            if "hyper_analysis.tail" in name:
-                parameter.mul_(8)
-            if "synthesis.tail" in name:
-                parameter.mul_(0.3)
-            parameter.copy_(parameter.half().float())
-    return codec
-
-
 @pytest.fixture(scope="module")
-def card(tmp_path_factory: pytest.TempPathFactory) -> CodecCard:
-    return export_codec(
-        name="drawn",
-        summary="random",
-        config=CONFIG,
-        weights=lively().state_dict(),
-        training_data=("drawn",),
-        steps=0,
-        commit="",
-        folder=tmp_path_factory.mktemp("codec"),
-    )
+def card(small_codec: CodecCard) -> CodecCard:
+    return small_codec
 
 
 @pytest.fixture(scope="module")

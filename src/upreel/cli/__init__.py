@@ -11,6 +11,7 @@ import typer
 
 from upreel import __version__
 from upreel.cli.benchmark import benchmark
+from upreel.cli.compress import compress, decompress
 from upreel.cli.devices import devices
 from upreel.cli.distill import distill
 from upreel.cli.evaluate import evaluate
@@ -62,6 +63,8 @@ def _options(  # pyright: ignore[reportUnusedFunction]
 
 for _command in (
     upscale,
+    compress,
+    decompress,
     probe,
     verify,
     models,

@@ -1,34 +1,21 @@
 """`upreel upscale`: options in, jobs out. No video code here."""
 
 import importlib.util
-import json
-import sys
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Generator, Sequence
 from contextlib import ExitStack, contextmanager, nullcontext
-from fractions import Fraction
 from functools import partial
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from upreel.cli.errors import exit_with_message, signals_raise
+from upreel.cli.screen import RESUME, Screen, duration, encoder_options, parsed_time
 from upreel.errors import BackendUnavailableError, OptionError
 
 if TYPE_CHECKING:
-    from upreel.pipeline import BatchItem, Prepare, Preview, Progress, UpscaleJob, UpscaleResult
+    from upreel.pipeline import BatchItem, Prepare, Preview, UpscaleJob, UpscaleResult
 
 __all__ = ["upscale"]
-
-RESUME = "stopped; finished parts are kept, and the same command goes on from there"
-
-
-def _time(text: str) -> Fraction:
-    from upreel.pipeline.job import parse_time
-
-    try:
-        return parse_time(text)
-    except ValueError as error:
-        raise typer.BadParameter(str(error)) from error
 
 
 def _size(text: str) -> tuple[int, int]:
@@ -178,9 +165,9 @@ def upscale(
 
     Stopped at any moment, the same command goes on from the last finished part.
     """
-    options = _encoder_options(encoder_option or [])
+    options = encoder_options(encoder_option or [])
     wanted_size = None if size is None else _size(size)
-    begin, until = (None if text is None else _time(text) for text in (start, end))
+    begin, until = (None if text is None else parsed_time(text) for text in (start, end))
     with exit_with_message(interrupted=RESUME), signals_raise():
         from upreel.pipeline import UpscaleJob, expand_sources
 
@@ -219,48 +206,18 @@ def upscale(
             _batch(job, expanded, screen, prepare)
 
 
-def _encoder_options(pairs: Sequence[str]) -> dict[str, str]:
-    for pair in pairs:
-        if not pair.partition("=")[0] or "=" not in pair:
-            raise typer.BadParameter(f"an encoder option is KEY=VALUE, got {pair!r}")
-    return {key: value for key, _, value in (pair.partition("=") for pair in pairs)}
-
-
-class _Screen:
-    """What is printed, and where: results on stdout unless the video goes there."""
+class _Screen(Screen):
+    """What `upscale` prints."""
 
     def __init__(self, *, quiet: bool, as_json: bool, to_stdout: bool) -> None:
-        self.quiet = quiet
-        self.as_json = as_json
-        self._to_stdout = to_stdout
-        self._said: set[str] = set()
+        super().__init__(quiet=quiet, as_json=as_json, to_stdout=to_stdout)
         self.prepared: list[str] = []  # what is to be told of the job's preparation
-
-    def notice(self, text: str) -> None:
-        """Say a notice, once."""
-        if not (self.quiet or self.as_json or text in self._said):
-            typer.echo(f"note: {text}", err=True)
-        self._said.add(text)
-
-    def line(self, text: str) -> None:
-        """Print a line of a result for people."""
-        if not (self.quiet or self.as_json):
-            typer.echo(text, err=not self._to_stdout)
-
-    def object(self, values: object) -> None:
-        """Print a result for machines."""
-        if self.as_json:
-            typer.echo(json.dumps(values, ensure_ascii=False), err=not self._to_stdout)
 
     def completed(self, result: "UpscaleResult") -> "UpscaleResult":
         """The result with what was told before the job began."""
         from dataclasses import replace
 
         return replace(result, notices=(*self.prepared, *result.notices))
-
-    def failure(self, text: str) -> None:
-        """Print an error that does not end the call."""
-        typer.echo(f"upreel: {text}", err=True)
 
     def summary(self, result: "UpscaleResult") -> None:
         """Print what was done."""
@@ -275,70 +232,11 @@ class _Screen:
             f"{result.width}x{result.height}{size}"
         )
         self.line(
-            f"  {result.fps:.1f} fps, {_duration(result.seconds)}, {result.cpu_use:.0%} CPU use, "
+            f"  {result.fps:.1f} fps, {duration(result.seconds)}, {result.cpu_use:.0%} CPU use, "
             f"peak memory {result.peak_memory_bytes / (1 << 20):.0f} MiB"
         )
         encoder = f", {result.encoder}" if result.encoder else ""
         self.line(f"  {_network(result)}{encoder}")
-
-    @contextmanager
-    def bar(self, name: str) -> Generator[Callable[["Progress"], None], None, None]:
-        """A progress bar on stderr, where that is a terminal."""
-        from rich.console import Console
-        from rich.progress import BarColumn, TextColumn, TimeRemainingColumn
-        from rich.progress import Progress as Bars
-
-        hidden = self.quiet or self.as_json or not sys.stderr.isatty()
-        columns = (
-            TextColumn("{task.description}", markup=False),
-            BarColumn(),
-            TextColumn("{task.completed:.0f}/{task.fields[of]} frames"),
-            TextColumn("{task.fields[fps]}"),
-            TimeRemainingColumn(),
-            TextColumn("{task.fields[size]}"),
-        )
-        with Bars(*columns, console=Console(stderr=True), disable=hidden) as bars:
-            task = bars.add_task(name, total=None, of="?", fps="", size="")
-
-            rate, size = "", ""  # the last ones known: joining has none, and ends the bar
-
-            def show(progress: "Progress") -> None:
-                nonlocal rate, size
-                if progress.fps:
-                    rate = f"{progress.fps:.1f} fps"
-                if progress.expected_bytes is not None:
-                    size = f"about {progress.expected_bytes / 1e6:.1f} MB"
-                bars.update(
-                    task,
-                    description=f"{name}: {_STAGES[progress.stage]}",
-                    completed=progress.done,
-                    total=progress.total,
-                    of="?" if progress.total is None else progress.total,
-                    fps=rate,
-                    size=size,
-                )
-
-            yield show
-
-    @contextmanager
-    def share(self, name: str, *, shows: bool) -> Generator[Callable[[float], None], None, None]:
-        """A bar for a share of work from 0 to 1, likewise."""
-        from rich.console import Console
-        from rich.progress import BarColumn, TaskProgressColumn, TextColumn
-        from rich.progress import Progress as Bars
-
-        hidden = not shows or self.quiet or self.as_json or not sys.stderr.isatty()
-        columns = (
-            TextColumn("{task.description}", markup=False),  # a path may hold brackets
-            BarColumn(),
-            TaskProgressColumn(),
-        )
-        with Bars(*columns, console=Console(stderr=True), disable=hidden) as bars:
-            task = bars.add_task(name, total=1.0)
-            yield lambda share: bars.update(task, completed=share)
-
-
-_STAGES = {"scan": "reading times", "upscale": "upscaling", "join": "joining"}
 
 
 def _network(values: "UpscaleResult | Preview") -> str:
@@ -346,14 +244,6 @@ def _network(values: "UpscaleResult | Preview") -> str:
         f"{values.model} on {values.device} in {values.precision} by {values.engine} "
         f"({values.reason})"
     )
-
-
-def _duration(seconds: float) -> str:
-    minutes, rest = divmod(seconds, 60)
-    if not minutes:
-        return f"{rest:.1f} s"
-    hours, minutes = divmod(int(minutes), 60)
-    return f"{hours}:{minutes:02}:{int(rest):02}"
 
 
 def _adapting(seconds: float | None, screen: _Screen, *, shows: bool) -> "Prepare":
@@ -461,7 +351,7 @@ def _dry_run(
             f"part{'s' * (seen.parts != 1)}, {seen.width}x{seen.height}"
         )
         screen.line(
-            f"  about {_duration(seen.seconds)} at {seen.fps:.1f} fps, about "
+            f"  about {duration(seen.seconds)} at {seen.fps:.1f} fps, about "
             f"{seen.bytes / 1e6:.1f} MB of picture (guessed from {seen.sampled_frames} frames)"
         )
         encoder = f", {seen.encoder}" if seen.encoder else ""

@@ -6,6 +6,12 @@ from upreel.pipeline.batch import BatchItem as BatchItem
 from upreel.pipeline.batch import Prepare as Prepare
 from upreel.pipeline.batch import expand_sources as expand_sources
 from upreel.pipeline.batch import upscale_batch as upscale_batch
+from upreel.pipeline.coding import CompressJob as CompressJob
+from upreel.pipeline.coding import CompressResult as CompressResult
+from upreel.pipeline.coding import DecompressJob as DecompressJob
+from upreel.pipeline.coding import DecompressResult as DecompressResult
+from upreel.pipeline.compression import compress as compress
+from upreel.pipeline.decompression import decompress as decompress
 from upreel.pipeline.dry_run import Preview as Preview
 from upreel.pipeline.dry_run import preview as preview
 from upreel.pipeline.enhance import enhance as enhance
@@ -22,6 +28,10 @@ from upreel.pipeline.worker import run_part as run_part
 
 __all__ = [
     "BatchItem",
+    "CompressJob",
+    "CompressResult",
+    "DecompressJob",
+    "DecompressResult",
     "Model",
     "Part",
     "Plan",
@@ -30,6 +40,8 @@ __all__ = [
     "Progress",
     "UpscaleJob",
     "UpscaleResult",
+    "compress",
+    "decompress",
     "enhance",
     "expand_sources",
     "join_job",

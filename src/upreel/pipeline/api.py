@@ -1,4 +1,4 @@
-"""The Python interface: `upreel.upscale` and `upreel.load_model`."""
+"""The Python interface: what `import upreel` offers."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -7,6 +7,9 @@ from itertools import chain
 from pathlib import Path
 
 from upreel.pipeline.backend import Backend, DefaultBackend
+from upreel.pipeline.coding import CompressJob, CompressResult, DecompressJob, DecompressResult
+from upreel.pipeline.compression import compress as run_compress
+from upreel.pipeline.decompression import decompress as run_decompress
 from upreel.pipeline.enhance import enhance
 from upreel.pipeline.job import UpscaleJob, UpscaleResult
 from upreel.pipeline.run import upscale as run
@@ -15,7 +18,7 @@ from upreel.video.frame import Frame
 from upreel.video.info import Deinterlace
 from upreel.zoo import ModelCard
 
-__all__ = ["Model", "load_model", "upscale"]
+__all__ = ["Model", "compress", "decompress", "load_model", "upscale"]
 
 
 def upscale(
@@ -103,6 +106,115 @@ def upscale(
         overwrite=overwrite,
     )
     return run(job, on_progress)
+
+
+def compress(
+    source: str | Path,
+    output: str | Path,
+    *,
+    codec: str | Path,
+    quality: int | None = None,
+    bitrate: int | None = None,
+    keyint: int | None = None,
+    device: str = "auto",
+    precision: str = "f32",
+    threads: int = 0,
+    start: Fraction | float | None = None,
+    end: Fraction | float | None = None,
+    audio: bool = True,
+    subtitles: bool = True,
+    overwrite: bool = False,
+    on_progress: OnProgress | None = None,
+) -> CompressResult:
+    """Compress a video as `upreel compress` does; an interrupted call can simply be made again.
+
+    Args:
+        source: a video file, 4:2:0 of 8 or 10 bits.
+        output: ends in ``.upv``.
+        codec: the path of a codec's card.
+        quality: of every frame, 0 to 63; None: 32, or what the bitrate allows.
+        bitrate: bits a second of the video on average, instead of a quality.
+        keyint: frames from one keyframe to the next at most; None: 250, and ten seconds at most.
+        device: "auto" for the processor, or one of `upreel devices`.
+        precision: "f32", which keeps pictures alike on all machines, or "bf16".
+        threads: of the networks, 0 for all cores.
+        start: seconds after the first frame at which the output begins.
+        end: seconds after the first frame at which it ends.
+        audio: whether sound is carried.
+        subtitles: whether subtitles are carried.
+        overwrite: whether an existing output, or parts of another job, may be replaced.
+        on_progress: called with how far the job is.
+
+    Raises:
+        UpreelError: one line that says what is wrong.
+    """
+    job = CompressJob(
+        source=str(source),
+        output=str(output),
+        codec=str(codec),
+        quality=quality,
+        bitrate=bitrate,
+        keyint=keyint,
+        device=device,
+        precision=precision,
+        threads=threads,
+        start=None if start is None else Fraction(start),
+        end=None if end is None else Fraction(end),
+        audio=audio,
+        subtitles=subtitles,
+        overwrite=overwrite,
+    )
+    return run_compress(job, on_progress)
+
+
+def decompress(
+    source: str | Path,
+    output: str | Path,
+    *,
+    codec: str | Path,
+    device: str = "auto",
+    precision: str = "f32",
+    threads: int = 0,
+    encoder: str | None = None,
+    crf: float | None = None,
+    preset: str | None = None,
+    encoder_options: Mapping[str, str] | None = None,
+    overwrite: bool = False,
+    on_progress: OnProgress | None = None,
+) -> DecompressResult:
+    """Make a video that players know of an .upv file, as `upreel decompress` does.
+
+    Args:
+        source: an .upv file.
+        output: a file whose ending names the container, ``.y4m`` for raw planes.
+        codec: the path of the card of the codec that the file was made by.
+        device: "auto" for the processor, or one of `upreel devices`.
+        precision: that which the file was made with.
+        threads: of the networks, 0 for all cores.
+        encoder: word for the encoder; None: the first that keeps depth and size.
+        crf: quality of the encoder, lower is better; None: its default.
+        preset: speed of the encoder; None: its default.
+        encoder_options: further FFmpeg options of the encoder.
+        overwrite: whether an existing output may be replaced.
+        on_progress: called with how far the job is.
+
+    Raises:
+        UpreelError: one line that says what is wrong.
+    """
+    job = DecompressJob(
+        source=str(source),
+        output=str(output),
+        codec=str(codec),
+        device=device,
+        precision=precision,
+        threads=threads,
+        encoder=encoder,
+        crf=crf,
+        preset=preset,
+        encoder_options=dict(encoder_options or {}),
+        overwrite=overwrite,
+    )
+    return run_decompress(job, on_progress)
 
 
 @dataclass(frozen=True, kw_only=True)

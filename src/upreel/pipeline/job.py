@@ -19,7 +19,7 @@ __all__ = [
     "parse_time",
 ]
 
-Stage = Literal["scan", "upscale", "join"]
+Stage = Literal["scan", "upscale", "compress", "decompress", "join"]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -110,7 +110,7 @@ class Progress:
     """How far a job is.
 
     Attributes:
-        stage: reading the times of all frames, upscaling, or joining the parts.
+        stage: reading the times of all frames, the work on them, or joining the parts.
         done: frames of this stage, those of an earlier run included.
         total: frames of this stage, None where it is not known.
         fps: frames a second in this run.

@@ -119,12 +119,12 @@ class Work:
         Raises:
             StaleWorkError: it cannot be read.
         """
-        values = self._read(self.folder / "plan.json")
+        values = self.load("plan.json")
         return None if values is None else Plan.from_json(values)
 
     def save_plan(self, plan: Plan) -> None:
         """Write the plan."""
-        self._write(self.folder / "plan.json", plan.to_json())
+        self.save("plan.json", plan.to_json())
 
     def part_path(self, part: Part, suffix: str) -> Path:
         """The file of a part; with the suffix "" a folder of pictures."""
@@ -136,7 +136,7 @@ class Work:
 
     def finished(self, part: Part, suffix: str) -> PartDone | None:
         """What a finished part holds, None if it is still to be done."""
-        values = self._read(self.record(part))
+        values = self.load(self.record(part).name)
         if values is None or values.pop("version", None) != PART_VERSION:
             return None
         try:
@@ -153,7 +153,7 @@ class Work:
 
     def finish(self, part: Part, done: PartDone) -> None:
         """Say that a part is finished; its file must be complete."""
-        self._write(self.record(part), {"version": PART_VERSION, **asdict(done)})
+        self.save(self.record(part).name, {"version": PART_VERSION, **asdict(done)})
 
     def clear(self) -> None:
         """Remove all but the lock."""
@@ -169,7 +169,13 @@ class Work:
         self.clear()
         shutil.rmtree(self.folder, ignore_errors=True)
 
-    def _read(self, path: Path) -> dict[str, Any] | None:
+    def load(self, name: str) -> dict[str, Any] | None:
+        """A JSON object of the folder, None if there is no such file.
+
+        Raises:
+            StaleWorkError: it cannot be read.
+        """
+        path = self.folder / name
         try:
             values: Any = json.loads(path.read_text(encoding="utf-8"))
         except FileNotFoundError:
@@ -180,7 +186,9 @@ class Work:
             raise StaleWorkError(f"{path} is not what this program writes")
         return cast("dict[str, Any]", values)
 
-    def _write(self, path: Path, values: Mapping[str, Any]) -> None:
+    def save(self, name: str, values: Mapping[str, Any]) -> None:
+        """Write a JSON object into the folder, aside and renamed."""
+        path = self.folder / name
         aside = path.with_name(path.name + ".tmp")
         with os_errors(path):
             try:

@@ -77,6 +77,9 @@ class AsideFile:
         """The position in the file."""
         return self._file.tell()
 
+    def flush(self) -> None:
+        """Nothing: `commit` brings all to the disk."""
+
     def check(self) -> None:
         """Raise what went wrong, if anything did.
 

@@ -31,6 +31,7 @@ from upreel.video.containers import (
     stream_misfits,
 )
 from upreel.video.info import SourceInfo, StreamInfo
+from upreel.video.mux import Cut
 from upreel.video.source import open_source
 
 __all__ = [
@@ -294,7 +295,7 @@ def _foreign(streams: list[Stream], template: bytes) -> set[int]:
 
 
 def carried_packets(
-    info: SourceInfo, carriage: Carriage
+    info: SourceInfo, carriage: Carriage, cut: Cut | None = None
 ) -> Iterator[tuple[Fraction, CarriedPacket]]:
     """The packets of the carried streams in the source's order, each with its time in seconds.
 
@@ -303,6 +304,7 @@ def carried_packets(
     Args:
         info: the source.
         carriage: what `carry` said of it.
+        cut: which part of the source's time is kept and how far it is moved, None for all of it.
 
     Raises:
         DamagedError: the source breaks off here.
@@ -312,6 +314,8 @@ def carried_packets(
     numbers = {index: place + 1 for place, index in enumerate(carriage.sources)}
     with open_source(info.path) as source:
         streams = [source.streams[index] for index in carriage.sources]
+        kinds = {stream.index: stream.type for stream in streams}
+        begun: set[int] = set()
         adts = {stream.index for stream in streams if _has_adts(stream)}
         rewritten = {s.index: rewritten_codec(s, "matroska") is not None for s in streams}
         packets = source.demux(streams)
@@ -331,8 +335,35 @@ def carried_packets(
             elif rewritten[index]:
                 codec = packet.stream.codec_context.codec.canonical_name
                 record = replace(record, data=rewritten_packet(codec, record.data))
-            if record.data:
-                yield record.dts * Fraction(packet.time_base), record
+            if not record.data:
+                continue
+            base = Fraction(packet.time_base)
+            if cut is not None:
+                begins = index in begun or record.keyframe or cut.start is None
+                if kinds[index] == "video" and not begins:
+                    continue
+                kept = _cut_out(record, kinds[index], base, cut)
+                if kept is None:
+                    continue
+                record = kept
+                begun.add(index)
+            yield record.dts * base, record
+
+
+def _cut_out(record: CarriedPacket, kind: str, base: Fraction, cut: Cut) -> CarriedPacket | None:
+    """A packet moved with the film; None if it is not within what is kept."""
+    time = record.pts * base
+    if cut.stop is not None and time >= cut.stop:
+        return None
+    if cut.start is not None and time < cut.start:
+        end = time + record.duration * base
+        if kind != "subtitle" or end <= cut.start:
+            return None
+        gone = round(cut.start / base) - record.pts  # a caption that is on at the cut stays on
+        begin = record.pts + gone
+        record = replace(record, pts=begin, dts=begin, duration=max(record.duration - gone, 0))
+    shift = round(cut.shift / base)
+    return replace(record, pts=record.pts + shift, dts=record.dts + shift)
 
 
 def _record(packet: Packet, stream: int) -> CarriedPacket | None:

@@ -13,7 +13,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import av
 import numpy as np
@@ -42,7 +42,38 @@ from upreel.video.order import decoding_times, fine_clock, reorder_delay, scale_
 if TYPE_CHECKING:
     from av.container.core import Chapter
 
-__all__ = ["JoinReport", "container_losses", "default_output", "join"]
+__all__ = ["JoinReport", "OtherStreams", "container_losses", "default_output", "film_cut", "join"]
+
+
+class OtherStreams(Protocol):
+    """What stands around the video in the output: see `upreel.video.mux.Copies`."""
+
+    notices: list[str]
+    num_streams: int
+
+    def __enter__(self) -> object: ...
+
+    def __exit__(self, *_: object) -> None: ...
+
+    def add_before(self, output: OutputContainer, /) -> None:
+        """Add the streams that come before the video."""
+        ...
+
+    def add_after(self, output: OutputContainer, /) -> None:
+        """Add the streams that come after the video."""
+        ...
+
+    def write_until(self, output: OutputContainer, time: Fraction, /) -> None:
+        """Write the packets that are due at `time` (seconds, of the output) or before."""
+        ...
+
+    def finish(self, output: OutputContainer, /) -> None:
+        """Write the packets that are left."""
+        ...
+
+    def chapters(self) -> "list[Chapter]":
+        """The source's chapters."""
+        ...
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -82,6 +113,7 @@ def join(
     audio: bool = True,
     subtitles: bool = True,
     trim: tuple[int, int] | None = None,
+    others: OtherStreams | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> JoinReport:
     """Write `output` from the parts' packets and the source's other streams.
@@ -96,6 +128,7 @@ def join(
         subtitles: whether subtitles are copied.
         trim: frames [first, stop) that the parts hold, None for all. The first one then takes
             the time of the source's first frame, and the other streams are cut and moved with it.
+        others: the other streams, None to copy the source's.
         progress: called with (frames written, frames in all).
 
     Raises:
@@ -105,11 +138,12 @@ def join(
     kind = output_kind(output.suffix)
     first, stop = trim or (0, len(timeline.pts))
     coded = _coded_times(parts, timeline, settings, first, stop)
-    cut = _cut(info, timeline, kind, first, stop, trimmed=trim is not None)
+    cut = film_cut(info, timeline, first, stop, kind=kind, trimmed=trim is not None)
     times = _times(timeline, settings, coded, first, stop, cut)
     file = AsideFile(output)
     try:
-        with Copies(info, kind, audio=audio, subtitles=subtitles, cut=cut) as copies:
+        copies = others or Copies(info, kind, audio=audio, subtitles=subtitles, cut=cut)
+        with copies:
             notices = _moved(timeline, cut)
             options = _muxer_options(kind, info, settings, times, notices)
             container = av.open(file, "w", format=kind.muxer, container_options=options)
@@ -118,7 +152,7 @@ def join(
                 with av.open(str(parts[0])) as part:
                     stream = _add_video(container, part, kind, info, settings, times)
                 copies.add_after(container)
-                _copy_tags(container, copies.source, info, kind, cut)
+                _copy_tags(container, copies, info, kind, cut)
                 _write(container, stream, parts, coded, times, copies, file, progress)
                 container.close()
             except BaseException:
@@ -194,10 +228,19 @@ def _coded_times(
     return np.concatenate(found) - first
 
 
-def _cut(
-    info: SourceInfo, timeline: Timeline, kind: OutputKind, first: int, stop: int, *, trimmed: bool
+def film_cut(
+    info: SourceInfo, timeline: Timeline, first: int, stop: int, *, kind: OutputKind, trimmed: bool
 ) -> Cut:
-    """What the other streams keep, and how all times move."""
+    """What the other streams keep, and how all times move.
+
+    Args:
+        info: the source.
+        timeline: its frame times.
+        first: index of the first frame that is kept.
+        stop: index after the last one.
+        kind: the output's container.
+        trimmed: whether frames were asked for: the first then takes the source's first time.
+    """
     base = timeline.time_base
     shift = Fraction(0)
     broadcast = info.container in ("mpegts", "mpeg") and kind.family != "ts"
@@ -319,16 +362,16 @@ def _average_rate(times: _Times) -> Fraction:
 
 def _copy_tags(
     container: OutputContainer,
-    source: InputContainer | None,
+    copies: OtherStreams,
     info: SourceInfo,
     kind: OutputKind,
     cut: Cut,
 ) -> None:
     container.metadata.update(kept_tags(info.metadata))
-    if source is None or not kind.chapters:
+    if not kind.chapters:
         return
     chapters: list[Chapter] = []
-    for chapter in source.chapters():
+    for chapter in copies.chapters():
         base = chapter["time_base"] or Fraction(1, 1000)
         start, end = chapter["start"] * base, chapter["end"] * base
         if cut.start is not None and end <= cut.start:
@@ -350,7 +393,7 @@ def _write(
     parts: Sequence[Path],
     coded: npt.NDArray[np.int64],
     times: _Times,
-    copies: Copies,
+    copies: OtherStreams,
     file: AsideFile,
     progress: Callable[[int, int], None] | None,
 ) -> None:

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
 from fractions import Fraction
+from typing import TYPE_CHECKING
 
 import av
 from av.container import InputContainer, OutputContainer
@@ -28,6 +29,9 @@ from upreel.video.containers import (
 from upreel.video.info import SourceInfo
 from upreel.video.notice import clock
 from upreel.video.source import open_source
+
+if TYPE_CHECKING:
+    from av.container.core import Chapter
 
 __all__ = ["Copies", "Cut"]
 
@@ -115,6 +119,10 @@ class Copies:
             and stream.type not in self._unwanted
             and not is_regenerated(stream, chapters=chapters)
         ]
+
+    def chapters(self) -> "list[Chapter]":
+        """The source's chapters."""
+        return [] if self.source is None else list(self.source.chapters())
 
     def add_before(self, output: OutputContainer) -> None:
         """Add the streams that come before the upscaled one in the source."""

@@ -5,7 +5,12 @@
 """Carried streams muxed again: the other half of `upreel.video.carry`."""
 
 import io
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
+from dataclasses import replace
+from fractions import Fraction
+from math import lcm
+from typing import TYPE_CHECKING
 
 import av
 from av.container import InputContainer, OutputContainer
@@ -17,7 +22,10 @@ from upreel.video.captions import rewritten_codec, rewritten_packet
 from upreel.video.carry import CarriedPacket, CarriedStreams
 from upreel.video.containers import OutputKind, add_copy, kept_tags, stream_misfits
 
-__all__ = ["Restored"]
+if TYPE_CHECKING:
+    from av.container.core import Chapter
+
+__all__ = ["Restored", "RestoredStreams"]
 
 
 class Restored:
@@ -65,6 +73,16 @@ class Restored:
 
     def __exit__(self, *_: object) -> None:
         self._stack.close()
+
+    @property
+    def num_streams(self) -> int:
+        """How many there are, those that the output cannot hold left out."""
+        return len(self._streams) - len(self._misfits)
+
+    @property
+    def has_cover(self) -> bool:
+        """Whether one of them is a picture beside the video."""
+        return any(stream.disposition & Disposition.attached_pic for stream in self._streams)
 
     def add_before(self, output: OutputContainer) -> None:
         """Add the streams that come before the video."""
@@ -143,6 +161,101 @@ class Restored:
             packet.dts = last + 1
             packet.pts = max(packet.pts, packet.dts)
         self._last[number] = packet.dts
+
+
+class RestoredStreams:
+    """Carried streams in the order of their times, as `upreel.video.join.join` takes them.
+
+    Attributes:
+        notices: what the output cannot hold, one line each.
+        num_streams: streams of the output beside the video.
+
+    Args:
+        restored: them, entered.
+        packets: theirs, in the order in which they are due.
+        time_bases: seconds a tick of each stream, in their order.
+        chapters: (start, end, title) in seconds.
+        shift: added to every time, seconds.
+    """
+
+    def __init__(
+        self,
+        restored: Restored,
+        packets: Iterator[CarriedPacket],
+        *,
+        time_bases: Sequence[Fraction],
+        chapters: Sequence[tuple[Fraction, Fraction, str]] = (),
+        shift: Fraction = Fraction(0),
+    ) -> None:
+        self.notices = restored.notices
+        self.num_streams = restored.num_streams
+        self._restored = restored
+        self._packets = packets
+        self._bases = time_bases
+        self._chapters = chapters
+        self._shift = shift
+        self._head: CarriedPacket | None = None
+
+    def __enter__(self) -> "RestoredStreams":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Nothing is open here."""
+
+    def add_before(self, output: OutputContainer) -> None:
+        """Add the streams that come before the video."""
+        self._restored.add_before(output)
+
+    def add_after(self, output: OutputContainer) -> None:
+        """Add the streams that come after the video, and write covers."""
+        self._restored.add_after(output)
+        self._head = self._moved()
+        self._begun = False
+
+    def write_until(self, output: OutputContainer, time: Fraction) -> None:
+        """Write the packets that are due at `time` (seconds, of the output) or before."""
+        self._begin(output)
+        while self._head is not None and self._due(self._head) <= time:
+            self._restored.write(output, self._head)
+            self._head = self._moved()
+
+    def finish(self, output: OutputContainer) -> None:
+        """Write the packets that are left."""
+        self._begin(output)
+        while self._head is not None:
+            self._restored.write(output, self._head)
+            self._head = self._moved()
+
+    def _begin(self, output: OutputContainer) -> None:
+        if not self._begun:
+            self._begun = True
+            self._restored.start(output)
+
+    def chapters(self) -> "list[Chapter]":
+        """The source's chapters."""
+        found: list[Chapter] = []
+        for number, (start, end, title) in enumerate(self._chapters):
+            clock = lcm(start.denominator, end.denominator)
+            found.append(
+                {
+                    "id": number + 1,
+                    "start": int(start * clock),
+                    "end": int(end * clock),
+                    "time_base": Fraction(1, clock),
+                    "metadata": {"title": title} if title else {},
+                }
+            )
+        return found
+
+    def _due(self, record: CarriedPacket) -> Fraction:
+        return record.dts * self._bases[record.stream - 1]
+
+    def _moved(self) -> CarriedPacket | None:
+        record = next(self._packets, None)
+        if record is None or not 1 <= record.stream <= len(self._bases):
+            return None if record is None else self._moved()
+        later = round(self._shift / self._bases[record.stream - 1])
+        return replace(record, pts=record.pts + later, dts=record.dts + later)
 
 
 def _open(template: bytes) -> InputContainer:

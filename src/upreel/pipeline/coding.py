@@ -1,0 +1,323 @@
+"""What is asked of `compress` and `decompress`, and what came of it; where codecs come from."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from fractions import Fraction
+from typing import Any, Protocol
+
+from upreel.codec.model import CodecModel
+from upreel.codec.packet import MAX_QUALITY
+from upreel.errors import BackendUnavailableError, OptionError
+from upreel.inference.selection import available_devices
+from upreel.video.frame import Plane
+from upreel.zoo.codec_card import CodecCard, load_codec_card
+
+__all__ = [
+    "DEFAULT_KEYINT",
+    "DEFAULT_QUALITY",
+    "CodecBackend",
+    "CompressJob",
+    "CompressResult",
+    "DecompressJob",
+    "DecompressResult",
+    "DefaultCodecs",
+    "FrameCodec",
+    "parse_bitrate",
+]
+
+DEFAULT_QUALITY = 32
+DEFAULT_KEYINT = 250
+"""Frames; and ten seconds at most, where no number of frames is asked for."""
+_UNITS = {"": 1, "k": 1000, "m": 1_000_000}
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class CompressJob:
+    """One source and one .upv file. Paths as the user gave them.
+
+    Attributes:
+        source: a video file.
+        output: ends in ``.upv``.
+        codec: a codec's name, or the path of its card.
+        quality: of every frame, 0 to 63; None: 32, or what the bitrate allows.
+        bitrate: bits a second of the video on average, instead of a quality.
+        keyint: frames from one keyframe to the next at most; None: 250, and ten seconds at most.
+        device: "auto" for the processor, or a device as `upreel devices` lists them.
+        precision: "f32", which keeps pictures alike on all machines, or "bf16".
+        threads: of the networks, 0 for all cores.
+        start: seconds after the first frame at which the output begins; None: at the first.
+        end: seconds after the first frame at which it ends; None: after the last.
+        audio: whether sound is carried.
+        subtitles: whether subtitles are carried.
+        overwrite: whether an existing output, or parts of another job, may be replaced.
+        part_seconds: least length of a part, which is of whole keyframe intervals.
+    """
+
+    source: str
+    output: str
+    codec: str | None = None
+    quality: int | None = None
+    bitrate: int | None = None
+    keyint: int | None = None
+    device: str = "auto"
+    precision: str = "f32"
+    threads: int = 0
+    start: Fraction | None = None
+    end: Fraction | None = None
+    audio: bool = True
+    subtitles: bool = True
+    overwrite: bool = False
+    part_seconds: Fraction = Fraction(4)
+
+    def __post_init__(self) -> None:
+        if self.quality is not None and self.bitrate is not None:
+            raise OptionError("either a quality or a bitrate can be given, not both")
+        if self.quality is not None and not 0 <= self.quality <= MAX_QUALITY:
+            raise OptionError(f"quality must be 0 to {MAX_QUALITY}, got {self.quality}")
+        if self.bitrate is not None and self.bitrate < 1:
+            raise OptionError(f"a bitrate must be above 0, got {self.bitrate}")
+        if self.keyint is not None and not 1 <= self.keyint <= 1_000_000:
+            raise OptionError(f"keyint must be 1 to 1000000 frames, got {self.keyint}")
+        if self.threads < 0:
+            raise OptionError(f"threads must be 0 (automatic) or more, got {self.threads}")
+        if self.start is not None and self.start < 0:
+            raise OptionError(f"start must not be negative, got {float(self.start):g} s")
+        if self.end is not None and self.end <= (self.start or 0):
+            raise OptionError(
+                f"end must be after start, got {float(self.start or 0):g} s "
+                f"to {float(self.end):g} s"
+            )
+        if self.part_seconds <= 0:
+            raise ValueError(f"part_seconds must be above 0, got {self.part_seconds = }")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class CompressResult:
+    """What was done.
+
+    Attributes:
+        source: as asked for.
+        output: where it is.
+        width: columns.
+        height: rows.
+        frames: in the output.
+        keyframes: of these, frames alone.
+        repeated_frames: of these, equal to the frame before and sent as that.
+        resumed_frames: of these, done by an earlier run.
+        damaged_frames: in which the source's decoder concealed errors.
+        quality: mean of the frames that were sent, 0 to 63.
+        bitrate: bits a second of the video's packets.
+        seconds: of this run.
+        fps: frames a second of this run.
+        bytes: size of the output.
+        video_bytes: of these, the video's packets.
+        codec: name of its card.
+        device: where it ran.
+        precision: how.
+        peak_memory_bytes: largest resident size of this process.
+        cpu_use: CPU time over wall time and cores, 0 to 1.
+        notices: one line for all that the user should know.
+    """
+
+    source: str
+    output: str
+    width: int
+    height: int
+    frames: int
+    keyframes: int
+    repeated_frames: int
+    resumed_frames: int
+    damaged_frames: int
+    quality: float
+    bitrate: float
+    seconds: float
+    fps: float
+    bytes: int
+    video_bytes: int
+    codec: str
+    device: str
+    precision: str
+    peak_memory_bytes: int
+    cpu_use: float
+    notices: tuple[str, ...] = ()
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values for `json.dumps`."""
+        return asdict(self)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class DecompressJob:
+    """One .upv file and one output. Paths as the user gave them.
+
+    Attributes:
+        source: an .upv file.
+        output: a file whose ending names the container, ``.y4m`` for raw planes; "-" for stdout.
+        codec: a codec's name, or the path of its card; None: what the file names.
+        device: "auto" for the processor, or a device as `upreel devices` lists them.
+        precision: "f32", or "bf16" for files that were made with it.
+        threads: of the networks, 0 for all cores.
+        encoder: word for the encoder; None: the first that keeps depth and size.
+        crf: quality of the encoder, lower is better; None for the encoder's default.
+        preset: speed of the encoder; None for its default.
+        encoder_options: further FFmpeg options of the encoder.
+        overwrite: whether an existing output may be replaced.
+    """
+
+    source: str
+    output: str
+    codec: str | None = None
+    device: str = "auto"
+    precision: str = "f32"
+    threads: int = 0
+    encoder: str | None = None
+    crf: float | None = None
+    preset: str | None = None
+    encoder_options: Mapping[str, str] = field(default_factory=dict[str, str])
+    overwrite: bool = False
+
+    def __post_init__(self) -> None:
+        if self.threads < 0:
+            raise OptionError(f"threads must be 0 (automatic) or more, got {self.threads}")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class DecompressResult:
+    """What was done.
+
+    Attributes:
+        source: as asked for.
+        output: where it is.
+        width: columns.
+        height: rows.
+        frames: in the output.
+        damaged_frames: of these, shown in place of ones that could not be decoded.
+        seconds: of this run.
+        fps: frames a second of this run.
+        bytes: size of the output, 0 for stdout.
+        codec: name of its card.
+        device: where it ran.
+        precision: how.
+        encoder: word for the encoder, "" where samples are stored as they are.
+        peak_memory_bytes: largest resident size of this process.
+        cpu_use: CPU time over wall time and cores, 0 to 1.
+        notices: one line for all that the user should know.
+    """
+
+    source: str
+    output: str
+    width: int
+    height: int
+    frames: int
+    damaged_frames: int
+    seconds: float
+    fps: float
+    bytes: int
+    codec: str
+    device: str
+    precision: str
+    encoder: str
+    peak_memory_bytes: int
+    cpu_use: float
+    notices: tuple[str, ...] = ()
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values for `json.dumps`."""
+        return asdict(self)
+
+
+_State = Any
+
+
+class FrameCodec(Protocol):
+    """An opened codec; its state after a frame is a matter of its own."""
+
+    def send(
+        self, planes: tuple[Plane, ...], quality: int, before: _State | None, /
+    ) -> tuple[bytes, _State]:
+        """A frame's code, and the state that its receiver will have; alone if `before` is None."""
+        ...
+
+    def receive(self, code: bytes, quality: int, before: _State | None, /) -> _State:
+        """The state that `send` gave with this code."""
+        ...
+
+    def planes(self, state: _State, /) -> tuple[Plane, ...]:
+        """The frame's Y, Cb and Cr."""
+        ...
+
+
+class CodecBackend(Protocol):
+    """Where codecs come from: cards and the engines, or a stand-in that tests hand over."""
+
+    def load_card(self, name: str) -> CodecCard:
+        """A codec by its name, or by the path of its card."""
+        ...
+
+    def open(
+        self,
+        card: CodecCard,
+        *,
+        height: int,
+        width: int,
+        bits: int,
+        device: str,
+        precision: str,
+        threads: int,
+        sends: bool,
+    ) -> FrameCodec:
+        """Compile it for frames of one size."""
+        ...
+
+
+class DefaultCodecs:
+    """Cards, and the engines that are installed."""
+
+    def load_card(self, name: str) -> CodecCard:
+        """A codec by its name, or by the path of its card."""
+        return load_codec_card(name)
+
+    def open(
+        self,
+        card: CodecCard,
+        *,
+        height: int,
+        width: int,
+        bits: int,
+        device: str,
+        precision: str,
+        threads: int,
+        sends: bool,
+    ) -> FrameCodec:
+        """Compile it for frames of one size."""
+        there = [info.device for info in available_devices()]
+        if device not in there:
+            names = ", ".join(there)
+            raise BackendUnavailableError(f"no device {device!r} here; there are: {names}")
+        return CodecModel(card).open(
+            height=height,
+            width=width,
+            bits=bits,
+            device=device,
+            precision=precision,
+            threads=threads,
+            sends=sends,
+        )
+
+
+def parse_bitrate(text: str) -> int:
+    """Bits a second from ``500k``, ``1.5M``, ``64000``.
+
+    Raises:
+        ValueError: it is none of these, or 0.
+
+    Example:
+        >>> parse_bitrate("500k"), parse_bitrate("1.5M")
+        (500000, 1500000)
+    """
+    match = re.fullmatch(r"(\d{1,12}(?:\.\d{1,9})?)([kKmM]?)", text.strip())
+    rate = int(Fraction(match[1]) * _UNITS[match[2].lower()]) if match else 0
+    if rate < 1:
+        raise ValueError(f"a bitrate is such as 500k or 1.5M (bits a second), got {text!r}")
+    return rate

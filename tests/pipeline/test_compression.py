@@ -1,0 +1,336 @@
+"""Videos into .upv files and back, with a codec that needs no networks.
+
+Mutations tried: a receiver given the state of two frames before; frames compared with what was
+decoded instead of the source's; cuts not looked for; parts that end within an interval; sound
+written behind the video; a shift that is not applied.
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from fractions import Fraction
+from itertools import pairwise
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+from clips import (
+    HDR10,
+    MASTERING,
+    MAX_CLL,
+    Attachment,
+    AudioTrack,
+    SubtitleTrack,
+    draw_planes,
+    write_clip,
+)
+from stand_in_codec import StandInCodecs
+
+from upreel.codec.file import UpvFile
+from upreel.codec.packet import Packet, PacketType
+from upreel.codec.parser import Placed
+from upreel.errors import ExistsError, InputError, ModelError, OptionError, OutputError
+from upreel.pipeline.coding import CompressJob, CompressResult, DecompressJob, DecompressResult
+from upreel.pipeline.compression import compress
+from upreel.pipeline.decompression import decompress
+from upreel.pipeline.job import Progress
+from upreel.video.formats import av_from_planes, pixel_format
+from upreel.video.frame import Frame, Plane
+from upreel.video.probe import probe
+from upreel.video.read import read_frames
+from upreel.video.scan import scan
+
+FFV1 = {"encoder": "ffv1"}
+
+
+def packed(source: Path, target: Path, **options: object) -> CompressResult:
+    job = CompressJob(source=str(source), output=str(target), codec="stand-in", **options)  # type: ignore[arg-type]
+    return compress(job, backend=StandInCodecs())
+
+
+def unpacked(source: Path, target: Path, **options: object) -> DecompressResult:
+    job = DecompressJob(source=str(source), output=str(target), codec="stand-in", **options)  # type: ignore[arg-type]
+    return decompress(job, backend=StandInCodecs())
+
+
+def frames_of(path: Path) -> list[Frame]:
+    info = probe(path)
+    return list(read_frames(info, timeline=scan(info), deinterlace="off"))
+
+
+def packets_of(path: Path, *, video: bool = True) -> list[Packet]:
+    with UpvFile(path) as file:
+        events = list(file.read())
+        assert all(isinstance(event, Placed) for event in events)
+        found = [event.packet for event in events if isinstance(event, Placed)]
+    return [packet for packet in found if packet.type.is_video == video]
+
+
+def assert_same_frames(before: Sequence[Frame], after: Sequence[Frame]) -> None:
+    assert len(after) == len(before)
+    for source, output in zip(before, after, strict=True):
+        assert output.pts * output.time_base == source.pts * source.time_base
+        assert output.duration * output.time_base == source.duration * source.time_base
+        for plane, other in zip(source.planes, output.planes, strict=True):
+            assert np.array_equal(plane, other)
+
+
+def still_pictures(path: Path, pictures: Sequence[tuple[Plane, ...]]) -> Path:
+    """A lossless clip of these pictures, 25 a second."""
+    height, width = pictures[0][0].shape
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("ffv1", rate=25)
+        stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
+        for number, planes in enumerate(pictures):
+            frame = av_from_planes(planes, pixel_format("yuv420p"))
+            frame.pts, frame.time_base = number, Fraction(1, 25)
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode(None))
+    return path
+
+
+def moving(number: int, scene: int = 0) -> tuple[Plane, ...]:
+    """A slowly moving picture of a scene."""
+    seed = np.random.default_rng(scene).integers(20, 220, (14, 18)).repeat(6, 0).repeat(6, 1)
+    luma = seed[8 : 8 + 48, 8 + number : 8 + number + 64]
+    chroma = np.full((24, 32), 100 + 10 * scene)
+    return tuple(plane.astype(np.uint8) for plane in (luma, chroma, chroma))
+
+
+@pytest.mark.parametrize(
+    ("pix_fmt", "size"),
+    [("yuv420p", (64, 48)), ("yuv420p", (65, 49)), ("yuv420p10le", (66, 35)), ("yuv420p", (2, 2))],
+)
+def test_all_frames_come_back(pix_fmt: str, size: tuple[int, int], tmp_path: Path) -> None:
+    width, height = size
+    clip = write_clip(tmp_path / "a.mkv", codec="ffv1", pix_fmt=pix_fmt, width=width, height=height)
+
+    done = packed(clip, tmp_path / "a.upv", quality=63)
+    back = unpacked(tmp_path / "a.upv", tmp_path / "b.mkv", **FFV1)
+
+    assert (done.frames, done.width, done.height, done.quality) == (8, width, height, 63)
+    assert done.bytes == (tmp_path / "a.upv").stat().st_size
+    assert (back.frames, back.damaged_frames, back.notices) == (8, 0, ())
+    assert_same_frames(frames_of(clip), frames_of(tmp_path / "b.mkv"))
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a.mkv", "a.upv", "b.mkv"]
+
+
+def test_what_comes_back_is_what_the_sender_decoded(tmp_path: Path) -> None:
+    clip = write_clip(tmp_path / "a.mkv", codec="ffv1", count=5)
+    packed(clip, tmp_path / "a.upv", quality=10)
+    unpacked(tmp_path / "a.upv", tmp_path / "b.mkv", **FFV1)
+    for source, output in zip(frames_of(clip), frames_of(tmp_path / "b.mkv"), strict=True):
+        assert np.array_equal(output.planes[0], (source.planes[0] >> 3) << 3)
+
+
+def test_one_frame(tmp_path: Path) -> None:
+    clip = write_clip(tmp_path / "a.mp4", count=1)
+    packed(clip, tmp_path / "a.upv", quality=63)
+    unpacked(tmp_path / "a.upv", tmp_path / "b.mkv", **FFV1)
+    assert_same_frames(frames_of(clip), frames_of(tmp_path / "b.mkv"))
+
+
+def test_uneven_times_are_kept(tmp_path: Path) -> None:
+    times = [Fraction(n, 90_000) for n in (0, 3001, 9000, 9007, 30_000)]
+    clip = write_clip(
+        tmp_path / "a.mp4", times=times, time_base=Fraction(1, 90_000), options={"bf": "0"}
+    )
+    packed(clip, tmp_path / "a.upv", quality=63)
+    assert [packet.pts for packet in packets_of(tmp_path / "a.upv")] == [0, 3001, 9000, 9007, 30000]
+    unpacked(tmp_path / "a.upv", tmp_path / "b.mp4")
+    assert [f.pts * f.time_base for f in frames_of(tmp_path / "b.mp4")] == times
+    with pytest.raises(OutputError, match="y4m holds a constant rate only"):
+        unpacked(tmp_path / "a.upv", tmp_path / "b.y4m")
+    assert not list(tmp_path.glob("b.y4m*"))
+
+
+def contents(path: Path) -> list[list[tuple[bytes, Fraction]]]:
+    """Packets of each stream but the video: (bytes, seconds)."""
+    with av.open(str(path)) as container:
+        film = container.streams.video[0].index
+        kept = [s.index for s in container.streams if s.index != film and s.type != "attachment"]
+        found: dict[int, list[tuple[bytes, Fraction]]] = {index: [] for index in kept}
+        for packet in container.demux([container.streams[index] for index in kept]):
+            if packet.size:
+                time = (packet.pts or 0) * Fraction(packet.time_base)
+                found[packet.stream.index].append((bytes(packet), time))
+    return [found[index] for index in kept]
+
+
+@pytest.fixture(scope="module")
+def film(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_clip(
+        tmp_path_factory.mktemp("film") / "film.mkv",
+        count=20,
+        codec="libx265",
+        pix_fmt="yuv420p10le",
+        colour=HDR10,
+        hdr=True,
+        sar=Fraction(16, 15),
+        audio=[AudioTrack(), AudioTrack(codec="flac", language="deu")],
+        subtitles=[SubtitleTrack()],
+        attachments=[Attachment()],
+        chapters=["one", "two"],
+        metadata={"title": "A film"},
+        cover=True,
+    )
+
+
+def test_what_stands_beside_the_video_comes_back(film: Path, tmp_path: Path) -> None:
+    packed(film, tmp_path / "a.upv", quality=63)
+    done = unpacked(tmp_path / "a.upv", tmp_path / "b.mkv", encoder="x265")
+
+    before, after = probe(film), probe(tmp_path / "b.mkv")
+    assert done.notices == ()
+    assert [s.kind for s in after.streams] == [s.kind for s in before.streams]
+    assert [s.language for s in after.streams] == [s.language for s in before.streams]
+    assert contents(tmp_path / "b.mkv") == contents(film)
+    assert after.colour == before.colour
+    assert after.sample_aspect_ratio == before.sample_aspect_ratio == Fraction(16, 15)
+    assert [title for *_, title in after.chapters] == ["one", "two"]
+    assert after.chapters == before.chapters
+    assert after.metadata["title"] == "A film"
+    assert after.hdr is not None
+    assert (after.hdr.mastering, after.hdr.max_cll) == (MASTERING, MAX_CLL)
+
+
+def test_packets_stand_in_the_order_in_which_they_are_due(film: Path, tmp_path: Path) -> None:
+    packed(film, tmp_path / "a.upv")
+    with UpvFile(tmp_path / "a.upv") as file:
+        bases = [file.header.time_base, *(s.time_base for s in file.header.others.streams)]
+        due = [
+            (e.packet.pts if e.packet.dts is None else e.packet.dts) * bases[e.packet.stream]
+            for e in file.read()
+            if isinstance(e, Placed)
+        ]
+    assert len(due) > 40
+    assert due == sorted(due)
+
+
+def test_sound_and_subtitles_can_be_left_out(film: Path, tmp_path: Path) -> None:
+    packed(film, tmp_path / "a.upv", audio=False, subtitles=False)
+    assert packets_of(tmp_path / "a.upv", video=False) == []
+
+
+def test_rotation_is_kept(tmp_path: Path) -> None:
+    clip = write_clip(tmp_path / "a.mp4", rotation=90)
+    packed(clip, tmp_path / "a.upv")
+    unpacked(tmp_path / "a.upv", tmp_path / "b.mp4")
+    assert probe(tmp_path / "b.mp4").rotation == probe(clip).rotation == 90
+
+
+def test_a_stretch_begins_where_the_source_does(tmp_path: Path) -> None:
+    clip = write_clip(
+        tmp_path / "a.mkv", count=50, codec="ffv1", audio=[AudioTrack(seconds=Fraction(2))],
+        chapters=["one", "two"],
+    )  # fmt: skip
+    done = packed(clip, tmp_path / "a.upv", quality=63, start=Fraction(3, 5), end=Fraction(7, 5))
+    unpacked(tmp_path / "a.upv", tmp_path / "b.mkv", **FFV1)
+    wanted = [replace(f, pts=f.pts - 600) for f in frames_of(clip)[15:35]]
+    assert done.frames == 20
+    assert_same_frames(wanted, frames_of(tmp_path / "b.mkv"))
+    (sound,) = contents(tmp_path / "b.mkv")
+    assert Fraction(0) <= sound[0][1] < Fraction(1, 20)
+    assert Fraction(7, 10) < sound[-1][1] < Fraction(4, 5)
+    chapters = probe(tmp_path / "b.mkv").chapters
+    assert [(start, end) for start, end, _ in chapters] == [
+        (Fraction(0), Fraction(2, 5)),
+        (Fraction(2, 5), Fraction(4, 5)),
+    ]
+
+
+def test_equal_frames_are_repetitions(tmp_path: Path) -> None:
+    clip = still_pictures(tmp_path / "a.mkv", [draw_planes(5)] * 60)
+    done = packed(clip, tmp_path / "a.upv")
+    kinds = [packet.type for packet in packets_of(tmp_path / "a.upv")]
+    assert kinds == [PacketType.VIDEO_KEY] + [PacketType.REPEAT] * 59
+    assert (done.keyframes, done.repeated_frames) == (1, 59)
+    first = len(packets_of(tmp_path / "a.upv")[0].payload)
+    assert done.video_bytes < first + 30 + 59 * 16
+    assert unpacked(tmp_path / "a.upv", tmp_path / "b.mkv", **FFV1).frames == 60
+
+
+def test_a_scene_begins_with_a_frame_alone(tmp_path: Path) -> None:
+    clip = still_pictures(tmp_path / "a.mkv", [moving(n % 7, n // 7) for n in range(21)])
+    packed(clip, tmp_path / "a.upv")
+    kinds = [packet.type is PacketType.VIDEO_KEY for packet in packets_of(tmp_path / "a.upv")]
+    assert [n for n, key in enumerate(kinds) if key] == [0, 7, 14]
+
+
+def test_keyframes_are_as_far_apart_as_asked_for(tmp_path: Path) -> None:
+    clip = still_pictures(tmp_path / "a.mkv", [moving(n) for n in range(27)])
+    packed(clip, tmp_path / "a.upv", keyint=6)
+    found = packets_of(tmp_path / "a.upv")
+    assert [n for n, p in enumerate(found) if p.type is PacketType.VIDEO_KEY] == [0, 6, 12, 18, 24]
+
+
+def test_keyframes_are_ten_seconds_apart_at_most(tmp_path: Path) -> None:
+    clip = write_clip(tmp_path / "a.mp4", times=[Fraction(4 * n) for n in range(8)])
+    still = still_pictures(tmp_path / "s.mkv", [draw_planes(1)] * 8)
+    assert packed(still, tmp_path / "s.upv").keyframes == 1
+    packed(clip, tmp_path / "a.upv")
+    found = packets_of(tmp_path / "a.upv")
+    keys = [p.pts for p in found if p.type is PacketType.VIDEO_KEY]
+    tick = probe(clip).time_base
+    assert max((b - a) * tick for a, b in pairwise(keys)) <= 12
+
+
+def test_progress_is_told(tmp_path: Path) -> None:
+    clip = write_clip(tmp_path / "a.mkv")
+    told: list[Progress] = []
+    job = CompressJob(source=str(clip), output=str(tmp_path / "a.upv"), codec="stand-in")
+    compress(job, told.append, backend=StandInCodecs())
+    assert [(p.stage, p.done) for p in told if p.stage == "compress"] == [
+        ("compress", n) for n in range(1, 9)
+    ]
+    assert {p.stage for p in told} == {"scan", "compress", "join"}
+    assert {p.total for p in told if p.stage != "scan"} == {8}
+    told.clear()
+    back = DecompressJob(
+        source=str(tmp_path / "a.upv"), output=str(tmp_path / "b.mkv"), codec="stand-in"
+    )
+    decompress(back, told.append, backend=StandInCodecs())
+    assert [p.done for p in told if p.stage == "decompress"] == list(range(1, 9))
+
+
+def test_what_cannot_be_done_is_said_in_one_line(tmp_path: Path) -> None:
+    clip, target = write_clip(tmp_path / "a.mkv"), tmp_path / "a.upv"
+    other = write_clip(tmp_path / "b.mkv", codec="ffv1", pix_fmt="yuv444p")
+    with pytest.raises(
+        InputError, match=r"is yuv444p, and the codec takes 4:2:0 .*-pix_fmt yuv420p"
+    ):
+        packed(other, target)
+    with pytest.raises(OptionError, match=r"compress writes \.upv files, got .*a\.mp4"):
+        packed(clip, tmp_path / "a.mp4")
+    with pytest.raises(OptionError, match="instead of standard input"):
+        packed(Path("-"), target)
+    with pytest.raises(OptionError, match="either a quality or a bitrate"):
+        packed(clip, target, quality=3, bitrate=100_000)
+    with pytest.raises(OptionError, match="do not even hold the packets' heads of 8 frames"):
+        packed(clip, target, bitrate=100)
+    with pytest.raises(OptionError, match="no frame from start to end"):
+        packed(clip, target, start=Fraction(9))
+    with pytest.raises(OptionError, match="no codec is bundled yet"):
+        compress(CompressJob(source=str(clip), output=str(target)), backend=StandInCodecs())
+    assert not target.exists()
+    assert not list(tmp_path.glob(".*"))
+    packed(clip, target)
+    with pytest.raises(ExistsError, match=r"a\.upv exists; --overwrite replaces it"):
+        packed(clip, target)
+    packed(clip, target, overwrite=True)
+    unpacked(target, tmp_path / "c.mkv")
+    with pytest.raises(ExistsError, match=r"c\.mkv exists; --overwrite replaces it"):
+        unpacked(target, tmp_path / "c.mkv")
+    with pytest.raises(OptionError, match="y4m holds samples as they are"):
+        unpacked(target, tmp_path / "c.y4m", crf=3)
+    with pytest.raises(OutputError, match="avi"):
+        unpacked(target, tmp_path / "c.avi")
+
+
+def test_another_codec_is_refused_by_name(tmp_path: Path) -> None:
+    clip = write_clip(tmp_path / "a.mkv")
+    packed(clip, tmp_path / "a.upv")
+    job = DecompressJob(source=str(tmp_path / "a.upv"), output=str(tmp_path / "b.mkv"))
+    with pytest.raises(ModelError, match=r"made by codec 'stand-in' .*, not by 'other' \(SHA-256"):
+        decompress(replace(job, codec="other"), backend=StandInCodecs())
+    decompress(job, backend=StandInCodecs())  # by the name that the file holds

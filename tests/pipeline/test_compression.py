@@ -24,46 +24,21 @@ from clips import (
     draw_planes,
     write_clip,
 )
+from compressing import frames_of, moving, packed, packets_of, still_pictures, unpacked
 from stand_in_codec import StandInCodecs
 
 from upreel.codec.file import UpvFile
-from upreel.codec.packet import Packet, PacketType
+from upreel.codec.packet import PacketType
 from upreel.codec.parser import Placed
 from upreel.errors import ExistsError, InputError, ModelError, OptionError, OutputError
-from upreel.pipeline.coding import CompressJob, CompressResult, DecompressJob, DecompressResult
+from upreel.pipeline.coding import CompressJob, DecompressJob
 from upreel.pipeline.compression import compress
 from upreel.pipeline.decompression import decompress
 from upreel.pipeline.job import Progress
-from upreel.video.formats import av_from_planes, pixel_format
-from upreel.video.frame import Frame, Plane
+from upreel.video.frame import Frame
 from upreel.video.probe import probe
-from upreel.video.read import read_frames
-from upreel.video.scan import scan
 
 FFV1 = {"encoder": "ffv1"}
-
-
-def packed(source: Path, target: Path, **options: object) -> CompressResult:
-    job = CompressJob(source=str(source), output=str(target), codec="stand-in", **options)  # type: ignore[arg-type]
-    return compress(job, backend=StandInCodecs())
-
-
-def unpacked(source: Path, target: Path, **options: object) -> DecompressResult:
-    job = DecompressJob(source=str(source), output=str(target), codec="stand-in", **options)  # type: ignore[arg-type]
-    return decompress(job, backend=StandInCodecs())
-
-
-def frames_of(path: Path) -> list[Frame]:
-    info = probe(path)
-    return list(read_frames(info, timeline=scan(info), deinterlace="off"))
-
-
-def packets_of(path: Path, *, video: bool = True) -> list[Packet]:
-    with UpvFile(path) as file:
-        events = list(file.read())
-        assert all(isinstance(event, Placed) for event in events)
-        found = [event.packet for event in events if isinstance(event, Placed)]
-    return [packet for packet in found if packet.type.is_video == video]
 
 
 def assert_same_frames(before: Sequence[Frame], after: Sequence[Frame]) -> None:
@@ -73,28 +48,6 @@ def assert_same_frames(before: Sequence[Frame], after: Sequence[Frame]) -> None:
         assert output.duration * output.time_base == source.duration * source.time_base
         for plane, other in zip(source.planes, output.planes, strict=True):
             assert np.array_equal(plane, other)
-
-
-def still_pictures(path: Path, pictures: Sequence[tuple[Plane, ...]]) -> Path:
-    """A lossless clip of these pictures, 25 a second."""
-    height, width = pictures[0][0].shape
-    with av.open(str(path), "w") as container:
-        stream = container.add_stream("ffv1", rate=25)
-        stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
-        for number, planes in enumerate(pictures):
-            frame = av_from_planes(planes, pixel_format("yuv420p"))
-            frame.pts, frame.time_base = number, Fraction(1, 25)
-            container.mux(stream.encode(frame))
-        container.mux(stream.encode(None))
-    return path
-
-
-def moving(number: int, scene: int = 0) -> tuple[Plane, ...]:
-    """A slowly moving picture of a scene."""
-    seed = np.random.default_rng(scene).integers(20, 220, (14, 18)).repeat(6, 0).repeat(6, 1)
-    luma = seed[8 : 8 + 48, 8 + number : 8 + number + 64]
-    chroma = np.full((24, 32), 100 + 10 * scene)
-    return tuple(plane.astype(np.uint8) for plane in (luma, chroma, chroma))
 
 
 @pytest.mark.parametrize(

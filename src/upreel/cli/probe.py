@@ -1,6 +1,7 @@
 """`upreel probe`: what files are, what upscaling them would lose, what is advised."""
 
 import json
+from fractions import Fraction
 from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
@@ -14,7 +15,8 @@ if TYPE_CHECKING:
 __all__ = ["probe"]
 
 Files = Annotated[
-    list[str], typer.Argument(metavar="FILE...", help="Videos, or folders of numbered pictures.")
+    list[str],
+    typer.Argument(metavar="FILE...", help="Videos, .upv files, or folders of numbered pictures."),
 ]
 Json = Annotated[
     bool, typer.Option("--json", help="Print one JSON array, an object for each file.")
@@ -48,6 +50,10 @@ def probe(files: Files, as_json: Json = False) -> None:
 
 def _report(file: str) -> dict[str, object]:
     """All that is told of one file, in plain values; times are exact, as "1001/30000"."""
+    from upreel.codec.survey import is_upv
+
+    if is_upv(file):
+        return _stream_report(file)
     from upreel.video.advice import advice, frame_rate, is_variable, source_notices
     from upreel.video.join import container_losses, default_output
     from upreel.video.probe import probe as look
@@ -77,6 +83,82 @@ def _report(file: str) -> dict[str, object]:
         "output": str(output),
         "losses": [*notices, *losses],
         "advice": hints,
+    }
+
+
+def _stream_report(file: str) -> dict[str, object]:
+    """All that is told of an .upv file."""
+    from upreel.codec.survey import survey
+    from upreel.video.restore import carried_infos
+
+    found = survey(file)
+    header = found.header
+    colour, hdr, tick = header.colour, header.hdr, header.time_base
+    packets = {
+        stream.template_index: (count, size)
+        for stream, count, size in zip(
+            header.others.streams, found.other_packets, found.other_bytes, strict=True
+        )
+    }
+    rate = (found.num_frames / found.seconds) if found.seconds > 0 else header.rate
+    return {
+        "file": file,
+        "container": "upv",
+        "video": {
+            "codec": header.model.name,
+            "codec_sha256": header.model.sha256.hex(),
+            "width": header.width,
+            "height": header.height,
+            "coded_width": header.coded_width,
+            "coded_height": header.coded_height,
+            "scale": header.scale,
+            "bits": header.bits,
+            "full_range": colour.full_range,
+            "primaries": colour.primaries,
+            "transfer": colour.transfer,
+            "matrix": colour.matrix,
+            "chroma_location": colour.chroma_location,
+            "sample_aspect_ratio": (
+                str(header.sample_aspect_ratio) if header.sample_aspect_ratio else None
+            ),
+            "rotation": header.rotation,
+            "time_base": str(tick),
+            "mastering_display": hdr.mastering if hdr else None,
+            "max_cll": hdr.max_cll if hdr else None,
+            "max_fall": hdr.max_fall if hdr else None,
+        },
+        "frames": found.num_frames,
+        "repeated_frames": found.num_repeated,
+        "keyframes": len(found.keyframes),
+        "keyframe_times": [str(pts * tick) for pts in found.keyframes],
+        "keyframe_interval": header.keyframe_interval,
+        "frame_rate": str(rate),
+        "variable_frame_rate": not found.constant_rate,
+        "start": None if found.start is None else str(found.start * tick),
+        "duration": str(found.seconds),
+        "quality": None
+        if found.qualities is None
+        else dict(zip(("least", "mean", "greatest"), found.qualities, strict=True)),
+        "bytes": found.num_bytes,
+        "video_bytes": found.video_bytes,
+        "keyframe_bytes": found.key_bytes,
+        "bits_per_second": found.bits_per_second,
+        "streams": [
+            {
+                **_stream(stream),
+                "packets": packets.get(stream.index, (0, 0))[0],
+                "bytes": packets.get(stream.index, (0, 0))[1],
+            }
+            for stream in carried_infos(header.others)
+        ],
+        "chapters": [
+            {"start": str(start), "end": str(end), "title": title}
+            for start, end, title in header.chapters
+        ],
+        "metadata": dict(header.metadata),
+        "indexed": found.indexed,
+        "damages": found.num_damages,
+        "damage": [{"offset": offset, "reason": reason} for offset, reason in found.damages],
     }
 
 
@@ -124,8 +206,45 @@ def _stream(stream: "StreamInfo") -> dict[str, object]:
     }
 
 
+def _stream_text(report: dict[str, object]) -> str:
+    """The report of an .upv file for people."""
+    video = cast("dict[str, object]", report["video"])
+    quality = cast("dict[str, float] | None", report["quality"])
+    streams = cast("list[dict[str, object]]", report["streams"])
+    rate = "variable frame rate, on average " if report["variable_frame_rate"] else ""
+    fps = float(Fraction(str(report["frame_rate"])))
+    bits = cast("float | None", report["bits_per_second"])
+    kilobits = "" if bits is None else f", {bits / 1000:.1f} kbit/s"
+    lines = [
+        f"{report['file']}: upv, {report['bytes']} bytes",
+        f"  video    {video['width']}x{video['height']}, {video['bits']} bits, "
+        f"{report['frames']} frames, {rate}{fps:.3f} frames/s",
+        f"  codec    {video['codec']} (SHA-256 {str(video['codec_sha256'])[:12]})",
+        f"  coded    {report['video_bytes']} bytes{kilobits}, {report['keyframes']} keyframes "
+        f"({report['keyframe_bytes']} bytes), {report['repeated_frames']} repeated",
+    ]
+    if quality is not None:
+        lines.append(
+            f"  quality  {quality['least']} to {quality['greatest']}, mean {quality['mean']:.1f}"
+        )
+    for s in streams:
+        name = f"{s['kind']} {s['codec']} {s['language']} {s['title']}".rstrip()
+        lines.append(f"  stream   {name}: {s['packets']} packets, {s['bytes']} bytes")
+    if report["chapters"]:
+        lines.append(f"  chapters {len(cast('list[object]', report['chapters']))}")
+    if not report["indexed"]:
+        lines.append("  index    none that is sound: seeking reads the file through")
+    damage = cast("list[dict[str, object]]", report["damage"])
+    lines += [f"  damage   at byte {each['offset']}: {each['reason']}" for each in damage]
+    more = cast("int", report["damages"]) - len(damage)
+    lines += [f"  damage   and {more} more"] if more else []
+    return "\n".join(lines)
+
+
 def _text(report: dict[str, object]) -> str:
     """A report for people: one line a thing."""
+    if report["container"] == "upv":
+        return _stream_text(report)
     video = cast("dict[str, object]", report["video"])
     streams = cast("list[dict[str, object]]", report["streams"])
     size = f"{video['width']}x{video['height']}"

@@ -46,7 +46,7 @@ from upreel.pipeline.job import Progress
 from upreel.pipeline.plan import fingerprint, frame_range, machine_kind, source_identity
 from upreel.pipeline.planning import missing_end
 from upreel.pipeline.sending import Sender
-from upreel.pipeline.summary import OnProgress
+from upreel.pipeline.summary import OnProgress, no_progress
 from upreel.pipeline.upv_parts import RECORD_VERSION, OpenPart, PartCounter, PartRecord, part_name
 from upreel.pipeline.usage import CpuMeter, peak_memory_bytes
 from upreel.pipeline.work import Work, os_errors
@@ -135,14 +135,15 @@ class _Run:
     ) -> None:
         self.job, self.info, self.card, self.work = job, info, card, work
         self.backend = backend
-        self.tell = on_progress or (lambda _progress: None)
+        self.tell = on_progress or no_progress
         self.output = Path(job.output)
         self.device = "cpu" if job.device == "auto" else job.device
         self.meter = CpuMeter()
         self.carriage = carry(info, audio=job.audio, subtitles=job.subtitles)
         self.notices = [*_notices(info), *self.carriage.notices]
-        for notice in self.notices if on_notice is not None else ():
-            on_notice(notice)
+        if on_notice is not None:
+            for notice in self.notices:
+                on_notice(notice)
 
     def run(self) -> CompressResult:
         identity = self._identity()

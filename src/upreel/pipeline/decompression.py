@@ -37,7 +37,7 @@ from upreel.pipeline.enhance import QUEUE_FRAMES
 from upreel.pipeline.job import Progress
 from upreel.pipeline.machine import cpu_count
 from upreel.pipeline.sending import Receiver
-from upreel.pipeline.summary import OnProgress
+from upreel.pipeline.summary import OnProgress, no_progress
 from upreel.pipeline.usage import CpuMeter, peak_memory_bytes
 from upreel.pipeline.work import Work, os_errors
 from upreel.video.aside import AsideFile
@@ -132,14 +132,15 @@ class _Run:
     ) -> None:
         self.job, self.file, self.card = job, file, card
         self.header = file.header
-        self.tell = on_progress or (lambda _progress: None)
+        self.tell = on_progress or no_progress
         self.device = "cpu" if job.device == "auto" else job.device
         self.meter = CpuMeter()
         self.seen = _Seen()
         self.settings, self.raw = self._settings()
         self.notices = self._losses()
-        for notice in self.notices if on_notice is not None else ():
-            on_notice(notice)
+        if on_notice is not None:
+            for notice in self.notices:
+                on_notice(notice)
         header = self.header
         if header.scale != 1:
             raise InputError(f"{job.source} wants pictures doubled, which no codec here does")

@@ -19,7 +19,7 @@ from upreel.pipeline.planning import (
 )
 from upreel.pipeline.resolve import Resolved, resolve
 from upreel.pipeline.straight import run_straight
-from upreel.pipeline.summary import Counter, OnProgress, result_of
+from upreel.pipeline.summary import Counter, OnProgress, no_progress, result_of
 from upreel.pipeline.usage import CpuMeter
 from upreel.pipeline.work import PartDone, Work, check_free_space
 from upreel.video.probe import probe
@@ -49,7 +49,7 @@ def upscale(
     backend = backend or DefaultBackend()
     meter = CpuMeter()
     resolved = resolve(job, probe(job.source), backend)
-    tell = on_progress or _no_progress
+    tell = on_progress or no_progress
     if on_notice is not None:
         for notice in (*resolved.notices, *resolved.losses):
             on_notice(notice)
@@ -57,10 +57,6 @@ def upscale(
         return run_straight(resolved, backend, tell, meter)
     with Work(work_name(resolved)) as work:
         return _Run(resolved, work, backend, tell, meter).run()
-
-
-def _no_progress(_progress: Progress) -> None:
-    """For callers who do not want to know."""
 
 
 class _Run:

@@ -9,9 +9,13 @@ from upreel.pipeline.resolve import Resolved
 from upreel.pipeline.usage import CpuMeter, peak_memory_bytes
 from upreel.pipeline.work import PartDone
 
-__all__ = ["Counter", "OnProgress", "result_of"]
+__all__ = ["Counter", "OnProgress", "no_progress", "result_of"]
 
 OnProgress = Callable[[Progress], None]
+
+
+def no_progress(_progress: Progress) -> None:
+    """For callers who do not want to know."""
 
 
 class Counter:

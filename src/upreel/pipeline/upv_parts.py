@@ -59,7 +59,8 @@ class PartRecord:
         if values is None or values.pop("version", None) != RECORD_VERSION:
             return None
         with suppress(KeyError, TypeError):
-            return cls(**(values | {"notices": tuple(values["notices"])}))
+            known = dict(values)
+            return cls(notices=tuple(known.pop("notices")), **known)
         return None
 
 

@@ -38,7 +38,7 @@ from upreel.video.source import (
     sequence_files,
 )
 
-__all__ = ["probe", "side_data_bytes", "siting_and_aspect"]
+__all__ = ["probe", "side_data_bytes", "siting_and_aspect", "stream_info"]
 
 _PLACES = 4  # looked at further on, where flags and first pictures disagree
 _log_level = threading.Lock()  # FFmpeg has one for all threads
@@ -180,7 +180,7 @@ def _describe(
     return SourceInfo(
         path=path,
         container=container.format.name,
-        streams=tuple(_stream_info(item) for item in streams),
+        streams=tuple(stream_info(item) for item in streams),
         video_index=stream.index,
         codec=stream.codec_context.codec.canonical_name,
         format=fmt,
@@ -283,7 +283,8 @@ def _duration(
     return stream.duration * time_base if stream.duration else None
 
 
-def _stream_info(stream: Stream) -> StreamInfo:
+def stream_info(stream: Stream) -> StreamInfo:
+    """What a container says of one stream."""
     kind = stream.type if stream.type in ("video", "audio", "subtitle", "attachment") else "data"
     context = getattr(stream, "codec_context", None)
     return StreamInfo(

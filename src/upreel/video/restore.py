@@ -21,11 +21,13 @@ from upreel.errors import BitstreamError, OutputError
 from upreel.video.captions import rewritten_codec, rewritten_packet
 from upreel.video.carry import CarriedPacket, CarriedStreams
 from upreel.video.containers import OutputKind, add_copy, kept_tags, stream_misfits
+from upreel.video.info import StreamInfo
+from upreel.video.probe import stream_info
 
 if TYPE_CHECKING:
     from av.container.core import Chapter
 
-__all__ = ["Restored", "RestoredStreams"]
+__all__ = ["Restored", "RestoredStreams", "carried_infos"]
 
 
 class Restored:
@@ -256,6 +258,18 @@ class RestoredStreams:
             return None if record is None else self._moved()
         later = round(self._shift / self._bases[record.stream - 1])
         return replace(record, pts=record.pts + later, dts=record.dts + later)
+
+
+def carried_infos(carried: CarriedStreams) -> tuple[StreamInfo, ...]:
+    """What the template says of its streams, those without packets among them.
+
+    Raises:
+        BitstreamError: the template is damaged.
+    """
+    if not carried.template:
+        return ()
+    with _open(carried.template) as template:
+        return tuple(stream_info(stream) for stream in template.streams)
 
 
 def _open(template: bytes) -> InputContainer:

@@ -44,15 +44,17 @@ def packets_of(path: Path, *, video: bool = True) -> list[Packet]:
     return [packet for packet in found if packet.type.is_video == video]
 
 
-def still_pictures(path: Path, pictures: Sequence[tuple[Plane, ...]]) -> Path:
-    """A lossless clip of these pictures, 25 a second."""
+def still_pictures(
+    path: Path, pictures: Sequence[tuple[Plane, ...]], *, step: Fraction = Fraction(1, 25)
+) -> Path:
+    """A lossless clip of these pictures, `step` seconds each."""
     height, width = pictures[0][0].shape
     with av.open(str(path), "w") as container:
-        stream = container.add_stream("ffv1", rate=25)
+        stream = container.add_stream("ffv1", rate=1 / step)
         stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
         for number, planes in enumerate(pictures):
             frame = av_from_planes(planes, pixel_format("yuv420p"))
-            frame.pts, frame.time_base = number, Fraction(1, 25)
+            frame.pts, frame.time_base = number, step
             container.mux(stream.encode(frame))
         container.mux(stream.encode(None))
     return path

@@ -16,7 +16,7 @@ from clips import AudioTrack, write_clip
 from processes import ENVIRONMENT
 
 FRAMES = 40
-OPTIONS = ("--codec", "any", "--bitrate", "1.5M", "--keyint", "6")
+OPTIONS = ("--codec", "any", "--bitrate", "150k", "--keyint", "6")
 
 
 def command(

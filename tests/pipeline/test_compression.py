@@ -8,7 +8,6 @@ written behind the video; a shift that is not applied.
 from collections.abc import Sequence
 from dataclasses import replace
 from fractions import Fraction
-from itertools import pairwise
 from pathlib import Path
 
 import av
@@ -35,7 +34,7 @@ from upreel.pipeline.coding import CompressJob, DecompressJob
 from upreel.pipeline.compression import compress
 from upreel.pipeline.decompression import decompress
 from upreel.pipeline.job import Progress
-from upreel.video.frame import Frame
+from upreel.video.frame import Frame, Plane
 from upreel.video.probe import probe
 
 FFV1 = {"encoder": "ffv1"}
@@ -176,15 +175,21 @@ def test_a_stretch_begins_where_the_source_does(tmp_path: Path) -> None:
     clip = write_clip(
         tmp_path / "a.mkv", count=50, codec="ffv1", audio=[AudioTrack(seconds=Fraction(2))],
         chapters=["one", "two"],
+        subtitles=[SubtitleTrack(lines=((Fraction(1, 5), Fraction(1), "on"),))],
     )  # fmt: skip
     done = packed(clip, tmp_path / "a.upv", quality=63, start=Fraction(3, 5), end=Fraction(7, 5))
     unpacked(tmp_path / "a.upv", tmp_path / "b.mkv", **FFV1)
     wanted = [replace(f, pts=f.pts - 600) for f in frames_of(clip)[15:35]]
     assert done.frames == 20
     assert_same_frames(wanted, frames_of(tmp_path / "b.mkv"))
-    (sound,) = contents(tmp_path / "b.mkv")
-    assert Fraction(0) <= sound[0][1] < Fraction(1, 20)
+    sound, text = contents(tmp_path / "b.mkv")
+    assert text == [(b"on", Fraction(0))]
+    all_sound, _ = contents(clip)
+    later = [(data, time - Fraction(3, 5)) for data, time in all_sound if time >= Fraction(3, 5)]
+    assert sound == later[: len(sound)]
     assert Fraction(7, 10) < sound[-1][1] < Fraction(4, 5)
+    with UpvFile(tmp_path / "a.upv") as file:
+        assert [start for start, *_ in file.header.chapters] == [Fraction(0), Fraction(2, 5)]
     chapters = probe(tmp_path / "b.mkv").chapters
     assert [(start, end) for start, end, _ in chapters] == [
         (Fraction(0), Fraction(2, 5)),
@@ -218,14 +223,57 @@ def test_keyframes_are_as_far_apart_as_asked_for(tmp_path: Path) -> None:
 
 
 def test_keyframes_are_ten_seconds_apart_at_most(tmp_path: Path) -> None:
-    clip = write_clip(tmp_path / "a.mp4", times=[Fraction(4 * n) for n in range(8)])
-    still = still_pictures(tmp_path / "s.mkv", [draw_planes(1)] * 8)
-    assert packed(still, tmp_path / "s.upv").keyframes == 1
+    pictures = [moving(n // 2) for n in range(10)]
+    clip = still_pictures(tmp_path / "a.mkv", pictures, step=Fraction(3))
     packed(clip, tmp_path / "a.upv")
-    found = packets_of(tmp_path / "a.upv")
-    keys = [p.pts for p in found if p.type is PacketType.VIDEO_KEY]
-    tick = probe(clip).time_base
-    assert max((b - a) * tick for a, b in pairwise(keys)) <= 12
+    kinds = [packet.type is PacketType.VIDEO_KEY for packet in packets_of(tmp_path / "a.upv")]
+    assert [n for n, key in enumerate(kinds) if key] == [0, 4, 8]
+    packed(clip, tmp_path / "b.upv", keyint=250)
+    assert sum(p.type is PacketType.VIDEO_KEY for p in packets_of(tmp_path / "b.upv")) == 1
+
+
+class LawCodec:
+    """Codes whose lengths are twice as much every 9 steps of quality, 6 times as much alone."""
+
+    def __init__(self, share: float) -> None:
+        self.share = share
+
+    def send(self, planes: tuple[Plane, ...], quality: int, before: object) -> tuple[bytes, object]:
+        detail = 1 + float(planes[0].std()) / 64  # scenes and frames differ
+        alone = 6 if before is None else 1
+        return b"x" * int(self.share * detail * alone * 2 ** (quality / 9)), planes
+
+    def receive(self, code: bytes, quality: int, before: object) -> object:
+        raise NotImplementedError
+
+    def planes(self, state: object) -> tuple[Plane, ...]:
+        raise NotImplementedError
+
+
+@pytest.mark.parametrize("bitrate", [100_000, 400_000])
+def test_a_bitrate_is_kept(bitrate: int, tmp_path: Path) -> None:
+    pictures = [moving(n % 25 - (n % 25) // 5, n // 25) for n in range(150)]  # some twice
+    clip = still_pictures(tmp_path / "a.mkv", pictures)
+    backend = StandInCodecs(codec=lambda _height, _width: LawCodec(20))
+    job = CompressJob(
+        source=str(clip), output=str(tmp_path / "a.upv"), codec="any", bitrate=bitrate
+    )
+    done = compress(job, backend=backend)
+    assert done.keyframes == 6
+    assert done.repeated_frames > 10
+    assert 0.95 < done.bitrate / bitrate < 1.05
+    assert done.bitrate == 8 * done.video_bytes / 6
+    assert done.notices == ()
+    assert 5 < done.quality < 58
+
+
+def test_a_bitrate_that_is_missed_is_told(tmp_path: Path) -> None:
+    clip = still_pictures(tmp_path / "a.mkv", [moving(n) for n in range(20)])
+    backend = StandInCodecs(codec=lambda _height, _width: LawCodec(2))
+    job = CompressJob(source=str(clip), output=str(tmp_path / "a.upv"), codec="any", bitrate=10**7)
+    done = compress(job, backend=backend)
+    assert done.quality > 60
+    assert done.notices == (f"the video takes {done.bitrate / 1000:.0f} kbit/s instead of 10000",)
 
 
 def test_progress_is_told(tmp_path: Path) -> None:

@@ -179,6 +179,16 @@ def receive(events: list[Placed | Damage], header: Header) -> tuple[list[Frame],
     return list(Receiver(codec, header, told.append).frames(events)), told
 
 
+def test_a_hole_in_which_no_frame_was_costs_none(stream: Path) -> None:
+    with UpvFile(stream) as file:
+        header = file.header
+    events = placed(stream)
+    hole = Damage(offset=0, num_bytes=300, reason="")
+    frames, told = receive([*events[:4], hole, *events[4:]], header)
+    assert [frame.damaged for frame in frames] == [False] * FRAMES
+    assert told == []
+
+
 def test_times_that_do_not_rise_are_left_out(stream: Path) -> None:
     with UpvFile(stream) as file:
         header = file.header

@@ -20,6 +20,7 @@ from upreel.training.codec import (
     plane_errors,
     train_codec,
 )
+from upreel.training.run import own_commit
 from upreel.zoo.configs.codec import CodecConfig
 
 ALONE = CodecRun(
@@ -44,9 +45,12 @@ def material() -> list[Clip]:
 def test_a_run_reports_and_can_be_read_back(material: list[Clip], tmp_path: Path) -> None:
     told: list[CodecProgress] = []
     path = train_codec(ALONE, material, tmp_path, on_progress=told.append)
-    config, weights = load_codec(path)
+    result = load_codec(path)
+    weights = result.weights
 
-    assert config == ALONE
+    assert result.config == ALONE
+    assert (result.step, result.training_data) == (4, ("drawn0",))
+    assert result.commit == own_commit()
     assert [(each.step, len(each.points)) for each in told] == [(2, 3), (4, 3)]
     assert all(point.bits > 0 for each in told for point in each.points)
     assert all(0 < point.psnr < 60 for each in told for point in each.points)
@@ -66,8 +70,8 @@ def test_stopped_and_resumed_is_as_if_never_stopped(material: list[Clip], tmp_pa
         second.train_step()
     cut = train_codec(ALONE, material, tmp_path / "cut", resume=True)
 
-    for name, value in load_codec(whole)[1].items():
-        assert torch.equal(load_codec(cut)[1][name], value), name
+    for name, value in load_codec(whole).weights.items():
+        assert torch.equal(load_codec(cut).weights[name], value), name
         assert torch.equal(trainer.ema[name], second.ema[name]), name
         assert torch.equal(trainer.ema[name], value), name
 
@@ -75,7 +79,7 @@ def test_stopped_and_resumed_is_as_if_never_stopped(material: list[Clip], tmp_pa
 def test_the_next_stage_leaves_the_first_as_it_was(material: list[Clip], tmp_path: Path) -> None:
     first = train_codec(ALONE, material, tmp_path)
     second = train_codec(NEXT, material, tmp_path, start=first)
-    before, after = load_codec(first)[1], load_codec(second)[1]
+    before, after = load_codec(first).weights, load_codec(second).weights
     changed = {name.split(".")[0] for name in before if not torch.equal(before[name], after[name])}
     assert changed == {"next"}
 
@@ -95,6 +99,9 @@ def test_what_cannot_be_done_is_refused(material: list[Clip], tmp_path: Path) ->
         train_codec(ALONE, material, tmp_path)
     with pytest.raises(OptionError, match="belongs to a run with another config"):
         train_codec(replace(ALONE, batch=4), material, tmp_path, resume=True)
+    other = drawn_clips(3, num_frames=4, height=80, width=96)
+    with pytest.raises(OptionError, match="was trained on drawn0, got drawn0, drawn2"):
+        train_codec(ALONE, other, tmp_path, resume=True)
     with pytest.raises(OptionError, match="next starts from alone: --start names its checkpoint"):
         train_codec(NEXT, material, tmp_path)
     with pytest.raises(OptionError, match="other starts from 'else', not 'alone'"):

@@ -42,14 +42,21 @@ def export(
 ) -> None:
     """Turn CHECKPOINT into a card: `-m NAME.json` uses it from there.
 
-    A quantised run becomes a precision of a card that is there: `--into`.
+    A quantised run becomes a precision of a card that is there: `--into`. A codec's card is what
+    `upreel compress --codec` takes.
     """
     with exit_with_message():
         if importlib.util.find_spec("torch") is None:
             raise BackendUnavailableError("export needs PyTorch: pip install 'upreel[train]'")
         from upreel.inference.export import export_card
         from upreel.training.checkpoint import load_checkpoint
+        from upreel.training.codec import is_codec
 
+        if is_codec(checkpoint):
+            if into is not None:
+                raise OptionError(f"{checkpoint} is a codec: --into is not for it")
+            _export_codec(checkpoint, out, name, summary, sources)
+            return
         run = load_checkpoint(checkpoint)
         config = run.config
         if isinstance(config.network, QuantizedConfig) != (into is not None):
@@ -75,6 +82,27 @@ def export(
             folder=out,
         )
         typer.echo(f"{card.folder / card.name}.json: {card.num_parameters} parameters")
+
+
+def _export_codec(
+    checkpoint: Path, out: Path, name: str | None, summary: str | None, sources: Path | None
+) -> None:
+    """A codec's card, cells and whole numbers."""
+    from upreel.inference.export_codec import export_codec
+    from upreel.training.codec import load_codec
+
+    run = load_codec(checkpoint)
+    card = export_codec(
+        name=name or run.config.name,
+        summary=summary or "a learned codec",
+        config=run.config.network,
+        weights=run.weights,
+        training_data=_described(run.training_data, sources),
+        steps=run.step,
+        commit=run.commit,
+        folder=out,
+    )
+    typer.echo(f"{card.folder / card.name}.json: upreel compress --codec takes it")
 
 
 def _add_precision(run: "Checkpoint", into: str, sources: Path | None) -> None:

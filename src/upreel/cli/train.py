@@ -131,7 +131,7 @@ def _train_codec_on(
         on_progress=_print_codec_progress,
     )
     if os.environ.get("RANK", "0") == "0":
-        typer.echo(f"{checkpoint}")
+        typer.echo(f"{checkpoint}: upreel export {checkpoint} makes a card of it")
 
 
 def train_on(

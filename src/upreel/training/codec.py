@@ -33,11 +33,21 @@ from upreel.networks.codec import Codec, Rounding, State, trade_off
 from upreel.networks.planes import pack
 from upreel.networks.sizes import LATENT_CELL, QUALITIES
 from upreel.training.optimizer import MuonAdam
+from upreel.training.run import own_commit, sources_of
 from upreel.training.team import Team, joined
 from upreel.zoo import read_stored
 from upreel.zoo.configs.codec import CodecConfig
 
-__all__ = ["CodecProgress", "CodecRun", "CodecTrainer", "RatePoint", "load_codec", "train_codec"]
+__all__ = [
+    "CodecProgress",
+    "CodecResult",
+    "CodecRun",
+    "CodecTrainer",
+    "RatePoint",
+    "is_codec",
+    "load_codec",
+    "train_codec",
+]
 
 _VERSION = "codec-1"
 _KEEP_SECONDS = 60.0
@@ -139,6 +149,25 @@ class CodecProgress:
     points: tuple[RatePoint, ...] = ()
 
 
+@dataclass(frozen=True, kw_only=True, eq=False)
+class CodecResult:
+    """What a run came to.
+
+    Attributes:
+        config: of the run.
+        step: steps done.
+        training_data: sources.
+        commit: of this project when the run was started.
+        weights: its average ones.
+    """
+
+    config: CodecRun
+    step: int
+    training_data: tuple[str, ...]
+    commit: str
+    weights: dict[str, Tensor]
+
+
 class CodecTrainer:
     """A codec, its average and its optimiser, somewhere along a run.
 
@@ -160,12 +189,14 @@ class CodecTrainer:
         torch.manual_seed(config.seed)
         self.config, self.team, self.device = config, team, torch.device(device)
         self.step = 0
+        self.commit = own_commit()
         self._clips = [clip for clip in clips if _fits(clip, config)]
         if not self._clips:
             raise InputError(
                 f"{config.name} needs clips of {config.frames} frames and "
                 f"{config.patch}x{config.patch} with chroma; there is none"
             )
+        self.training_data = sources_of(self._clips)
         weights = np.array([math.sqrt(clip.luma.size) for clip in self._clips])
         self._likely = weights / weights.sum()
         self.network = Codec(**asdict(config.network)).to(self.device)
@@ -416,30 +447,46 @@ def train_codec(
         team.leave()
 
 
-def load_codec(path: Path) -> tuple[CodecRun, dict[str, Tensor]]:
-    """A checkpoint's run and its average weights.
+def is_codec(path: Path) -> bool:
+    """Whether a checkpoint is one of a codec.
 
     Raises:
         WeightsError: it cannot be read.
     """
-    config, _, groups = _load(path)
-    return config, groups["ema"]
+    return read_stored(path)[0].get("version") == _VERSION
+
+
+def load_codec(path: Path) -> CodecResult:
+    """What a checkpoint's run came to.
+
+    Raises:
+        WeightsError: it cannot be read.
+    """
+    return _load(path)[0]
 
 
 def _begin(trainer: CodecTrainer, path: Path, *, resume: bool, start: Path | None) -> None:
     config = trainer.config
     if resume:
-        before, step, groups = _load(path)
-        if {**asdict(before), "steps": 0} != {**asdict(config), "steps": 0}:
+        before, groups = _load(path)
+        if {**asdict(before.config), "steps": 0} != {**asdict(config), "steps": 0}:
             raise OptionError(f"{path} belongs to a run with another config")
-        trainer.restore(step, groups)
+        if before.training_data != trainer.training_data:
+            raise OptionError(
+                f"{path} was trained on {', '.join(before.training_data)}, "
+                f"got {', '.join(trainer.training_data)}"
+            )
+        trainer.commit = before.commit
+        trainer.restore(before.step, groups)
     elif path.exists():
         raise OptionError(f"{path} is there already: --resume goes on from it")
     elif start is not None:
-        before, weights = load_codec(start)
-        if before.name != config.start:
-            raise OptionError(f"{config.name} starts from {config.start!r}, not {before.name!r}")
-        trainer.start_from(weights)
+        before = load_codec(start)
+        if before.config.name != config.start:
+            raise OptionError(
+                f"{config.name} starts from {config.start!r}, not {before.config.name!r}"
+            )
+        trainer.start_from(before.weights)
     elif config.start:
         raise OptionError(f"{config.name} starts from {config.start}: --start names its checkpoint")
 
@@ -468,13 +515,15 @@ def _save(trainer: CodecTrainer, path: Path) -> None:
         "version": _VERSION,
         "config": json.dumps(asdict(trainer.config)),
         "step": str(trainer.step),
+        "training_data": json.dumps(trainer.training_data),
+        "commit": trainer.commit,
     }
     aside = path.with_name(path.name + ".tmp")
     aside.write_bytes(save(tensors, metadata=header))
     os.replace(aside, path)
 
 
-def _load(path: Path) -> tuple[CodecRun, int, dict[str, dict[str, Tensor]]]:
+def _load(path: Path) -> tuple[CodecResult, dict[str, dict[str, Tensor]]]:
     header, tensors = read_stored(path)
     if header.get("version") != _VERSION:
         raise WeightsError(f"{path} is no checkpoint of a codec of version {_VERSION}")
@@ -485,7 +534,13 @@ def _load(path: Path) -> tuple[CodecRun, int, dict[str, dict[str, Tensor]]]:
             groups[group][parameter] = tensor
         values: dict[str, Any] = json.loads(header["config"])
         values["network"] = CodecConfig(**values["network"])
-        config = CodecRun(**values)
-        return config, int(header["step"]), groups
+        result = CodecResult(
+            config=CodecRun(**values),
+            step=int(header["step"]),
+            training_data=tuple(json.loads(header["training_data"])),
+            commit=header["commit"],
+            weights=groups["ema"],
+        )
     except (KeyError, TypeError, ValueError) as error:
         raise WeightsError(f"{path} is no checkpoint of this program: {error!r}") from error
+    return result, groups

@@ -27,7 +27,16 @@ from upreel.training.team import Team, joined
 from upreel.training.trainer import Trainer
 from upreel.zoo import QuantizedConfig
 
-__all__ = ["Preparation", "Progress", "check_device", "check_sizes", "divided", "train"]
+__all__ = [
+    "Preparation",
+    "Progress",
+    "check_device",
+    "check_sizes",
+    "divided",
+    "own_commit",
+    "sources_of",
+    "train",
+]
 
 _KEEP_SECONDS = 600  # at the next report after so long the run is kept, validated or not
 
@@ -60,7 +69,14 @@ class Progress:
     baseline: dict[str, float] | None = None
 
 
-def _commit() -> str:
+def sources_of(clips: Sequence[Clip], kind: str = "photographs") -> tuple[str, ...]:
+    """What was learned from: names of sources, and how many pictures of a kind."""
+    photographs = {id(clip) for clip in clips if len(clip.luma) == 1 and "_" not in clip.name}
+    named = sorted({clip.source for clip in clips if id(clip) not in photographs})
+    return (*named, *([f"{len(photographs)} {kind}"] if photographs else []))
+
+
+def own_commit() -> str:
     """This project's commit, or "unknown" outside a checkout."""
     try:
         command = ["git", "-C", str(Path(__file__).parent), "rev-parse", "--short", "HEAD"]
@@ -167,15 +183,11 @@ def _trained(
     """`train`, in a team that is left afterwards."""
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{config.name}.ckpt"
-    commit = _commit()
+    commit = own_commit()
     scale, seed = config.network.scale, config.seed
     learning, held_back = divided(config, clips)
-    photographs = {id(clip) for clip in learning if len(clip.luma) == 1 and "_" not in clip.name}
-    trained_on = tuple(sorted({clip.source for clip in learning if id(clip) not in photographs}))
-    stills = len(photographs)
     kind = {"pans": "panned photographs", "moves": "filmed photographs"}[config.camera]
-    kind = kind if config.pan_frames else "photographs"
-    training_data = (*trained_on, *([f"{stills} {kind}"] if stills else []))
+    training_data = sources_of(learning, kind if config.pan_frames else "photographs")
     if config.key_frames:
         learning += key_frames(learning)
     pairs = make_pairs(

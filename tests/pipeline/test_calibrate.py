@@ -226,8 +226,10 @@ def test_what_does_not_run_here_is_passed_over(info: SourceInfo, tmp_path: Path)
 def test_other_models_are_left_as_they_are_and_take_no_rate(info: SourceInfo) -> None:
     job = UpscaleJob(source=str(info.path), model="tan-x2")
     assert chosen(job, info, 2, Machine()) == (job, ())
-    with pytest.raises(OptionError, match="frames a second are for model fast, not tan-x2"):
+    with pytest.raises(OptionError, match="--min-fps is for model fast, not for tan-x2"):
         chosen(replace(job, min_fps=5), info, 2, Machine())
+    with pytest.raises(OptionError, match="--min-fps is for model fast, not for the default one"):
+        chosen(replace(job, model=None, min_fps=5), info, 2, Machine())
 
 
 def test_a_source_that_does_not_say_its_rate_needs_one(info: SourceInfo) -> None:

@@ -117,7 +117,8 @@ def chosen(
     """
     if job.model != FAMILY:
         if job.min_fps is not None:
-            raise OptionError(f"frames a second are for model {FAMILY}, not {job.model}")
+            named = job.model or "the default one"
+            raise OptionError(f"--min-fps is for model {FAMILY}, not for {named}")
         return job, ()
     wanted = float(job.min_fps or info.rate or 0)
     if not wanted:

@@ -10,6 +10,7 @@ from upreel.codec.model import CodecModel
 from upreel.codec.packet import MAX_QUALITY
 from upreel.errors import BackendUnavailableError, OptionError
 from upreel.inference.selection import available_devices
+from upreel.pipeline.job import check_stretch, check_threads
 from upreel.video.frame import Plane
 from upreel.zoo.codec_card import CodecCard, load_codec_card
 
@@ -79,15 +80,8 @@ class CompressJob:
             raise OptionError(f"a bitrate must be above 0, got {self.bitrate}")
         if self.keyint is not None and not 1 <= self.keyint <= 1_000_000:
             raise OptionError(f"keyint must be 1 to 1000000 frames, got {self.keyint}")
-        if self.threads < 0:
-            raise OptionError(f"threads must be 0 (automatic) or more, got {self.threads}")
-        if self.start is not None and self.start < 0:
-            raise OptionError(f"start must not be negative, got {float(self.start):g} s")
-        if self.end is not None and self.end <= (self.start or 0):
-            raise OptionError(
-                f"end must be after start, got {float(self.start or 0):g} s "
-                f"to {float(self.end):g} s"
-            )
+        check_threads(self.threads)
+        check_stretch(self.start, self.end)
         if self.part_seconds <= 0:
             raise ValueError(f"part_seconds must be above 0, got {self.part_seconds = }")
 
@@ -178,8 +172,7 @@ class DecompressJob:
     overwrite: bool = False
 
     def __post_init__(self) -> None:
-        if self.threads < 0:
-            raise OptionError(f"threads must be 0 (automatic) or more, got {self.threads}")
+        check_threads(self.threads)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

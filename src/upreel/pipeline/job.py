@@ -13,6 +13,8 @@ __all__ = [
     "Progress",
     "UpscaleJob",
     "UpscaleResult",
+    "check_stretch",
+    "check_threads",
     "job_from_json",
     "job_to_json",
     "parse_size",
@@ -20,6 +22,34 @@ __all__ = [
 ]
 
 Stage = Literal["scan", "upscale", "compress", "decompress", "join"]
+
+
+def check_threads(threads: int) -> None:
+    """Refuse what is no number of threads.
+
+    Raises:
+        OptionError: it is negative.
+    """
+    if threads < 0:
+        raise OptionError(f"threads must be 0 (automatic) or more, got {threads}")
+
+
+def check_stretch(start: Fraction | None, end: Fraction | None) -> None:
+    """Refuse a stretch of video that there cannot be.
+
+    Args:
+        start: seconds after the first frame; None: at the first.
+        end: likewise; None: after the last.
+
+    Raises:
+        OptionError: it begins before the first frame, or ends before it begins.
+    """
+    if start is not None and start < 0:
+        raise OptionError(f"start must not be negative, got {float(start):g} s")
+    if end is not None and end <= (start or 0):
+        raise OptionError(
+            f"end must be after start, got {float(start or 0):g} s to {float(end):g} s"
+        )
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -92,15 +122,8 @@ class UpscaleJob:
             raise OptionError(f"a tile must be at least 32 pixels, got {self.tile}")
         if self.deinterlace not in get_args(Deinterlace):
             raise OptionError(f"deinterlace must be auto, on or off, got {self.deinterlace!r}")
-        if self.threads < 0:
-            raise OptionError(f"threads must be 0 (automatic) or more, got {self.threads}")
-        if self.start is not None and self.start < 0:
-            raise OptionError(f"start must not be negative, got {float(self.start):g} s")
-        if self.end is not None and self.end <= (self.start or 0):
-            raise OptionError(
-                f"end must be after start, got {float(self.start or 0):g} s "
-                f"to {float(self.end):g} s"
-            )
+        check_threads(self.threads)
+        check_stretch(self.start, self.end)
         if self.part_seconds <= 0:
             raise ValueError(f"part_seconds must be above 0, got {self.part_seconds = }")
 

@@ -10,12 +10,14 @@ r"""The offline network's runs: the recurrent network, on short sequences and th
     upreel train recipes/recurrent.py:best_x2_short --data DIR \
         --start best-x4-larger.ckpt --start checkpoints/tan-x2-b1.safetensors
     upreel train recipes/recurrent.py:best_x2 --start best-x2-short.ckpt --data DIR
-    upreel train recipes/recurrent.py:best_x2_cubic --data DIR \
-        --start checkpoints/best-x2.safetensors
+    upreel train recipes/recurrent.py:best_x2_fused --data DIR \
+        --start checkpoints/best-x2.safetensors --start tan-x2.ckpt
+    upreel train recipes/recurrent.py:best_x4_fused --data DIR \
+        --start checkpoints/best-x4-moves.ckpt --start tan-x4.ckpt
 
 The network of one frame is the run `fast_x4_clean_single` of recipes/fast.py and stays as it is
-until `best_x4_whole`; at x2 it is `tan_x2_b1` of recipes/temporal_adaptive.py. For BD, whose frames
-are blurred and lie elsewhere, both are trained on:
+until `best_x4_whole`; at x2 it is `tan_x2_b1` of recipes/temporal_adaptive.py, as are `tan_x2` and
+`tan_x4`. For BD, whose frames are blurred and lie elsewhere, both are trained on:
 
     upreel train recipes/recurrent.py:best_x4_bd_first --data DIR \
         --start checkpoints/fast-x4-clean-single.safetensors
@@ -28,7 +30,7 @@ from dataclasses import replace
 
 from upreel.degradation.degrade import Degradation
 from upreel.training.config import Loss, TrainConfig
-from upreel.zoo import FastConfig, RecurrentConfig
+from upreel.zoo import FastConfig, RecurrentConfig, TemporalAdaptiveConfig
 
 FIRST = FastConfig(scale=4, channels=32, depth=8, layout="luma")
 
@@ -213,15 +215,49 @@ def best_x2() -> TrainConfig:
     )
 
 
-def best_x2_cubic() -> TrainConfig:
-    """The same with answers that are moved by a cubic: at x2 a bilinear one blurs what they add."""
+def best_x2_fused() -> TrainConfig:
+    """The same over answers of windows, from `tan-x2`, which are moved by a cubic.
+
+    At x2 a bilinear interpolation blurs what answers add, and cells that saw one frame's answers
+    followed a wrong reading of fine stripes from frame to frame.
+    """
     before = best_x2()
     return replace(
         before,
-        name="best-x2-cubic",
-        network=replace(before.network, interpolation="bicubic"),
+        name="best-x2-fused",
+        network=replace(before.network, first=_fusing(2), interpolation="bicubic"),
         start="best-x2",
+        parts=(("first", "tan-x2"),),
+        frozen=("first",),
+        camera="moves",
+        key_frames=True,
         seed=2,
-        steps=500,
-        validate_every=500,
+        steps=1500,
+        validate_every=1500,
+    )
+
+
+def best_x4_fused() -> TrainConfig:
+    """`best_x4_moves` over answers of windows, from `tan-x4`."""
+    before = best_x4_moves()
+    return replace(
+        before,
+        name="best-x4-fused",
+        network=replace(before.network, first=_fusing(4)),
+        start="best-x4-moves",
+        parts=(("first", "tan-x4"),),
+        frozen=("first",),
+        seed=3,
+        steps=1000,
+        validate_every=1000,
+    )
+
+
+def _fusing(scale: int) -> TemporalAdaptiveConfig:
+    """That of `tan-x2` and `tan-x4`."""
+    return TemporalAdaptiveConfig(
+        branch=replace(FIRST, scale=scale),
+        modulation_channels=(16, 16),
+        alignment="flow",
+        fusion=(32, 8),
     )

@@ -28,6 +28,9 @@ from upreel.zoo.configs import (
 )
 
 BRANCH = FastConfig(scale=2, channels=6, depth=2, layout="luma")
+FUSING = TemporalAdaptiveConfig(
+    branch=BRANCH, modulation_channels=(6, 4), alignment="flow", fusion=(6, 2)
+)
 
 CONFIGS: dict[str, NetworkConfig] = {
     "fast-luma": FastConfig(scale=2, channels=8, depth=2, layout="luma"),
@@ -53,10 +56,9 @@ CONFIGS: dict[str, NetworkConfig] = {
         modulation_channels=(6, 4),
         alignment="spatial",
     ),
-    "tan-flow": TemporalAdaptiveConfig(
-        branch=BRANCH, modulation_channels=(6, 4), alignment="flow", fusion=(6, 2)
-    ),
+    "tan-flow": FUSING,
     "recurrent": RecurrentConfig(first=BRANCH, channels=6, depth=2),
+    "recurrent-fused": RecurrentConfig(first=FUSING, channels=6, depth=2),
 }
 STRENGTHS = {"fast-luma": 0.05, "espcn-relu": 1.5, "vespcn": 0.5}
 """Standard deviation of a last filter: by how much it differs from interpolation, or from black."""

@@ -1,6 +1,7 @@
 """The cells of a small recurrent network by PyTorch, and clips for them: no file, no engine."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import numpy as np
 import torch  # noqa: TID253
@@ -17,13 +18,17 @@ CARD = ModelCard(
     name="recurrent", summary="", network=CONFIGS["recurrent"], training_data=(), degradation="",
     licence="", steps=0, commit="", sha256="", tolerance={"f32": 1.0},
 )  # fmt: skip
+FUSING = replace(CARD, name="recurrent-fused", network=CONFIGS["recurrent-fused"])
+"""Its first answers are those of windows."""
 
 
 class TorchCells:
     """The cells by PyTorch, without any file; runs out of memory where a test wants it to."""
 
-    def __init__(self, fails: Callable[[int], bool] = lambda _call: False) -> None:
-        network = random_network("recurrent")
+    def __init__(
+        self, fails: Callable[[int], bool] = lambda _call: False, name: str = "recurrent"
+    ) -> None:
+        network = random_network(name)
         assert isinstance(network, RecurrentNetwork)
         self.cells = network.cells()
         self.fails = fails

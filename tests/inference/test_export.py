@@ -99,6 +99,10 @@ def test_a_recurrent_network_is_a_file_for_each_cell(
         "from_future": ["answer", *state],
         "from_past": ["answer", *state, *behind],
     }
+    fusing = small_cards("recurrent-fused")
+    fused = onnx.load_from_string(fusing.verified_onnx("fused"))
+    assert [entry.name for entry in fused.graph.input] == ["answers", "motion"]
+    assert set(fusing.cells) == {*card.cells, "fused"}
     other = replace(card, folder=tmp_path)
     for cell in card.cells:
         other.onnx_path(cell).write_bytes(card.verified_onnx("first"))

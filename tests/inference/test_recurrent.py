@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 import torch
 from small_cards import random_network
-from torch_cells import CARD, HEIGHT, WIDTH, TorchCells, enlarged, moving
+from torch_cells import CARD, FUSING, HEIGHT, WIDTH, TorchCells, enlarged, moving
 
 from upreel.errors import OptionError, OutOfMemoryError
 from upreel.inference import RecurrentUpscaler, recurrent
@@ -35,32 +35,42 @@ def upscaler(
     fmt: str = "gray",
     tile: int | None = None,
     width: int = WIDTH,
+    card: ModelCard = CARD,
 ) -> RecurrentUpscaler:
     return RecurrentUpscaler(
-        CARD,
+        card,
         pixel_format=pixel_format(fmt),
         colour=Colour(chroma_location=1),
         width=width,
         height=HEIGHT,
         tile=tile,
-        opener=(cells or TorchCells()).open,
+        opener=(cells or TorchCells(name=card.name)).open,
     )
 
 
-def by_hand(clip: Sequence[Planes], chunk: int, ahead: int) -> list[np.ndarray]:
+def by_hand(card: ModelCard, clip: Sequence[Planes], chunk: int, ahead: int) -> list[np.ndarray]:
     """One scene's luma by the PyTorch cells: levels, not rounded."""
-    cells = TorchCells().run
+    assert isinstance(card.network, RecurrentConfig)
+    offsets, cells = card.network.window, TorchCells(name=card.name).run
     rows, columns = 48, 48
     missing = ((0, rows - HEIGHT), (0, columns - WIDTH))
     limit = np.float32(np.iinfo(clip[0][0].dtype).max)
     lumas = [np.pad(planes[0] / limit, missing, mode="edge")[None, None] for planes in clip]
-    firsts = [cells("first", luma.astype(np.float32))[0] for luma in lumas]
     lumas = [luma.astype(np.float32) for luma in lumas]
+    alone = [cells("first", luma)[0] for luma in lumas]
     begun = (
         np.zeros((1, 6, rows, columns), np.float32),
         np.zeros((1, 4, rows, columns), np.float32),
         np.zeros(6, np.float32),
     )
+
+    def first(t: int, last: int) -> Values:
+        window = [min(max(t + offset, 0), last) for offset in offsets]
+        if len(window) == 1:
+            return alone[t]
+        motions = [cells("motion", lumas[t], lumas[there])[0] for there in window[1:]]
+        answers = np.concatenate([alone[there] for there in window], axis=1)
+        return cells("fused", answers, np.concatenate(motions, axis=1))[0]
 
     def aligned(here: int, there: int, state: Sequence[Values]) -> tuple[Values, ...]:
         (motion,) = cells("motion", lumas[here], lumas[there])
@@ -68,43 +78,46 @@ def by_hand(clip: Sequence[Planes], chunk: int, ahead: int) -> list[np.ndarray]:
 
     answers: list[np.ndarray] = []
     past: tuple[Values, ...] = ()
-    for t, first in enumerate(firsts):
+    for t in range(len(clip)):
         start = t // chunk * chunk
         last = min(start + chunk + ahead, len(clip)) - 1
+        firsts = [first(k, last) for k in range(last + 1)]
         state = cells("from_future", firsts[last], *begun)
         for k in reversed(range(t, last)):
             state = cells("from_future", firsts[k], *aligned(k, k + 1, state))
         given = aligned(t, t - 1, past) if t else begun
-        behind = (state[0], state[1] - first, state[2])
-        past = cells("from_past", first, *given, *behind)
+        behind = (state[0], state[1] - firsts[t], state[2])
+        past = cells("from_past", firsts[t], *given, *behind)
         shuffled = torch.pixel_shuffle(torch.from_numpy(past[1]), 2)[0, 0].numpy()
         answers.append(shuffled[: 2 * HEIGHT, : 2 * WIDTH] * limit)
     return answers
 
 
+@pytest.mark.parametrize("card", [CARD, FUSING], ids=lambda card: card.name)
 @pytest.mark.parametrize("count", [1, 2, 7, 11])
 def test_a_scene_is_what_the_cells_answer_one_by_one(
-    count: int, monkeypatch: pytest.MonkeyPatch
+    card: ModelCard, count: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(recurrent, "CHUNK", 4)
     monkeypatch.setattr(ModelCard, "context", (4, 2))
     clip = moving(count)
 
-    found = enlarged(upscaler(), [clip])
+    found = enlarged(upscaler(card=card), [clip])
 
-    for planes, exact in zip(found, by_hand(clip, 4, 2), strict=True):
+    for planes, exact in zip(found, by_hand(card, clip, 4, 2), strict=True):
         assert planes[0].shape == (2 * HEIGHT, 2 * WIDTH)
         assert np.abs(planes[0] - exact.clip(0, 255)).max() <= 0.51
 
 
-def test_a_short_scene_is_the_network_s_answer_to_it() -> None:
-    network = random_network("recurrent")
+@pytest.mark.parametrize("card", [CARD, FUSING], ids=lambda card: card.name)
+def test_a_short_scene_is_the_network_s_answer_to_it(card: ModelCard) -> None:
+    network = random_network(card.name)
     clip = moving(5)
     missing = ((0, 48 - HEIGHT), (0, 48 - WIDTH))
     padded = [np.pad(planes[0], missing, mode="edge") for planes in clip]
     given = torch.from_numpy(np.stack(padded)[None].astype(np.float32) / 255)
 
-    found = enlarged(upscaler(), [clip])
+    found = enlarged(upscaler(card=card), [clip])
 
     with torch.no_grad():
         exact = torch.pixel_shuffle(network(given)[0], 2)[:, 0].numpy() * 255
@@ -114,14 +127,17 @@ def test_a_short_scene_is_the_network_s_answer_to_it() -> None:
         assert np.abs(truth - single[:HEIGHT, :WIDTH].repeat(2, 0).repeat(2, 1)).mean() > 1
 
 
-def test_scenes_know_nothing_of_each_other(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("card", [CARD, FUSING], ids=lambda card: card.name)
+def test_scenes_know_nothing_of_each_other(
+    card: ModelCard, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(recurrent, "CHUNK", 4)
     monkeypatch.setattr(ModelCard, "context", (4, 2))
     scenes = [moving(count, seed=seed) for seed, count in enumerate((1, 6, 3, 9))]
 
-    joined = enlarged(upscaler(), scenes)
+    joined = enlarged(upscaler(card=card), scenes)
 
-    alone = [planes for scene in scenes for planes in enlarged(upscaler(), [scene])]
+    alone = [planes for scene in scenes for planes in enlarged(upscaler(card=card), [scene])]
     for found, expected in zip(joined, alone, strict=True):
         np.testing.assert_array_equal(found[0], expected[0])
 
@@ -188,12 +204,15 @@ def test_memory_is_estimated_for_whole_pictures_and_tiles() -> None:
         smallest(150)
 
 
-def test_tiles_hardly_differ_from_the_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("card", [CARD, FUSING], ids=lambda card: card.name)
+def test_tiles_hardly_differ_from_the_whole(
+    card: ModelCard, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(recurrent, "CHUNK", 4)
-    cells, clip = TorchCells(), moving(6, width=250)
+    cells, clip = TorchCells(name=card.name), moving(6, width=250)
 
-    tiled = enlarged(upscaler(cells, width=250, tile=32), [clip])
-    whole = enlarged(upscaler(width=250), [clip])
+    tiled = enlarged(upscaler(cells, width=250, tile=32, card=card), [clip])
+    whole = enlarged(upscaler(width=250, card=card), [clip])
 
     assert cells.opened == [(48, 32 + 2 * CARD.radius)]
     for found, expected in zip(tiled, whole, strict=True):
@@ -217,8 +236,9 @@ def test_formats_come_back_larger_and_flat_stays_flat(fmt: str) -> None:
             assert np.abs(plane.astype(int) - values[n]).max() <= (form.bits == 16)
 
 
+@pytest.mark.parametrize("card", [CARD, FUSING], ids=lambda card: card.name)
 @pytest.mark.parametrize(("first", "stop"), [(0, 7), (9, 20), (14, 30)])
-def test_a_part_with_its_context_is_the_whole_clip(first: int, stop: int) -> None:
+def test_a_part_with_its_context_is_the_whole_clip(card: ModelCard, first: int, stop: int) -> None:
     clip = [
         Frame(
             planes=planes,
@@ -230,11 +250,11 @@ def test_a_part_with_its_context_is_the_whole_clip(first: int, stop: int) -> Non
         )
         for t, planes in enumerate(moving(30))
     ]
-    past, future = CARD.context
+    past, future = card.context
 
-    whole = list(enhance(clip, upscaler(), CARD))
+    whole = list(enhance(clip, upscaler(card=card), card))
     seen = clip[max(first - past, 0) : stop + future]
-    part = list(enhance(seen, upscaler(), CARD, first=first, stop=stop))
+    part = list(enhance(seen, upscaler(card=card), card, first=first, stop=stop))
 
     assert [frame.index for frame in part] == list(range(first, stop))
     for found, expected in zip(part, whole[first:stop], strict=True):
@@ -249,21 +269,28 @@ def opened(card: ModelCard, fmt: str = "gray", **options: str) -> RecurrentUpsca
     )  # fmt: skip
 
 
+@pytest.mark.parametrize("card", [CARD, FUSING], ids=lambda card: card.name)
 @pytest.mark.parametrize(
     ("device", "precision", "most", "mean"),
     [("cpu", "f32", 1, 0.02), ("cpu", "bf16", 3, 0.2), ("ort-cpu", "f32", 1, 0.02)],
 )
 @pytest.mark.usefixtures("slow_bf16")
 def test_engines_agree_with_the_cells(
-    device: str, precision: str, most: int, mean: float, small_cards: Callable[[str], ModelCard]
+    device: str,
+    precision: str,
+    most: int,
+    mean: float,
+    card: ModelCard,
+    small_cards: Callable[[str], ModelCard],
 ) -> None:
     clip = moving(5)
 
-    made = opened(small_cards("recurrent"), device=device, precision=precision)
+    made = opened(small_cards(card.name), device=device, precision=precision)
 
     report = made.describe()
     assert (report.device, report.precision) == (device, precision)
-    for found, expected in zip(enlarged(made, [clip]), enlarged(upscaler(), [clip]), strict=True):
+    truth = enlarged(upscaler(card=card), [clip])
+    for found, expected in zip(enlarged(made, [clip]), truth, strict=True):
         error = np.abs(found[0].astype(int) - expected[0])
         assert error.max() <= most
         assert error.mean() < mean

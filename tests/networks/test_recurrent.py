@@ -16,14 +16,20 @@ from upreel.networks.build import build_network
 from upreel.networks.motion import cell_motion
 from upreel.networks.recurrent import LARGEST_FEATURE, RecurrentNetwork, State, moved
 from upreel.zoo import EspcnConfig, FastConfig, RecurrentConfig
+from upreel.zoo.configs import TemporalAdaptiveConfig
 
 FIRST = FastConfig(scale=4, channels=6, depth=2, layout="luma")
+FUSING = TemporalAdaptiveConfig(
+    branch=replace(FIRST, scale=2), modulation_channels=(6, 4), alignment="flow", fusion=(6, 2)
+)
 ESPCN = EspcnConfig(scale=2, channels=(6, 4), activation="relu", residual=True)
 CONFIGS = [
     RecurrentConfig(first=FIRST, channels=6, depth=2),
     RecurrentConfig(first=ESPCN, channels=5, depth=4),
     RecurrentConfig(first=replace(FIRST, scale=2), channels=6, depth=2, interpolation="bicubic"),
+    RecurrentConfig(first=FUSING, channels=6, depth=2),
 ]
+ALONE = CONFIGS[:3]
 
 
 def network_of(config: RecurrentConfig) -> RecurrentNetwork:
@@ -57,7 +63,7 @@ def test_counts_are_those_of_the_module(config: RecurrentConfig) -> None:
     assert config.macs_per_position == sum(p.numel() for p in convolutions) + interpolation
 
 
-@pytest.mark.parametrize("config", CONFIGS)
+@pytest.mark.parametrize("config", ALONE)
 def test_it_begins_with_the_answers_of_its_first_network(config: RecurrentConfig) -> None:
     fresh, trained = build_network(asdict(config)).eval(), network_of(config).eval()
     assert isinstance(fresh, RecurrentNetwork)
@@ -73,6 +79,30 @@ def test_it_begins_with_the_answers_of_its_first_network(config: RecurrentConfig
     expected = torch.stack([answer[..., m:-m, m:-m] for answer in alone], dim=1)
     torch.testing.assert_close(fresh(given), expected)
     assert not torch.allclose(trained(given), expected, atol=1e-3)
+
+
+@pytest.mark.parametrize("count", [1, 2, 5])
+def test_its_first_answers_may_be_those_of_windows(count: int) -> None:
+    """Away from the border, which the temporal adaptive network leaves to its caller."""
+    network, given = network_of(CONFIGS[3]).eval(), clip_of(count, 64, 96)
+    begun = build_network(asdict(CONFIGS[3])).eval()
+    assert isinstance(begun, RecurrentNetwork)
+    begun.first.load_state_dict(network.first.state_dict())
+    m, inner = 16, (..., slice(8, -8), slice(8, -8))
+    wide = torch.nn.functional.pad(given, (m, m, m, m), mode="replicate")
+
+    def window_of(t: int, *offsets: int) -> Tensor:
+        window = [min(max(t + offset, 0), count - 1) for offset in offsets]
+        return network.first(wide[:, window])[..., m:-m, m:-m][inner]
+
+    answers = begun(given)
+
+    for t in range(count):
+        found, expected = answers[:, t][inner], window_of(t, 0, -1, 1, -2, 2)
+        error = (found - expected).abs().mean()  # motion is found without what is beyond the border
+        for wrong in (window_of(t, 0, 0, 0, 0, 0), window_of(t, 0, 1, -1, 2, -2)):
+            assert count == 1 or error < 0.15 * (wrong - expected).abs().mean()
+        torch.testing.assert_close(found, expected, rtol=0, atol=1e-3)
 
 
 @pytest.mark.parametrize("config", CONFIGS)
@@ -178,6 +208,8 @@ def test_clips_of_a_batch_do_not_meet() -> None:
         ({"channels": 0}, "channels must be at least 1, got 0"),
         ({"first": replace(FIRST, layout="packed")}, "first must be of layout luma, got 'packed'"),
         ({"first": replace(FIRST, frames=3)}, "branch must be of one frame, got 3"),
+        ({"first": replace(FUSING, alignment="none")}, "must fuse answers of three frames or more"),
+        ({"first": replace(FUSING, branches=1)}, "must fuse answers of three frames or more"),
     ],
 )
 def test_values_that_cannot_be_are_refused(change: dict[str, object], message: str) -> None:

@@ -112,7 +112,7 @@ def test_first_answers_are_those_of_a_trained_network(function: str) -> None:
     if isinstance(network, RecurrentConfig):
         assert network.num_parameters <= 2_000_000
         # Before a scale's last runs, the cells learn on answers that stay what they are.
-        last = config.name.endswith(("-whole", "-moves", "-x2", "-x2-cubic"))
+        last = config.name.endswith(("-whole", "-moves", "-x2"))
         assert config.frozen == (() if last else ("first",))
         if config.parts:
             ((part, run),) = config.parts

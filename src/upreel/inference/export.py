@@ -33,6 +33,7 @@ _OPSET = 20
 _STATE = ("refined_features", "refined", "refined_level")
 _OUTPUTS = {  # of a recurrent network's other cells
     "first": ("answer",),
+    "fused": ("fused_answer",),
     "motion": ("displacement",),
     "aligned": ("moved_features", "moved_difference"),
 }
@@ -87,7 +88,8 @@ def cells_to_onnx(
     Inputs bear the names of what the cell's ``forward`` takes, one clip at a time.
     """
     assert isinstance(network, RecurrentNetwork)
-    channels = {"frame": 1, "current": 1, "other": 1}
+    channels = {"frame": 1, "current": 1, "other": 1, "motion": 2}
+    frames = len(config.window)
     channels |= dict.fromkeys(("features", "features_behind"), config.channels)
     sides = _free_sides(1)
     files: list[bytes] = []
@@ -99,7 +101,9 @@ def cells_to_onnx(
                 continue
             # Motion has one displacement for each cell of pixels.
             step = config.multiple // (CELL if taken == "motion" else 1)
-            count = 2 if taken == "motion" else channels.get(taken, config.scale**2)
+            count = channels.get(taken, config.scale**2)
+            if name == "fused":  # of the window's frames side by side
+                count = 2 * (len(config.window) - 1) if taken == "motion" else count * frames
             free = {axis: step * side for axis, side in sides.items()}
             inputs[taken] = torch.zeros(1, count, 2 * step, 2 * step), free
         outputs = _OUTPUTS.get(name, _STATE)

@@ -52,13 +52,16 @@ class _Job:
         planes: of the source.
         begins: whether a scene begins with it.
         luma: of the whole grid (H, W), integers, from when its chunk or the one before is answered.
-        first: its first answer, kept for the next chunk where the picture is one tile.
+        alone: the answer to it alone, kept for the next chunk where the picture is one tile.
+        first: its first answer, kept so too; where it is made from several frames', once all of
+            them were there.
         answer: luma of the output, once it is known.
     """
 
     planes: Planes
     begins: bool
     luma: Plane | None = None
+    alone: Values | None = None
     first: Values | None = None
     answer: Plane | None = None
 
@@ -68,7 +71,7 @@ class _Carried:
     """What a chunk leaves to the next one of its scene, of the whole picture."""
 
     state: _State
-    luma: Plane
+    lumas: list[Plane]  # of the last frames, as many as a first answer looks back
 
 
 class RecurrentUpscaler(PictureUpscaler[Cells]):
@@ -84,6 +87,12 @@ class RecurrentUpscaler(PictureUpscaler[Cells]):
         """Features that are carried."""
         assert isinstance(self.card.network, RecurrentConfig)
         return self.card.network.channels
+
+    @property
+    def _offsets(self) -> tuple[int, ...]:
+        """Frames that a first answer is made from."""
+        assert isinstance(self.card.network, RecurrentConfig)
+        return self.card.network.window
 
     @property
     def _ahead(self) -> int:
@@ -133,10 +142,10 @@ class RecurrentUpscaler(PictureUpscaler[Cells]):
 
     def _needed(self, layout: TileLayout) -> int:
         """Rough bytes: of the engine, of a tile's chunk, and of what is kept of whole pictures."""
-        network = self.card.network
+        network, fuses = self.card.network, len(self._offsets) > 1
         answer, state = network.scale**2, self._channels + network.scale**2
         frames = CHUNK + self._ahead
-        tile = frames * (1 + answer) + (CHUNK + 4) * state + CHUNK * answer
+        tile = frames * (1 + answer * (2 if fuses else 1)) + (CHUNK + 4) * state + CHUNK * answer
         tile += _FEATURE_MAPS * network.widest
         whole = 4 * 2 * state + self._form.dtype(0).itemsize * (frames * 3 + CHUNK * answer)
         return _OPENED + 4 * math.prod(layout.window) * tile + math.prod(layout.padded) * whole
@@ -144,7 +153,7 @@ class RecurrentUpscaler(PictureUpscaler[Cells]):
     def _forget_first_answers(self) -> None:
         """They were those of another tile."""
         for job in self._jobs:
-            job.first = None
+            job.alone = job.first = None
 
     def _answer_chunk(self) -> None:
         """The oldest frames, up to the end of their scene, and what they leave to the next ones."""
@@ -155,15 +164,18 @@ class RecurrentUpscaler(PictureUpscaler[Cells]):
         layout, scale = self._tiles.layout, self.card.scale
         if seen[0].begins:
             self._carried = None
-        lumas = [self._luma(job) for job in seen]
+        before = [] if self._carried is None else self._carried.lumas
+        lumas = [*before, *(self._luma(job) for job in seen)]
         answers = [self._form.empty_answer()[0] for _ in chunk]
-        left = _Carried(state=self._state(layout.padded), luma=lumas[len(chunk) - 1])
+        back = max(1, -min(self._offsets))
+        kept = lumas[: len(before) + len(chunk)][-back:]
+        left = _Carried(state=self._state(layout.padded), lumas=kept)
         for y, x in layout.corners:
             place = layout.place(y, x)
             window = _crop(place, layout.window)
             inner = _crop((y - place[0], x - place[1]), (layout.tile_height, layout.tile_width))
-            firsts = self._first_answers(seen, lumas, window)
-            tile = [self._values(luma[window]) for luma in lumas]
+            tile = _Tile(self._tiles.network, [self._values(luma[window]) for luma in lumas])
+            firsts = self._first_answers(seen, tile)
             refined, state = self._refined(tile, firsts, len(chunk), window)
             for answer, plane in zip(refined, answers, strict=True):
                 part = plane[scale * y : scale * (y + layout.tile_height)]
@@ -175,7 +187,7 @@ class RecurrentUpscaler(PictureUpscaler[Cells]):
             left.state[2][:] = state[2]
         # Only now: where memory runs out on the way the chunk is answered again.
         for job, answer in zip(chunk, answers, strict=True):
-            job.answer, job.luma, job.first = answer, None, None
+            job.answer, job.luma, job.alone, job.first = answer, None, None, None
         self._carried = left
 
     def _luma(self, job: _Job) -> Plane:
@@ -191,63 +203,72 @@ class RecurrentUpscaler(PictureUpscaler[Cells]):
         """In [0, 1], (1, 1, H, W)."""
         return luma.astype(np.float32)[None, None] / np.float32((1 << self._form.bits) - 1)
 
-    def _first_answers(
-        self, seen: Sequence[_Job], lumas: Sequence[Plane], window: _Crop
-    ) -> list[Values]:
-        """To each frame alone. Of the frames looked at ahead the next chunk needs them again."""
+    def _first_answers(self, seen: Sequence[_Job], tile: "_Tile") -> list[Values]:
+        """To each frame. Of the frames looked at ahead the next chunk needs them again.
+
+        Args:
+            seen: the frames, the last ones of the tile's.
+            tile: theirs and some before.
+        """
+        before, last = len(tile.lumas) - len(seen), len(tile.lumas) - 1
+        fuses, keeps = len(self._offsets) > 1, self._tiles.layout.is_whole
+        past = before if fuses else 0
+        alone = [tile.run("first", luma)[0] for luma in tile.lumas[:past]]
+        for job, luma in zip(seen, tile.lumas[before:], strict=True):
+            answer = tile.run("first", luma)[0] if job.alone is None else job.alone
+            if keeps:
+                job.alone = answer
+            alone.append(answer)
+        if not fuses:
+            return alone
         found: list[Values] = []
-        for job, luma in zip(seen, lumas, strict=True):
+        for here, job in enumerate(seen, start=before):
             first = job.first
             if first is None:
-                (first,) = self._tiles.network.run("first", self._values(luma[window]))
-            if self._tiles.layout.is_whole:
+                window = [min(max(here + offset, 0), last) for offset in self._offsets]
+                answers = np.concatenate([alone[t] for t in window], axis=1)
+                motion = np.concatenate([tile.motion(here, t) for t in window[1:]], axis=1)
+                (first,) = tile.run("fused", answers, motion)
+            if keeps and here + max(self._offsets) <= last:
                 job.first = first
             found.append(first)
         return found
 
     def _refined(
-        self, lumas: Sequence[Values], answers: Sequence[Values], count: int, window: _Crop
+        self, tile: "_Tile", answers: Sequence[Values], count: int, window: _Crop
     ) -> tuple[list[Values], _State]:
         """Answers to the first `count` frames of a tile, and the state after them."""
-        cells = self._tiles.network
+        before = len(tile.lumas) - len(answers)
         behind: list[_State] = []  # of the first frames alone, the last one first
         state: _State | None = None
-        for t in reversed(range(len(lumas))):
+        for t in reversed(range(len(answers))):
             seen = self._begun(answers[t])
             if state is not None:
-                seen = self._aligned(answers[t], lumas[t], lumas[t + 1], state)
-            state = cast("_State", cells.run("from_future", answers[t], *seen))
+                motion = tile.motion(before + t, before + t + 1)
+                seen = tile.aligned(answers[t], motion, state)
+            state = cast("_State", tile.run("from_future", answers[t], *seen))
             if t < count:
                 behind.append(state)
         refined: list[Values] = []
         state = None
+        if self._carried is not None:
+            features, answer, level = self._carried.state
+            state = (
+                np.ascontiguousarray(features[window]),
+                np.ascontiguousarray(answer[window]),
+                level,
+            )
         for t in range(count):
+            seen = self._begun(answers[t])
             if state is not None:
-                seen = self._aligned(answers[t], lumas[t], lumas[t - 1], state)
-            elif self._carried is None:
-                seen = self._begun(answers[t])
-            else:
-                features, answer, level = self._carried.state
-                before = self._values(self._carried.luma[window])
-                carried = (
-                    np.ascontiguousarray(features[window]),
-                    np.ascontiguousarray(answer[window]),
-                    level,
-                )
-                seen = self._aligned(answers[t], lumas[t], before, carried)
+                motion = tile.motion(before + t, before + t - 1)
+                seen = tile.aligned(answers[t], motion, state)
             features, answer, level = behind[-1 - t]
             other = (features, answer - answers[t], level)
-            state = cast("_State", cells.run("from_past", answers[t], *seen, *other))
+            state = cast("_State", tile.run("from_past", answers[t], *seen, *other))
             refined.append(state[1])
         assert state is not None
         return refined, state
-
-    def _aligned(self, answer: Values, luma: Values, other: Values, state: _State) -> _State:
-        """What a step sees of the state that the frame of luma `other` left."""
-        features, carried, level = state
-        (motion,) = self._tiles.network.run("motion", luma, other)
-        moved = self._tiles.network.run("aligned", answer, motion, features, carried)
-        return cast("_State", (*moved, level))
 
     def _begun(self, answer: Values) -> _State:
         """What a step sees where a scene begins."""
@@ -266,6 +287,32 @@ class RecurrentUpscaler(PictureUpscaler[Cells]):
         limit = np.float32((1 << self._form.bits) - 1)
         levels = np.clip(answer[0] * limit + np.float32(0.5), 0, limit + np.float32(0.5))
         return cast("Plane", np.ascontiguousarray(levels.transpose(1, 2, 0), self._form.dtype))
+
+
+class _Tile:
+    """The frames of a tile's chunk and of some before it, and the motion between them.
+
+    Args:
+        cells: of the network.
+        lumas: in [0, 1], (1, 1, H, W).
+    """
+
+    def __init__(self, cells: Cells, lumas: Sequence[Values]) -> None:
+        self.run, self.lumas = cells.run, lumas
+        self._motions: dict[tuple[int, int], Values] = {}
+
+    def motion(self, here: int, there: int) -> Values:
+        """From a frame to another one, (1, 2, H/4, W/4) pixels, by their numbers."""
+        found = self._motions.get((here, there))
+        if found is None:
+            (found,) = self.run("motion", self.lumas[here], self.lumas[there])
+            self._motions[here, there] = found
+        return found
+
+    def aligned(self, answer: Values, motion: Values, state: _State) -> _State:
+        """What a step with that first answer sees of a state, which lies that far away."""
+        features, carried, level = state
+        return cast("_State", (*self.run("aligned", answer, motion, features, carried), level))
 
 
 def _crop(corner: tuple[int, int], size: tuple[int, int]) -> _Crop:

@@ -29,7 +29,7 @@ from upreel.networks.motion import cell_motion, enlarged_motion
 from upreel.networks.planes import channels_last
 from upreel.networks.sizes import CELL
 
-__all__ = ["AnswerFusion", "FusionNetwork", "aligned_answers", "make_branch"]
+__all__ = ["AnswerFusion", "FusionNetwork", "aligned_answers", "make_branch", "moved_answers"]
 
 
 def make_branch(
@@ -61,10 +61,22 @@ def aligned_answers(
     answers = first(frames.flatten(0, 1)[:, None]).to(frames.dtype).unflatten(0, (-1, num_frames))
     if not moves or num_frames == 1:
         return channels_last(answers.flatten(1, 2))
-    motion = cell_motion(frames[:, :1], frames[:, 1:]).flatten(0, 1)
-    flow = scale * enlarged_motion(motion, scale * CELL)
+    return moved_answers(answers, cell_motion(frames[:, :1], frames[:, 1:]))
+
+
+def moved_answers(
+    answers: Float[Tensor, "B T A H W"], motion: Float[Tensor, "B K 2 h w"]
+) -> Float[Tensor, "B T*A H W"]:
+    """Answers on the first one's grid, side by side.
+
+    Args:
+        answers: to each frame alone, the current frame's first.
+        motion: from the current frame to each of the others, `upreel.networks.motion.cell_motion`.
+    """
+    scale = int(answers.shape[2] ** 0.5)
+    flow = scale * enlarged_motion(motion.flatten(0, 1), scale * CELL)
     others = warp(F.pixel_shuffle(answers[:, 1:].flatten(0, 1), scale), flow)
-    others = F.pixel_unshuffle(others, scale).unflatten(0, (-1, num_frames - 1))
+    others = F.pixel_unshuffle(others, scale).unflatten(0, (-1, answers.shape[1] - 1))
     return channels_last(torch.cat((answers[:, 0], others.flatten(1, 2)), dim=1))
 
 

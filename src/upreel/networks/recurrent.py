@@ -1,12 +1,14 @@
 """The recurrent network: answers refined along a clip, from its end and from its beginning.
 
 Every frame is super-resolved alone first (`upreel.networks.fusion` tells why answers, and not
-frames, are what is put together). One cell then goes through the clip backwards and one forwards,
-each with the refined answer and the features of the frame that it comes from, moved along the
-motion between the two: the answer at its own size, the features at the low resolution. What the
-backward cell found is given to the forward one, whose answer is the network's. Propagation in both
-directions after BasicVSR (Chan et al., CVPR 2021), an answer warped at its size and folded back
-into channels after FRVSR (Sajjadi et al., CVPR 2018, section 3).
+frames, are what is put together), or from the answers to the frames about it, by the temporal
+adaptive network: what is carried along was moved with every frame, and follows one wrong reading
+of a pattern for long, where a window reads it anew. One cell then goes through the clip backwards
+and one forwards, each with the refined answer and the features of the frame that it comes from,
+moved along the motion between the two: the answer at its own size, the features at the low
+resolution. What the backward cell found is given to the forward one, whose answer is the
+network's. Propagation in both directions after BasicVSR (Chan et al., CVPR 2021), an answer warped
+at its size and folded back into channels after FRVSR (Sajjadi et al., CVPR 2018, section 3).
 
 State  of a direction: features (B, C, H, W), the refined answer (B, s^2, H, W), and the level: what
        features of a flat picture would be, (C,). A scene begins with none: features and level of
@@ -38,9 +40,10 @@ from torch import Tensor, nn
 
 from upreel.networks.alignment import Interpolation, warp
 from upreel.networks.fast import FastNetwork, ResidualPairs
-from upreel.networks.fusion import make_branch
+from upreel.networks.fusion import make_branch, moved_answers
 from upreel.networks.motion import cell_motion, enlarged_motion
-from upreel.networks.sizes import CELL
+from upreel.networks.sizes import CELL, NEAREST_FIRST
+from upreel.networks.temporal_adaptive import TemporalAdaptiveNetwork
 
 __all__ = [
     "LARGEST_FEATURE",
@@ -49,6 +52,7 @@ __all__ = [
     "Cell",
     "FirstAnswer",
     "ForwardStep",
+    "FusedAnswer",
     "Motion",
     "RecurrentNetwork",
     "Seen",
@@ -286,11 +290,37 @@ class FirstAnswer(nn.Module):
         return self.first(F.pad(frame, (m, m, m, m), mode="replicate"))[..., m:-m, m:-m]
 
 
+class FusedAnswer(nn.Module):
+    """The temporal adaptive network from its first branch's answers on.
+
+    It repeats border samples of what was moved itself.
+    """
+
+    def __init__(self, first: TemporalAdaptiveNetwork, margin: int) -> None:
+        super().__init__()
+        self.first, self.margin = first, margin
+
+    def forward(
+        self, answers: Float[Tensor, "B F H W"], motion: Float[Tensor, "B K h w"]
+    ) -> Float[Tensor, "B A H W"]:
+        """The answer to the current frame.
+
+        Args:
+            answers: to each frame of the window alone, the current frame's first, T s^2 channels.
+            motion: from the current frame to each of the others, as `Motion` gives it,
+                2 (T - 1) channels, a displacement for each cell.
+        """
+        m = self.margin
+        each = answers.unflatten(1, (-1, self.first.scale**2))
+        moved = moved_answers(each, motion.unflatten(1, (-1, 2)))
+        return self.first.fused(F.pad(moved, (m, m, m, m), mode="replicate"))[..., m:-m, m:-m]
+
+
 class RecurrentNetwork(nn.Module):
-    """A network of one frame, and the cells that refine its answers.
+    """A network of one frame or of a window, and the cells that refine its answers.
 
     Args:
-        first: values of the single-frame network's config.
+        first: values of that network's config.
         channels: features of each cell.
         depth: convolutions of each cell between its first and its last.
         interpolation: of answers that are moved.
@@ -306,9 +336,18 @@ class RecurrentNetwork(nn.Module):
     ) -> None:
         super().__init__()
         self.interpolation: Interpolation = interpolation
-        scale: int = first["scale"]
-        self.first = make_branch(first, 1)
-        self.margin = int(first["depth"]) + 2 if first["kind"] == "fast" else 4
+        fuses = first["kind"] == "temporal_adaptive"
+        single = first["branch"] if fuses else first
+        scale: int = single["scale"]
+        self.margin = int(single["depth"]) + 2 if single["kind"] == "fast" else 4
+        self.window = NEAREST_FIRST[: 2 * int(first["branches"]) - 1] if fuses else (0,)
+        self.first: nn.Module
+        if fuses:
+            values = {name: value for name, value in first.items() if name != "kind"}
+            self.first = TemporalAdaptiveNetwork(**values)
+            self.fused_margin = max(4, int(first["fusion"][1]) + 2)
+        else:
+            self.first = make_branch(first, 1)
         self.from_future = Cell(scale=scale, channels=channels, depth=depth, others=0)
         self.from_past = Cell(scale=scale, channels=channels, depth=depth, others=1)
 
@@ -333,9 +372,9 @@ class RecurrentNetwork(nn.Module):
         Returns:
             Both to the T - 2 `around` frames between.
         """
-        answers = self.first_answers(frames).unbind(dim=1)
         to_future = self._motion(frames[:, :-1], frames[:, 1:])
         to_past = self._motion(frames[:, 1:], frames[:, :-1])
+        answers = self._answers(frames, to_future, to_past).unbind(dim=1)
         last = len(answers) - 1
         learns = torch.is_grad_enabled()
         behind: list[State] = []
@@ -370,15 +409,53 @@ class RecurrentNetwork(nn.Module):
         return list(cell_motion(*pairs)[:, 0].unflatten(0, (len(frames), -1)).unbind(dim=1))
 
     def first_answers(self, frames: Float[Tensor, "B T H W"]) -> Float[Tensor, "B T A H W"]:
-        """Of each frame alone."""
-        answers = FirstAnswer(self.first, self.margin)(frames.flatten(0, 1)[:, None])
-        return answers.to(frames.dtype).unflatten(0, (-1, frames.shape[1]))
+        """What is refined: answers to each frame, of the frames about it where `first` sees them.
+
+        Beyond either end of the scene its last frame stands.
+        """
+        to_future = self._motion(frames[:, :-1], frames[:, 1:])
+        return self._answers(frames, to_future, self._motion(frames[:, 1:], frames[:, :-1]))
+
+    def _answers(
+        self, frames: Float[Tensor, "B T H W"], to_future: list[Tensor], to_past: list[Tensor]
+    ) -> Float[Tensor, "B T A H W"]:
+        """`first_answers`, with the motion to either neighbour."""
+        count = frames.shape[1]
+        alone = FirstAnswer(self._single(), self.margin)(frames.flatten(0, 1)[:, None])
+        alone = alone.to(frames.dtype).unflatten(0, (-1, count))
+        if not isinstance(self.first, TemporalAdaptiveNetwork):
+            return alone
+        here = torch.arange(count)
+        nothing = frames.new_zeros(len(frames), 2, *(side // CELL for side in frames.shape[2:]))
+        known = {1: [*to_future, nothing], -1: [nothing, *to_past]}
+        windows, motions = [alone], []
+        for offset in self.window[1:]:
+            there = (here + offset).clamp(0, count - 1)
+            found = known.get(offset) or self._motion(frames, frames[:, there])
+            windows.append(alone[:, there])
+            motions.append(torch.stack(found, dim=1))
+        answers = torch.cat(windows, dim=2).flatten(0, 1)
+        fused = FusedAnswer(self.first, self.fused_margin)
+        motion = torch.cat(motions, dim=2).flatten(0, 1)
+        return fused(answers, motion).to(frames.dtype).unflatten(0, (-1, count))
+
+    def _single(self) -> nn.Module:
+        """The network of one frame."""
+        first = self.first
+        return first.branches[0] if isinstance(first, TemporalAdaptiveNetwork) else first
 
     def cells(self) -> dict[str, nn.Module]:
         """What it is run as, by the names of `RecurrentConfig.cells`, ready for export."""
-        first = self.first.folded() if isinstance(self.first, FastNetwork) else self.first
+        first, fused = self.first, {}
+        if isinstance(first, TemporalAdaptiveNetwork):
+            whole = first.folded()
+            fused = {"fused": FusedAnswer(whole, self.fused_margin).eval()}
+            first = whole.branches[0]
+        elif isinstance(first, FastNetwork):
+            first = first.folded()
         return {
             "first": FirstAnswer(first, self.margin).eval(),
+            **fused,
             "motion": Motion().eval(),
             "aligned": Aligned(self.interpolation).eval(),
             "from_future": BackwardStep(self.from_future).eval(),

@@ -148,14 +148,22 @@ class TemporalAdaptiveNetwork(nn.Module):
         self, packed: Float[Tensor, "B F H W"], frames: Float[Tensor, "B G H W"]
     ) -> Float[Tensor, "B C H W"]:
         """The answer from the frames and what `aligned` made of them."""
-        details = torch.stack(self.details(frames), dim=1)  # (B, N, C, H, W)
-        weights = self.weights(frames)
-        weighed = details.mean(dim=1) if weights is None else (weights * details).sum(dim=1)
         if self.fuses_answers:
-            return frames[:, : self.seen] + weighed
+            return self.fused(frames)
+        weighed = self._weighed(frames)
         if not self.is_residual:
             return weighed
         return interpolated(packed[:, : self.each], self.interpolation) + weighed
+
+    def fused(self, answers: Float[Tensor, "B F H W"]) -> Float[Tensor, "B C H W"]:
+        """The answer from the first branch's answers, which `aligned` gives, where it fuses."""
+        return answers[:, : self.seen] + self._weighed(answers)
+
+    def _weighed(self, frames: Float[Tensor, "B F H W"]) -> Float[Tensor, "B C H W"]:
+        """The sum of the branches' details."""
+        details = torch.stack(self.details(frames), dim=1)  # (B, N, C, H, W)
+        weights = self.weights(frames)
+        return details.mean(dim=1) if weights is None else (weights * details).sum(dim=1)
 
     def details(self, frames: Float[Tensor, "B F H W"]) -> list[Float[Tensor, "B C H W"]]:
         """What each branch adds to the base, from what `aligned` gives.

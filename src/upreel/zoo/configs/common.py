@@ -3,9 +3,10 @@
 from abc import ABC, abstractmethod
 from typing import Literal
 
+from upreel.networks.sizes import NEAREST_FIRST
+
 __all__ = [
     "CENTRED",
-    "NEAREST_FIRST",
     "Architecture",
     "Layout",
     "LumaFrame",
@@ -25,8 +26,6 @@ __all__ = [
 Layout = Literal["packed", "luma"]
 Phase = Literal["centred", "first"]
 """Where an answer lies: around the frame's samples, or its first one on the frame's first (BD)."""
-NEAREST_FIRST = (0, -1, 1, -2, 2, -3, 3, -4, 4)
-"""Offsets of frames in the order of the input channels."""
 CENTRED = (1, 3, 5, 7, 9)
 """Frames of a window about the current one."""
 

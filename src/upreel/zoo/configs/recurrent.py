@@ -19,6 +19,7 @@ from upreel.zoo.configs.fusion import (
     BranchConfig,
     check_branch,
 )
+from upreel.zoo.configs.temporal_adaptive import TemporalAdaptiveConfig
 
 __all__ = ["RecurrentConfig"]
 
@@ -28,13 +29,14 @@ class RecurrentConfig(LumaFrame):
     """Architecture of `upreel.networks.recurrent.RecurrentNetwork`.
 
     Attributes:
-        first: the network of one frame, on luma, whose answers are refined.
+        first: the network whose answers are refined, on luma: of one frame, or the temporal
+            adaptive network where it fuses answers that were moved.
         channels: features that are carried from frame to frame.
         depth: convolutions of a direction between its first and its last, an even number.
         interpolation: by which answers are moved from frame to frame.
     """
 
-    first: BranchConfig
+    first: BranchConfig | TemporalAdaptiveConfig
     channels: int = 48
     depth: int = 10
     interpolation: Literal["bilinear", "bicubic"] = "bilinear"
@@ -42,11 +44,19 @@ class RecurrentConfig(LumaFrame):
 
     def __post_init__(self) -> None:
         check_kind(self.kind, "recurrent")
-        check_branch(self.first)
-        if not isinstance(self.first, FastConfig | EspcnConfig):
-            raise ValueError(f"first must be of kind fast or espcn, got {self.first!r}")
-        if self.first.layout != "luma":
-            raise ValueError(f"first must be of layout luma, got {self.first.layout!r}")
+        single = self.single
+        check_branch(single)
+        if not isinstance(single, FastConfig | EspcnConfig):
+            raise ValueError(f"first must be of kind fast or espcn, got {single!r}")
+        if single.layout != "luma":
+            raise ValueError(f"first must be of layout luma, got {single.layout!r}")
+        if self.first is not single:
+            assert isinstance(self.first, TemporalAdaptiveConfig)
+            if self.first.alignment != "flow" or self.first.branches < 2:
+                raise ValueError(
+                    "a temporal adaptive network as first must fuse answers of three frames or "
+                    f"more along the flow, got {self.first!r}"
+                )
         check_positive("channels", (self.channels,))
         check_depth(self.depth)
         check_choice("interpolation", self.interpolation, ("bilinear", "bicubic"))
@@ -55,6 +65,17 @@ class RecurrentConfig(LumaFrame):
     def scale(self) -> int:
         """Output size over input size."""
         return self.first.scale
+
+    @property
+    def single(self) -> BranchConfig:
+        """The network of one frame."""
+        first = self.first
+        return first.branch if isinstance(first, TemporalAdaptiveConfig) else first
+
+    @property
+    def window(self) -> tuple[int, ...]:
+        """Offsets of the frames that a first answer is made from, 0 first."""
+        return self.first.offsets
 
     @property
     def answer_phase(self) -> Phase:
@@ -76,13 +97,17 @@ class RecurrentConfig(LumaFrame):
 
     @property
     def cells(self) -> tuple[str, ...]:
-        """The network of one frame, motion between two, a state moved, a step of each direction."""
-        return ("first", "motion", "aligned", "from_future", "from_past")
+        """The network of one frame, motion between two, a state moved, a step of each direction.
+
+        Where first answers are made from several frames' the fusion of these goes before.
+        """
+        fused = ("fused",) if len(self.window) > 1 else ()
+        return ("first", *fused, "motion", "aligned", "from_future", "from_past")
 
     @property
     def exact_cells(self) -> tuple[str, ...]:
         """Those with the picture and with places in them, of which bf16 keeps eight bits."""
-        return ("first", "motion", "aligned")
+        return ("first", "fused", "motion", "aligned")
 
     @property
     def margin(self) -> int:
@@ -111,11 +136,19 @@ class RecurrentConfig(LumaFrame):
 
     @property
     def macs_per_position(self) -> int:
-        """Multiply-accumulates of one position; motion and warping are not counted."""
+        """Multiply-accumulates of one position; motion and warping are not counted.
+
+        Each frame is answered alone once, however many windows it is in.
+        """
         each = 9 * self.channels
-        return self.first.macs_per_position + sum(
-            each * (inputs + self.depth * self.channels + self.scale**2)
-            for inputs in self._inputs()
+        again = (len(self.window) - 1) * self.single.macs_per_position
+        return (
+            self.first.macs_per_position
+            - again
+            + sum(
+                each * (inputs + self.depth * self.channels + self.scale**2)
+                for inputs in self._inputs()
+            )
         )
 
     def _inputs(self) -> tuple[int, int]:

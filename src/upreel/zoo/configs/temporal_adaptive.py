@@ -3,9 +3,8 @@
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from upreel.networks.sizes import CHANNELS
+from upreel.networks.sizes import CHANNELS, NEAREST_FIRST
 from upreel.zoo.configs.common import (
-    NEAREST_FIRST,
     Architecture,
     Layout,
     check_choice,

@@ -10,7 +10,8 @@ r"""The fast family in three sizes: plain chains, alone and with a teacher, then
 Sizes come from what untrained networks take (docs/decisions.md). `..._clean` is for clean bicubic
 input; without it, for video as it is delivered, for which the teacher is given clean input. What
 a teacher is worth is the difference of `..._clean` and `..._clean_taught`, which take equal steps;
-what branches are worth, that of `..._clean` and `..._clean_branches`.
+what branches are worth, that of `..._clean` and `..._clean_branches`. At x3 the teacher is the
+result of `fast_x3_l_clean`.
 """
 
 from dataclasses import replace
@@ -22,9 +23,11 @@ from upreel.zoo import FastConfig, QuantizedConfig
 
 Size = Literal["s", "m", "l"]
 
-# Channels and convolutions by scale: packed planes at x2 and x3, luma at x4.
+# Channels and convolutions by scale: packed planes at x2 and x3, luma at x4. At x3 there is no
+# larger network to teach: the middle and the small one learn from the large one.
 SHAPES: dict[int, dict[Size, tuple[int, int]]] = {
     2: {"s": (16, 4), "m": (32, 4), "l": (48, 6)},
+    3: {"s": (16, 4), "m": (32, 4), "l": (48, 6)},
     4: {"s": (16, 8), "m": (32, 8), "l": (48, 8)},
 }
 CLEAN = Degradation(kernels=("bicubic",))
@@ -169,6 +172,52 @@ def fast_x2_l() -> TrainConfig:
 def fast_x2_l_int8() -> TrainConfig:
     """`fast_x2_l` in whole numbers."""
     return _int8(fast_x2_l())
+
+
+def fast_x3_l_clean() -> TrainConfig:
+    """x3, large, alone: the teacher of the others."""
+    return _clean(3, "l")
+
+
+def fast_x3_l() -> TrainConfig:
+    """x3, large, for video as it is delivered, on its own."""
+    alone = _clean(3, "l")
+    return replace(_delivered(_taught(alone)), start=alone.name, distillation=None)
+
+
+def fast_x3_l_int8() -> TrainConfig:
+    """`fast_x3_l` in whole numbers."""
+    return _int8(fast_x3_l())
+
+
+def fast_x3_m_clean_taught() -> TrainConfig:
+    """x3, middle, taught by `fast_x3_l_clean`."""
+    return _taught(_clean(3, "m"))
+
+
+def fast_x3_m() -> TrainConfig:
+    """x3, middle, for video as it is delivered."""
+    return _delivered(fast_x3_m_clean_taught())
+
+
+def fast_x3_m_int8() -> TrainConfig:
+    """`fast_x3_m` in whole numbers."""
+    return _int8(fast_x3_m())
+
+
+def fast_x3_s_clean_taught() -> TrainConfig:
+    """x3, small, taught by `fast_x3_l_clean`."""
+    return _taught(_clean(3, "s"))
+
+
+def fast_x3_s() -> TrainConfig:
+    """x3, small, for video as it is delivered."""
+    return _delivered(fast_x3_s_clean_taught())
+
+
+def fast_x3_s_int8() -> TrainConfig:
+    """`fast_x3_s` in whole numbers."""
+    return _int8(fast_x3_s())
 
 
 def fast_x4_s_clean_taught() -> TrainConfig:

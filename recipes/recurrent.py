@@ -12,12 +12,10 @@ r"""The offline network's runs: the recurrent network, on short sequences and th
     upreel train recipes/recurrent.py:best_x2 --start best-x2-short.ckpt --data DIR
     upreel train recipes/recurrent.py:best_x2_fused --data DIR \
         --start checkpoints/best-x2.safetensors --start tan-x2.ckpt
-    upreel train recipes/recurrent.py:best_x4_fused --data DIR \
-        --start checkpoints/best-x4-moves.ckpt --start tan-x4.ckpt
 
 The network of one frame is the run `fast_x4_clean_single` of recipes/fast.py and stays as it is
-until `best_x4_whole`; at x2 it is `tan_x2_b1` of recipes/temporal_adaptive.py, as are `tan_x2` and
-`tan_x4`. For BD, whose frames are blurred and lie elsewhere, both are trained on:
+until `best_x4_whole`; at x2 it is `tan_x2_b1` of recipes/temporal_adaptive.py, and in the end
+`tan_x2`. For BD, whose frames are blurred and lie elsewhere, both are trained on:
 
     upreel train recipes/recurrent.py:best_x4_bd_first --data DIR \
         --start checkpoints/fast-x4-clean-single.safetensors
@@ -33,6 +31,12 @@ from upreel.training.config import Loss, TrainConfig
 from upreel.zoo import FastConfig, RecurrentConfig, TemporalAdaptiveConfig
 
 FIRST = FastConfig(scale=4, channels=32, depth=8, layout="luma")
+FUSING = TemporalAdaptiveConfig(  # that of `tan_x2`
+    branch=replace(FIRST, scale=2),
+    modulation_channels=(16, 16),
+    alignment="flow",
+    fusion=(32, 8),
+)
 
 
 def best_x4_short() -> TrainConfig:
@@ -225,7 +229,7 @@ def best_x2_fused() -> TrainConfig:
     return replace(
         before,
         name="best-x2-fused",
-        network=replace(before.network, first=_fusing(2), interpolation="bicubic"),
+        network=replace(before.network, first=FUSING, interpolation="bicubic"),
         start="best-x2",
         parts=(("first", "tan-x2"),),
         frozen=("first",),
@@ -234,30 +238,4 @@ def best_x2_fused() -> TrainConfig:
         seed=2,
         steps=1500,
         validate_every=1500,
-    )
-
-
-def best_x4_fused() -> TrainConfig:
-    """`best_x4_moves` over answers of windows, from `tan-x4`."""
-    before = best_x4_moves()
-    return replace(
-        before,
-        name="best-x4-fused",
-        network=replace(before.network, first=_fusing(4)),
-        start="best-x4-moves",
-        parts=(("first", "tan-x4"),),
-        frozen=("first",),
-        seed=3,
-        steps=1000,
-        validate_every=1000,
-    )
-
-
-def _fusing(scale: int) -> TemporalAdaptiveConfig:
-    """That of `tan-x2` and `tan-x4`."""
-    return TemporalAdaptiveConfig(
-        branch=replace(FIRST, scale=scale),
-        modulation_channels=(16, 16),
-        alignment="flow",
-        fusion=(32, 8),
     )

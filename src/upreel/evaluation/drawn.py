@@ -9,12 +9,14 @@ from pathlib import Path
 import numpy as np
 
 from upreel.evaluation.clips import YUV420P
+from upreel.evaluation.vmaf import write_y4m
 from upreel.video.encoders import EncoderSettings
 from upreel.video.frame import Colour, Frame, Plane
 from upreel.video.write import PartWriter
 
-__all__ = ["draw_clip", "draw_planes"]
+__all__ = ["draw_clip", "draw_planes", "draw_truth"]
 
+_DRAWN_FRAMES = 32
 _BT709 = Colour(full_range=False, primaries=1, transfer=1, matrix=1, chroma_location=1)
 
 
@@ -85,4 +87,26 @@ def draw_clip(
                     colour=_BT709,
                 )
             )
+    return path
+
+
+def draw_truth(path: Path, *, pans: bool, count: int | None = None) -> Path:
+    """Draw a clip of 352x288 without losses: what codecs are tried on where no clip is given.
+
+    Args:
+        path: ends in ``.y4m``.
+        pans: whether the texture moves, as in `draw_planes`, or the disc alone.
+        count: frames, None for 32.
+
+    Returns:
+        `path`.
+    """
+    height, width = 288, 352
+    coarse = _texture(height // 4, width // 4, seed=2).repeat(4, 0).repeat(4, 1)
+    canvas = 0.7 * coarse + 0.3 * _texture(height, width, seed=1)
+    frames = (
+        draw_planes(n, width, height, canvas if pans else np.roll(canvas, (n, 3 * n), (0, 1)))
+        for n in range(min(count or _DRAWN_FRAMES, _DRAWN_FRAMES))
+    )
+    write_y4m(path, frames, YUV420P, Fraction(30))
     return path

@@ -5,7 +5,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from upreel.evaluation.plots import Dot, Line, curves, scatter, ticks
+from upreel.evaluation.plots import Dot, Line, Trace, curves, scatter, ticks, traces
 
 
 @pytest.mark.parametrize(
@@ -96,3 +96,25 @@ def test_curves_are_broken_where_there_is_no_value() -> None:
 
 def test_curves_without_any_value_are_empty() -> None:
     assert points(curves([Line(values=[None, None], colour=0)], title="x")) == []
+
+
+def test_traces_are_logarithmic_along_and_linear_upwards() -> None:
+    lines = [
+        Trace(points=[(400, 36), (100, 30), (200, 33)], colour=3),
+        Trace(points=[(100, 31)], colour=4),
+    ]
+
+    svg = traces(lines, title="<dB>", x_label="kbit/s")
+
+    line, alone = points(svg)
+    (x1, y1), (x2, y2), (x3, y3) = line
+    assert x2 - x1 == pytest.approx(x3 - x2, abs=0.2)
+    assert x2 > x1
+    assert y1 - y2 == pytest.approx(y2 - y3, abs=0.2)
+    assert y2 < y1
+    assert len(alone) == 1
+    assert alone[0][0] == x1
+    assert len(circles(svg)) == 4
+    assert {circle.get("class") for circle in ElementTree.fromstring(svg).iter("circle")} == {
+        "k3", "k4",
+    }  # fmt: skip

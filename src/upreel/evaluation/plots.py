@@ -8,7 +8,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-__all__ = ["NUM_COLOURS", "Dot", "Line", "curves", "scatter", "ticks"]
+__all__ = ["NUM_COLOURS", "Dot", "Line", "Trace", "curves", "scatter", "ticks", "traces"]
 
 NUM_COLOURS = 12
 
@@ -37,6 +37,14 @@ class Line:
     """One contestant's values, frame by frame; None where a value is not finite."""
 
     values: Sequence[float | None]
+    colour: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Trace:
+    """Points that belong together: x above 0 on a logarithmic axis, y on a linear one."""
+
+    points: Sequence[tuple[float, float]]
     colour: int
 
 
@@ -190,4 +198,46 @@ def curves(lines: Sequence[Line], *, title: str, first: int = 0) -> str:
         for run in _runs(line.values):
             points = " ".join("{:.1f},{:.1f}".format(*place(n, v)) for n, v in run)
             parts.append(f'<polyline points="{points}" class="k{line.colour}"/>')
+    return _svg(width, height, title, parts)
+
+
+def traces(lines: Sequence[Trace], *, title: str, x_label: str) -> str:
+    """Lines through points: what something reaches over what it costs, logarithmic.
+
+    Args:
+        lines: at least one with a point.
+        title: above the plot.
+        x_label: below the axis.
+    """
+    width, height = 480, 330
+    left, right, top, bottom = 50, 12, 28, 46
+    points = [point for line in lines for point in line.points]
+    xs, ys = [x for x, _ in points], [y for _, y in points]
+    x_low, x_high = min(xs) / 1.12, max(xs) * 1.12
+    margin = 0.05 * (max(ys) - min(ys)) or 0.5
+    y_low, y_high = min(ys) - margin, max(ys) + margin
+
+    def place(x: float, y: float) -> tuple[float, float]:
+        along = math.log(x / x_low) / math.log(x_high / x_low)
+        up = (y - y_low) / (y_high - y_low)
+        return left + along * (width - left - right), height - bottom - up * (height - top - bottom)
+
+    parts = [_text(left, 15, title, kind="name")]
+    for value in ticks(y_low, y_high, 6):
+        _, y = place(x_low, value)
+        parts += [_segment(left, y, width - right, y, "grid")]
+        parts += [_text(left - 6, y + 4, f"{value:g}", anchor="end")]
+    for value in _decades(x_low, x_high):
+        x, _ = place(value, y_low)
+        parts += [_segment(x, top, x, height - bottom, "grid")]
+        parts += [_text(x, height - bottom + 17, f"{value:g}", anchor="middle")]
+    parts += [_segment(left, height - bottom, width - right, height - bottom, "axis")]
+    parts += [_text((left + width - right) / 2, height - 8, x_label, anchor="middle")]
+    for line in lines:
+        places = [place(x, y) for x, y in sorted(line.points)]
+        joined = " ".join(f"{x:.1f},{y:.1f}" for x, y in places)
+        parts.append(f'<polyline points="{joined}" class="k{line.colour}"/>')
+        parts += [
+            f'<circle cx="{x:.1f}" cy="{y:.1f}" r="3" class="k{line.colour}"/>' for x, y in places
+        ]
     return _svg(width, height, title, parts)

@@ -19,7 +19,7 @@ from upreel.zoo.codec_card import CodecCard
 ABSENT = (
     "torch", "jaxtyping", "beartype", "safetensors", "onnx", "onnxscript", "onnxruntime",
     "tensorboard", "cv2", "skimage", "imageio_ffmpeg", "starlette", "uvicorn",
-    "sdl2", "sdl2dll",
+    "sdl2", "sdl2dll", "bjontegaard", "matplotlib",
 )  # fmt: skip
 ROOMS = (
     "video", "metrics", "degradation", "datasets", "zoo", "inference", "codec", "pipeline",
@@ -101,6 +101,16 @@ def test_compress_and_decompress(place: Path, small_codec: CodecCard) -> None:
     assert "3 frames" in upreel(place, "probe", "small.upv")
     told = upreel(place, "decompress", "small.upv", "back.mkv", "--codec", card, "--json")
     assert json.loads(told)["frames"] == 3
+
+
+def test_codecs_are_compared_without_what_is_not_there(place: Path) -> None:
+    arguments = ("--set", "clip.mp4", "--peers", "x264:fast", "--points", "2", "--json")
+
+    values = json.loads(upreel(place, "evaluate", "--rd", *arguments))
+
+    assert len(values["coders"][0]["points"]) == 2
+    for name in ("vmaf", "vmaf_neg", "BD-rate"):
+        assert "pip install 'upreel[eval]'" in values["absent"][name]
 
 
 def test_models(place: Path) -> None:

@@ -64,7 +64,8 @@ OPTIONS = {
         "--set", "--data", "--models", "--scale", "-s", "--degradation", "--only", "--limit",
         "--vmaf", "--no-vmaf", "--motion", "--no-motion", "--frames", "--from",
         "--weights", "--device", "-d", "--precision", "--threads",
-        "--json", "--report",
+        "--json", "--report", "--rd", "--codec", "--peers", "--structure", "--keyint", "--points",
+        "--qualities",
     },
     "benchmark": {
         "--model", "-m", "--size", "--seconds", "--rounds", "--encoder", "-c", "--preset", "--crf",

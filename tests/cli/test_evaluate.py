@@ -88,7 +88,7 @@ def test_a_protocol_that_is_off_ends_with_1(folder: Path, monkeypatch: pytest.Mo
         (("--models", "nope", "--scale", "2"), "no model 'nope'; there are: fast-x2"),
         (("--models", "bicubic", "--scale", "7"), "scale 7 is not there; allowed: 2, 3, 4"),
         (("--models", "bicubic", "--scale", "2", "--only", "x"), "no clip or source 'x' in"),
-        (("--models", "bicubic"), "--set and --scale are needed, or --from with --report"),
+        (("--models", "bicubic"), "--set and --scale are needed, or --from with --report, or --rd"),
         (("--scale", "2"), "no model given; --models takes a list"),
         (("--scale", "2", "--frames", "x"), "--frames takes NAME=DIR, got 'x'"),
         (("--from", "x.json"), "--from takes --report DIR and nothing else; leave --set away"),
@@ -111,7 +111,8 @@ def test_options_are_these() -> None:
     assert names == {
         "--set", "--data", "--models", "--scale", "--degradation", "--only", "--limit",
         "--vmaf", "--motion", "--frames", "--from", "--weights", "--device", "--precision",
-        "--threads", "--json", "--report", "-s", "-d",
+        "--threads", "--json", "--report", "-s", "-d", "--rd", "--codec", "--peers",
+        "--structure", "--keyint", "--points", "--qualities",
     }  # fmt: skip
 
 

@@ -45,10 +45,12 @@ VALUES: dict[str, Any] = {
         "python": "3.12.1", "packages": {"av": "18.1.0"},
     },
     "set": "clips",
+    "drawn": False,
     "limit": None,
     "complete": True,
     "structure": {"name": "low-delay", "description": "no B frames", "keyint": 32},
     "threads": 1,
+    "other_load": 0.02,
     "clips": {
         name: {"source": name, "num_frames": 10, "width": 640, "height": 360} for name in "ab"
     },
@@ -115,7 +117,11 @@ def test_conditions_and_what_is_absent_are_told_everywhere() -> None:
         assert "one thread for each codec" in text
         assert "Absent: svtav1:4: this build of PyAV has no libsvtav1." in text
         assert "a quick look" not in text
+    assert "say little of real video" in summary(VALUES | {"drawn": True})
     assert "a quick look" in summary(VALUES | {"complete": False})
+    assert "Other processes" not in summary(VALUES | {"other_load": None}) + summary(VALUES)
+    busy = summary(VALUES | {"other_load": 0.3})
+    assert "Other processes took 30% of the machine: speeds say little." in busy
     assert "2 threads for each codec" in summary(VALUES | {"threads": 2})
 
 

@@ -5,6 +5,7 @@ keyframe interval not handed on, a codec opened anew for each quality, clips wei
 their source, a quality left out, opening a codec counted: each fails one of these tests or more.
 """
 
+import errno
 import sys
 import time
 from dataclasses import replace
@@ -19,8 +20,14 @@ from stand_in_codec import StandInCodecs
 
 from upreel.codec.packet import PacketType
 from upreel.codec.survey import survey
-from upreel.errors import BackendUnavailableError, InputError, OptionError, UpreelError
-from upreel.evaluation import rd_pictures
+from upreel.errors import (
+    BackendUnavailableError,
+    DiskFullError,
+    InputError,
+    OptionError,
+    UpreelError,
+)
+from upreel.evaluation import rd_pictures, rd_run
 from upreel.evaluation.rd import ClipFacts, Point, RateDistortion, RdJob
 from upreel.evaluation.rd_coders import Coder, PeerCoder, spread
 from upreel.evaluation.rd_measure import frames_in, write_truth
@@ -219,6 +226,23 @@ def test_missing_packages_are_told_of_and_asked_for_ones_refused(
     assert result.to_json()["bd_rate"] == {}
     with pytest.raises(BackendUnavailableError, match="VMAF needs the package"):
         compare_codecs(replace(job, with_vmaf=True))
+
+
+def test_a_full_disk_is_one_line_and_other_errors_are_bugs(
+    clip: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def failing(number: int) -> None:
+        def fail(*_: object, **__: object) -> None:
+            raise OSError(number, "told by the system")
+
+        monkeypatch.setattr(rd_run, "write_truth", fail)
+
+    failing(errno.ENOSPC)
+    with pytest.raises(DiskFullError, match=r"no room in .* --limit takes fewer frames, the var"):
+        compare_codecs(replace(SMALL, places=(str(clip),)))
+    failing(errno.EBADF)
+    with pytest.raises(OSError, match="told by the system"):
+        compare_codecs(replace(SMALL, places=(str(clip),)))
 
 
 def test_vmaf_is_measured(clip: Path) -> None:

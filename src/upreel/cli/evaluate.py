@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from upreel.cli.errors import exit_with_message
+from upreel.cli.errors import exit_with_message, signals_raise
 from upreel.errors import OptionError
 
 if TYPE_CHECKING:
@@ -232,7 +232,8 @@ def _compare_codecs(job: "RdJob", report: Path | None, *, as_json: bool) -> None
 
     if report is not None:
         make_folder(report)
-    with _progress(hidden=as_json) as tell:
+    # Stopped in any way, it takes its temporary files with it: they are large.
+    with signals_raise(), _progress(hidden=as_json) as tell:
         result, images = compare_codecs(job, tell)
     values = result.to_json()
     typer.echo(json.dumps(values, allow_nan=False) if as_json else summary(values))

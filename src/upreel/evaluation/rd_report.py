@@ -25,6 +25,7 @@ _SHORT = ("psnr_y", "ms_ssim_y", "vmaf_neg")
 """Metrics of which a terminal has BD-rates; the report has all."""
 
 _LITTLE = 0.5  # overlap of two curves below which a BD-rate is marked
+_QUIET = 0.05  # of the machine: less from others hardly moves a speed
 _MANY_CLIPS = 8  # more than these have no curves of their own
 
 
@@ -52,11 +53,16 @@ def _notes(values: Values) -> list[str]:
         "Rate: bytes of the whole file, MP4 for peers and .upv for ours, picture alone; the JSON "
         "has the bytes of its packets beside.",
         f"Speed: {_counted(values['threads'], 'thread')} for each codec; of coding, frames from "
-        "disk to a file, of decoding, a file to planes in memory; opening a codec is not counted.",
+        "disk to a file, of decoding, a file to planes in memory; opening it is not counted.",
         "Means: over the frames of a clip, the clips of a source, the sources of the set; BD-rate "
         "of each clip first. BD-rate: piecewise cubic interpolation, over the quality that both "
         "reach.",
     ]
+    if (values["other_load"] or 0) > _QUIET:
+        share = f"{values['other_load']:.0%}"
+        notes.append(f"Other processes took {share} of the machine: speeds say little.")
+    if values["drawn"]:
+        notes.append("The clips were drawn: their figures say little of real video.")
     if not values["complete"]:
         notes.append("Not all frames or clips of the set were taken: a quick look.")
     notes += [f"Absent: {name}: {why}." for name, why in values["absent"].items()]

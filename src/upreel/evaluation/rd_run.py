@@ -4,14 +4,16 @@ A clip is decoded once, into a temporary file of uncompressed planes; every code
 time there are that file, one coded file and one decoded one; in memory there are single frames.
 """
 
+import errno
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Generator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from upreel.errors import BackendUnavailableError, InputError, OptionError, OutputError
+from upreel.errors import BackendUnavailableError, DiskFullError, InputError, OptionError
 from upreel.evaluation.bd_rate import find_package
 from upreel.evaluation.drawn import draw_truth
 from upreel.evaluation.rd import ClipFacts, Point, RateDistortion, RdJob
@@ -27,6 +29,7 @@ from upreel.evaluation.rd_measure import (
 from upreel.evaluation.rd_ours import OurCoder
 from upreel.evaluation.rd_pictures import side_by_side
 from upreel.evaluation.sets import list_set, vid4_paths
+from upreel.evaluation.timing import OtherLoad
 from upreel.evaluation.vmaf import find_ffmpeg
 from upreel.pipeline.coding import CodecBackend, DefaultCodecs
 from upreel.pipeline.machine import describe_machine
@@ -55,7 +58,7 @@ def compare_codecs(
 
     Raises:
         UpreelError: a clip, a codec or a package is not there or does not fit.
-        OutputError: no room for temporary files.
+        DiskFullError: no room for temporary files.
     """
     names, absent = _choose_vmaf(job)
     try:
@@ -63,11 +66,23 @@ def compare_codecs(
     except BackendUnavailableError as error:
         absent["BD-rate"] = str(error)
     with tempfile.TemporaryDirectory(prefix="upreel-rd-") as folder:
-        try:
-            run = _Run(job, Path(folder), names, absent, on_progress)
+        run = _Run(job, Path(folder), names, absent, on_progress)
+        with _disk_errors(folder):
             return run.all(backend or DefaultCodecs())
-        except OSError as error:
-            raise OutputError(f"temporary files in {folder}: {error.strerror}") from error
+
+
+@contextmanager
+def _disk_errors(folder: str) -> Generator[None]:
+    """A full disk in one line; other errors of the system are bugs."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            raise
+        raise DiskFullError(
+            f"no room in {folder} for a clip's planes, coded and decoded; --limit takes fewer "
+            "frames, the variable TMPDIR another folder"
+        ) from error
 
 
 def _choose_vmaf(job: RdJob) -> tuple[tuple[str, ...], dict[str, str]]:
@@ -97,6 +112,7 @@ class _Run:
         self._job, self._folder, self._absent = job, folder, absent
         self._vmaf_names = vmaf_names
         self._tell = on_progress or _nobody
+        self._load = OtherLoad()
         self._points: list[Point] = []
         self._pictures: list[dict[str, Any]] = []
         self._images: dict[str, bytes] = {}
@@ -135,6 +151,7 @@ class _Run:
             facts={coder.name: coder.facts for coder in coders},
             points=tuple(self._points),
             absent=self._absent,
+            other_load=self._load.use,
             pictures=tuple(self._pictures),
         )
         return result, self._images

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
+from upreel.codec.header import Arithmetic
 from upreel.errors import BitstreamError, UnknownModelError
 from upreel.pipeline.coding import FrameCodec
 from upreel.video.frame import Plane
@@ -94,6 +95,9 @@ class StandInCodecs:
         if name == "unknown":
             raise UnknownModelError("no codec 'unknown'")
         return stand_in_codec_card(name)
+
+    def arithmetic(self, device: str, precision: str) -> Arithmetic:
+        return Arithmetic(precision=precision, engine="zlib 1", machine=f"any {device}")
 
     def open(
         self,

@@ -4,7 +4,7 @@ import io
 from dataclasses import replace
 from fractions import Fraction
 
-from upreel.codec.header import Header, ModelIdentity
+from upreel.codec.header import Arithmetic, Header, ModelIdentity
 from upreel.codec.packet import Packet, PacketType
 from upreel.codec.writer import Writer
 from upreel.video.carry import CarriedStream, CarriedStreams
@@ -29,6 +29,7 @@ FULL = Header(
     rate=Fraction(30_000, 1001),
     keyframe_interval=64,
     model=ModelIdentity(name="größe", sha256=b"\xff" * 32),
+    arithmetic=Arithmetic(precision="bf16", engine="abacus 2", machine="bean"),
     hdr=HdrInfo(mastering="G(13250,34500)", max_cll=1000, max_fall=None),
     metadata={"title": "Häuser", "comment": ""},
     video_metadata={"language": "deu"},

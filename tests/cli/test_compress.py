@@ -119,6 +119,13 @@ def test_json_is_one_object(clip: Path, card: Path, tmp_path: Path) -> None:
     assert values["bytes"] == back.stat().st_size
 
 
+def test_how_a_file_was_made_is_told(stream: Path, card: Path, tmp_path: Path) -> None:
+    told = run("probe", stream).stdout
+    assert ", made in f32, openvino " in told
+    done = run("decompress", stream, tmp_path / "b.mkv", "--codec", card, "--threads", 1)
+    assert "  drawn on cpu in f32, the sender's pictures to the bit, " in done.stdout
+
+
 def test_quiet_says_nothing(stream: Path, card: Path, tmp_path: Path) -> None:
     done = run("decompress", stream, tmp_path / "b.y4m", "--codec", card, "--threads", 1, "-q")
     assert (done.exit_code, done.output) == (0, "")

@@ -32,6 +32,8 @@ def test_what_a_file_holds(tmp_path: Path) -> None:
 
     assert report["video"]["codec"] == "stand-in"
     assert len(report["video"]["codec_sha256"]) == 64
+    assert report["video"]["precision"] == "f32"
+    assert (report["video"]["engine"], report["video"]["machine"]) == ("zlib 1", "any cpu")
     assert (report["frames"], report["keyframes"], report["repeated_frames"]) == (12, 3, 1)
     assert report["keyframe_times"] == ["0", "1/5", "2/5"]
     assert report["quality"] == {"least": 45, "mean": 45.0, "greatest": 45}

@@ -14,6 +14,7 @@ from upreel.codec.header import (
     MAGIC,
     MAX_BODY,
     PREFIX_BYTES,
+    Arithmetic,
     Header,
     ModelIdentity,
     UnknownVersionError,
@@ -29,12 +30,12 @@ from upreel.video.frame import Colour
 from upreel.video.info import HdrInfo
 
 PLAIN_BYTES = """
-8955 5056 0d0a 1a0a  0001 00000064 1a2f5f1e
+8955 5056 0d0a 1a0a  0001 00000067 83260ea4
 0040 0030 0040 0030  01 08 01 00  00 02 02 02  0000
 00000000 00000001  00000001 00000019  00000000 00000001  00000000
 000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f
-04 74696e79  00  0000 0000  00000000 0000  00 00  00000000
-67af7aad
+04 74696e79  00 00 00  00  0000 0000  00000000 0000  00 00  00000000
+bd583843
 """
 
 
@@ -68,6 +69,12 @@ headers = st.builds(
         ModelIdentity,
         name=st.text(min_size=1, max_size=40),
         sha256=st.binary(min_size=32, max_size=32),
+    ),
+    arithmetic=st.builds(
+        Arithmetic,
+        precision=st.sampled_from(["", "f32", "bf16"]),
+        engine=st.text(max_size=60),
+        machine=st.text(max_size=60),
     ),
     colour=st.builds(
         Colour,
@@ -174,6 +181,23 @@ def test_models_are_named_and_hashed(name: str, digest: bytes) -> None:
         ModelIdentity(name=name, sha256=digest)
 
 
+@pytest.mark.parametrize(
+    "change", [{"precision": "f16"}, {"engine": "x" * 256}, {"machine": "ö" * 128}]
+)
+def test_arithmetic_is_known_and_named(change: dict[str, str]) -> None:
+    with pytest.raises(ValueError, match="must be"):
+        Arithmetic(**change)
+
+
+def test_only_what_is_told_whole_is_exact() -> None:
+    one = Arithmetic(precision="f32", engine="abacus 2", machine="bean")
+    assert one.is_exactly(replace(one))
+    for field, other in (("precision", "bf16"), ("engine", "abacus 3"), ("machine", "pea")):
+        assert not one.is_exactly(replace(one, **{field: other}))
+        less = replace(one, **{field: ""})
+        assert not less.is_exactly(less)
+
+
 def test_a_header_of_more_than_16_mib_is_not_written() -> None:
     with pytest.raises(ValueError, match="of 16777216 at most"):
         pack_header(replace(PLAIN, others=CarriedStreams(template=bytes(MAX_BODY))))
@@ -183,8 +207,9 @@ PLACES = {  # of fields in the body: (first byte, layout)
     "coded_width": (0, ">H"), "height": (6, ">H"), "scale": (8, ">B"), "bits": (9, ">B"),
     "chroma": (10, ">B"), "siting": (11, ">B"), "range": (12, ">B"), "rotation": (16, ">h"),
     "aspect": (22, ">I"), "time base": (26, ">I"), "clock": (30, ">I"), "interval": (42, ">I"),
-    "name": (78, ">B"), "hdr": (83, ">B"), "tags": (84, ">H"), "disposition": (88, ">I"),
-    "chapters": (92, ">H"), "streams": (95, ">B"), "template": (96, ">I"),
+    "name": (78, ">B"), "precision": (83, ">B"), "engine": (84, ">B"), "hdr": (86, ">B"),
+    "tags": (87, ">H"), "disposition": (91, ">I"), "chapters": (95, ">H"),
+    "streams": (98, ">B"), "template": (99, ">I"),
 }  # fmt: skip
 
 
@@ -194,8 +219,8 @@ PLACES = {  # of fields in the body: (first byte, layout)
         ("coded_width", 0), ("height", 65_535), ("scale", 3), ("bits", 17), ("chroma", 2),
         ("siting", 7), ("range", 3), ("rotation", 181), ("aspect", 0), ("time base", 0),
         ("clock", 0), ("clock", 2**31), ("interval", 2**31), ("name", 0), ("name", 255),
-        ("hdr", 2), ("tags", 1), ("disposition", 2**31), ("chapters", 1), ("streams", 1),
-        ("template", 1),
+        ("precision", 3), ("engine", 255), ("hdr", 2), ("tags", 1), ("disposition", 2**31),
+        ("chapters", 1), ("streams", 1), ("template", 1),
     ],
 )  # fmt: skip
 def test_fields_out_of_range_are_not_read(field: str, value: int) -> None:
@@ -209,7 +234,7 @@ def test_fields_out_of_range_are_not_read(field: str, value: int) -> None:
 
 def test_a_mark_of_hdr_is_0_or_1() -> None:
     body = bytearray(pack_header(FULL)[PREFIX_BYTES:-4])
-    place = 78 + 1 + len("größe".encode())
+    place = 78 + 1 + len("größe".encode()) + 1 + 1 + len("abacus 2") + 1 + len("bean")
     assert body[place] == 1
     body[place] = 2
 

@@ -18,7 +18,7 @@ from upreel.errors import BitstreamError
 
 WHOLE = stream()
 PACKETS = packets()
-GOLDEN = "dfcbe0480115dc658c8bb43dca3a70b9ad9512ef70908a27810a017601fc6607"
+GOLDEN = "98ee7bc2ad2914ce727891244d1a174fe83db55574fbee7d88e8ed8c3e7aaed8"
 
 
 def parse(data: bytes, *, piece: int | None = None) -> list[Event]:

@@ -27,10 +27,11 @@ from compressing import frames_of, moving, packed, packets_of, still_pictures, u
 from stand_in_codec import StandInCodecs
 
 from upreel.codec.file import UpvFile
+from upreel.codec.header import Arithmetic
 from upreel.codec.packet import PacketType
 from upreel.codec.parser import Placed
 from upreel.errors import ExistsError, InputError, ModelError, OptionError, OutputError
-from upreel.pipeline.coding import CompressJob, DecompressJob
+from upreel.pipeline.coding import CompressJob, DecompressJob, DecompressResult
 from upreel.pipeline.compression import compress
 from upreel.pipeline.decompression import decompress
 from upreel.pipeline.job import Progress
@@ -73,6 +74,50 @@ def test_what_comes_back_is_what_the_sender_decoded(tmp_path: Path) -> None:
     unpacked(tmp_path / "a.upv", tmp_path / "b.mkv", **FFV1)
     for source, output in zip(frames_of(clip), frames_of(tmp_path / "b.mkv"), strict=True):
         assert np.array_equal(output.planes[0], (source.planes[0] >> 3) << 3)
+
+
+@pytest.mark.parametrize("made", ["f32", "bf16"])
+def test_a_file_is_decoded_as_its_sender_computed(made: str, tmp_path: Path) -> None:
+    clip = write_clip(tmp_path / "a.mkv", count=2)
+    packed(clip, tmp_path / "a.upv", precision=made)
+    with UpvFile(tmp_path / "a.upv") as file:
+        assert file.header.arithmetic == Arithmetic(
+            precision=made, engine="zlib 1", machine="any cpu"
+        )
+
+    backend = StandInCodecs()
+    job = DecompressJob(source=str(tmp_path / "a.upv"), output=str(tmp_path / "b.mkv"))
+    done = decompress(job, backend=backend)
+    assert [opened["precision"] for opened in backend.opened] == [made]
+    assert (done.precision, done.exact, done.notices) == (made, True, ())
+
+
+class ElsewhereCodecs(StandInCodecs):
+    """Another machine."""
+
+    def arithmetic(self, device: str, precision: str) -> Arithmetic:
+        return replace(super().arithmetic(device, precision), machine="another")
+
+
+def test_whether_pictures_are_the_senders_is_told(tmp_path: Path) -> None:
+    clip = write_clip(tmp_path / "a.mkv", count=2)
+    packed(clip, tmp_path / "a.upv", precision="bf16")
+    job = DecompressJob(
+        source=str(tmp_path / "a.upv"), output=str(tmp_path / "b.mkv"), overwrite=True
+    )
+
+    def done(backend: StandInCodecs, precision: str = "auto") -> DecompressResult:
+        return decompress(replace(job, precision=precision), backend=backend)
+
+    assert done(StandInCodecs(), "bf16").exact
+    elsewhere = done(ElsewhereCodecs())
+    assert (elsewhere.exact, elsewhere.notices) == (False, ())
+    other = done(StandInCodecs(), "f32")
+    assert (other.exact, other.precision) == (False, "f32")
+    assert other.notices == (
+        "made in bf16 and decoded in f32: pictures drift from those that were sent until the next "
+        "keyframe",
+    )
 
 
 def test_one_frame(tmp_path: Path) -> None:

@@ -78,7 +78,7 @@ StreamCodec = Annotated[
     typer.Option(metavar="CARD", help="Path of the card of the codec that IN was made by."),
 ]
 StreamPrecision = Annotated[
-    Literal["f32", "bf16"], typer.Option(help="Arithmetic; that which IN was made with.")
+    Literal["auto", "f32", "bf16"], typer.Option(help="Arithmetic; auto: that of IN.upv's sender.")
 ]
 Encoder = Annotated[
     str | None,
@@ -171,7 +171,7 @@ def decompress(
     *,
     codec: StreamCodec = None,
     device: Device = "auto",
-    precision: StreamPrecision = "f32",
+    precision: StreamPrecision = "auto",
     threads: Threads = 0,
     encoder: Encoder = None,
     crf: Crf = None,
@@ -217,7 +217,8 @@ def _decompressed(result: "DecompressResult", screen: Screen) -> None:
     )
     _effort(result, screen)
     encoder = f", {result.encoder}" if result.encoder else ""
-    screen.line(f"  {result.codec} on {result.device} in {result.precision}{encoder}")
+    alike = "the sender's pictures to the bit" if result.exact else "to within rounding"
+    screen.line(f"  {result.codec} on {result.device} in {result.precision}, {alike}{encoder}")
 
 
 def _effort(result: "CompressResult | DecompressResult", screen: Screen) -> None:

@@ -107,6 +107,9 @@ def _stream_report(file: str) -> dict[str, object]:
         "video": {
             "codec": header.model.name,
             "codec_sha256": header.model.sha256.hex(),
+            "precision": header.arithmetic.precision or None,
+            "engine": header.arithmetic.engine or None,
+            "machine": header.arithmetic.machine or None,
             "width": header.width,
             "height": header.height,
             "coded_width": header.coded_width,
@@ -219,7 +222,7 @@ def _stream_text(report: dict[str, object]) -> str:
         f"{report['file']}: upv, {report['bytes']} bytes",
         f"  video    {video['width']}x{video['height']}, {video['bits']} bits, "
         f"{report['frames']} frames, {rate}{fps:.3f} frames/s",
-        f"  codec    {video['codec']} (SHA-256 {str(video['codec_sha256'])[:12]})",
+        f"  codec    {video['codec']} (SHA-256 {str(video['codec_sha256'])[:12]}){_made(video)}",
         f"  coded    {report['video_bytes']} bytes{kilobits}, {report['keyframes']} keyframes "
         f"({report['keyframe_bytes']} bytes), {report['repeated_frames']} repeated",
     ]
@@ -239,6 +242,12 @@ def _stream_text(report: dict[str, object]) -> str:
     more = cast("int", report["damages"]) - len(damage)
     lines += [f"  damage   and {more} more"] if more else []
     return "\n".join(lines)
+
+
+def _made(video: dict[str, object]) -> str:
+    """How the sender computed, as far as it says."""
+    words = [str(video[key]) for key in ("precision", "engine", "machine") if video[key]]
+    return f", made in {', '.join(words)}" if words else ""
 
 
 def _text(report: dict[str, object]) -> str:

@@ -26,8 +26,10 @@ __all__ = [
     "MAGIC",
     "MAX_BODY",
     "MAX_SIDE",
+    "PRECISIONS",
     "PREFIX_BYTES",
     "VERSION",
+    "Arithmetic",
     "Header",
     "ModelIdentity",
     "UnknownVersionError",
@@ -43,6 +45,9 @@ MAX_BODY = 1 << 24
 """Bytes of the body, at most: 16 MiB, most of it for attached files."""
 MAX_SIDE = 16_384
 """Columns or rows of a picture, at most."""
+
+PRECISIONS = ("", "f32", "bf16")
+"""In which a sender's networks may run; "" where it is not said."""
 
 _MAX_TICKS = (1 << 31) - 1
 _NO_LIGHT = 0xFFFFFFFF
@@ -75,6 +80,32 @@ class ModelIdentity:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Arithmetic:
+    """How networks are computed. Where all three agree, pictures are the same to the bit.
+
+    Attributes:
+        precision: one of `PRECISIONS`.
+        engine: name and version, up to 255 bytes of UTF-8; "" if not said.
+        machine: all that chooses the engine's arithmetic: system, architecture, vector
+            instructions; up to 255 bytes of UTF-8; "" if not said.
+    """
+
+    precision: str = ""
+    engine: str = ""
+    machine: str = ""
+
+    def __post_init__(self) -> None:
+        if self.precision not in PRECISIONS:
+            raise ValueError(f"a precision must be f32 or bf16, got {self.precision!r}")
+        _check("engine", len(self.engine.encode()), 0, 255)
+        _check("machine", len(self.machine.encode()), 0, 255)
+
+    def is_exactly(self, other: "Arithmetic") -> bool:
+        """Whether pictures of both are the same to the bit, as far as both say what they are."""
+        return self == other and bool(self.precision and self.engine and self.machine)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Header:
     """What is known before the first packet. Chroma is 4:2:0.
 
@@ -91,6 +122,7 @@ class Header:
         time_base: seconds a tick of the video; numerator and denominator up to 2^31 - 1.
         rate: average frames a second, 0 if not known.
         model: the networks.
+        arithmetic: with which the sender decoded what it sent.
         keyframe_interval: frames from one keyframe to the next at most, 0 if there is no limit.
         hdr: mastering display and light levels, None for SDR; its two flags are not kept.
         metadata: tags of the source's container.
@@ -109,6 +141,7 @@ class Header:
     height: int
     time_base: Fraction
     model: ModelIdentity
+    arithmetic: Arithmetic = field(default_factory=Arithmetic)
     scale: int = 1
     bits: int = 8
     colour: Colour = field(default_factory=Colour)
@@ -202,6 +235,9 @@ def _pack_body(header: Header) -> bytes:
         ),
         header.model.sha256,
         _pack_short(header.model.name),
+        bytes((PRECISIONS.index(header.arithmetic.precision),)),
+        _pack_short(header.arithmetic.engine),
+        _pack_short(header.arithmetic.machine),
         bytes((header.hdr is not None,)),
     ]
     if header.hdr is not None:
@@ -313,6 +349,12 @@ def _unpack_body(cursor: _Cursor) -> Header:
         raise ValueError(f"chroma layout {chroma} or range {range_} is not known")
     digest = cursor.take(32)
     model = ModelIdentity(name=cursor.text(">B"), sha256=digest)
+    precision = cursor.number(">B")
+    if precision >= len(PRECISIONS):
+        raise ValueError(f"precision {precision} is not known")
+    arithmetic = Arithmetic(
+        precision=PRECISIONS[precision], engine=cursor.text(">B"), machine=cursor.text(">B")
+    )
     return Header(
         coded_width=coded_width,
         coded_height=coded_height,
@@ -333,6 +375,7 @@ def _unpack_body(cursor: _Cursor) -> Header:
         rate=Fraction(*fixed[17:19]),
         keyframe_interval=fixed[19],
         model=model,
+        arithmetic=arithmetic,
         hdr=_unpack_hdr(cursor),
         metadata=cursor.tags(),
         video_metadata=cursor.tags(),

@@ -15,7 +15,7 @@ import numpy as np
 from upreel.errors import BackendUnavailableError
 from upreel.inference.engine import Values, own_threads
 
-__all__ = ["Graphs", "SizeOf", "open_graphs"]
+__all__ = ["Graphs", "SizeOf", "engine_name", "open_graphs"]
 
 SizeOf = Callable[[str, str], tuple[int, int]]
 """Rows and columns of a file's input."""
@@ -54,6 +54,17 @@ def open_graphs(
     if precision != "f32":
         raise BackendUnavailableError(f"{device} runs the codec in f32, not in {precision}")
     return _OnnxRuntimeGraphs(files, device, threads)
+
+
+def engine_name(device: str) -> str:
+    """Name and version of the engine that a device's files run in, as in ``openvino 2026.1.0``."""
+    if device == "cpu":
+        import openvino as ov
+
+        return f"openvino {ov.__version__.split('-')[0]}"
+    import onnxruntime as ort
+
+    return f"onnxruntime {ort.__version__}"
 
 
 class _OpenVinoGraphs:

@@ -173,7 +173,7 @@ def decompress(
     *,
     codec: str | Path,
     device: str = "auto",
-    precision: str = "f32",
+    precision: str = "auto",
     threads: int = 0,
     encoder: str | None = None,
     crf: float | None = None,
@@ -189,7 +189,7 @@ def decompress(
         output: a file whose ending names the container, ``.y4m`` for raw planes.
         codec: the path of the card of the codec that the file was made by.
         device: "auto" for the processor, or one of `upreel devices`.
-        precision: that which the file was made with.
+        precision: "auto" for that which the file was made in, "f32" or "bf16".
         threads: of the networks, 0 for all cores.
         encoder: word for the encoder; None: the first that keeps depth and size.
         crf: quality of the encoder, lower is better; None: its default.

@@ -6,11 +6,14 @@ from dataclasses import asdict, dataclass, field
 from fractions import Fraction
 from typing import Any, Protocol
 
+from upreel.codec.header import Arithmetic
 from upreel.codec.model import CodecModel
 from upreel.codec.packet import MAX_QUALITY
 from upreel.errors import BackendUnavailableError, OptionError
+from upreel.inference.graphs import engine_name
 from upreel.inference.selection import available_devices
 from upreel.pipeline.job import check_stretch, check_threads
+from upreel.pipeline.plan import machine_kind
 from upreel.video.frame import Plane
 from upreel.zoo.codec_card import CodecCard, load_codec_card
 
@@ -30,6 +33,7 @@ __all__ = [
 DEFAULT_QUALITY = 32
 DEFAULT_KEYINT = 250
 """Frames; and ten seconds at most, where no number of frames is asked for."""
+_PROCESSORS = ("cpu", "ort-cpu")
 _UNITS = {"": 1, "k": 1000, "m": 1_000_000}
 
 
@@ -150,7 +154,7 @@ class DecompressJob:
         output: a file whose ending names the container, ``.y4m`` for raw planes; "-" for stdout.
         codec: a codec's name, or the path of its card; None: what the file names.
         device: "auto" for the processor, or a device as `upreel devices` lists them.
-        precision: "f32", or "bf16" for files that were made with it.
+        precision: "auto" for that which the file was made in, "f32" or "bf16".
         threads: of the networks, 0 for all cores.
         encoder: word for the encoder; None: the first that keeps depth and size.
         crf: quality of the encoder, lower is better; None for the encoder's default.
@@ -163,7 +167,7 @@ class DecompressJob:
     output: str
     codec: str | None = None
     device: str = "auto"
-    precision: str = "f32"
+    precision: str = "auto"
     threads: int = 0
     encoder: str | None = None
     crf: float | None = None
@@ -192,6 +196,7 @@ class DecompressResult:
         codec: name of its card.
         device: where it ran.
         precision: how.
+        exact: whether the pictures are the sender's to the bit, as far as the file tells.
         encoder: word for the encoder, "" where samples are stored as they are.
         peak_memory_bytes: largest resident size of this process.
         cpu_use: CPU time over wall time and cores, 0 to 1.
@@ -210,6 +215,7 @@ class DecompressResult:
     codec: str
     device: str
     precision: str
+    exact: bool
     encoder: str
     peak_memory_bytes: int
     cpu_use: float
@@ -248,6 +254,14 @@ class CodecBackend(Protocol):
         """A codec by its name, or by the path of its card."""
         ...
 
+    def arithmetic(self, device: str, precision: str) -> Arithmetic:
+        """How a device computes here.
+
+        Raises:
+            BackendUnavailableError: there is no such device.
+        """
+        ...
+
     def open(
         self,
         card: CodecCard,
@@ -271,6 +285,15 @@ class DefaultCodecs:
         """A codec by its name, or by the path of its card."""
         return load_codec_card(name)
 
+    def arithmetic(self, device: str, precision: str) -> Arithmetic:
+        """How a device computes here; of graphics cards the machine is not said."""
+        _check_device(device)
+        return Arithmetic(
+            precision=precision,
+            engine=engine_name(device),
+            machine=machine_kind() if device in _PROCESSORS else "",
+        )
+
     def open(
         self,
         card: CodecCard,
@@ -284,10 +307,7 @@ class DefaultCodecs:
         sends: bool,
     ) -> FrameCodec:
         """Compile it for frames of one size."""
-        there = [info.device for info in available_devices()]
-        if device not in there:
-            names = ", ".join(there)
-            raise BackendUnavailableError(f"no device {device!r} here; there are: {names}")
+        _check_device(device)
         return CodecModel(card).open(
             height=height,
             width=width,
@@ -297,6 +317,13 @@ class DefaultCodecs:
             threads=threads,
             sends=sends,
         )
+
+
+def _check_device(device: str) -> None:
+    there = [info.device for info in available_devices()]
+    if device not in there:
+        names = ", ".join(there)
+        raise BackendUnavailableError(f"no device {device!r} here; there are: {names}")
 
 
 def parse_bitrate(text: str) -> int:

@@ -138,6 +138,7 @@ class _Run:
         self.tell = on_progress or no_progress
         self.output = Path(job.output)
         self.device = "cpu" if job.device == "auto" else job.device
+        self.arithmetic = backend.arithmetic(self.device, job.precision)
         self.meter = CpuMeter()
         self.carriage = carry(info, audio=job.audio, subtitles=job.subtitles)
         self.notices = [*_notices(info), *self.carriage.notices]
@@ -182,6 +183,7 @@ class _Run:
             "codec": [self.card.name, self.card.sha256],
             "device": self.device,
             "precision": job.precision,
+            "engine": self.arithmetic.engine,
             "quality": job.quality,
             "bitrate": job.bitrate,
             "keyframe interval": job.keyint,
@@ -245,6 +247,7 @@ class _Run:
                 time_base=info.time_base,
                 rate=rate.limit_denominator(1_000_000),
                 model=ModelIdentity(name=self.card.name, sha256=bytes.fromhex(self.card.sha256)),
+                arithmetic=self.arithmetic,
                 keyframe_interval=self.job.keyint or DEFAULT_KEYINT,
                 hdr=info.hdr,
                 metadata=dict(info.metadata),

@@ -19,7 +19,7 @@ from typing import BinaryIO, cast
 import numpy as np
 
 from upreel.codec.file import UpvFile
-from upreel.codec.header import Header
+from upreel.codec.header import Arithmetic, Header
 from upreel.codec.others import carried_packet
 from upreel.codec.packet import PacketType
 from upreel.codec.parser import Damage, Placed
@@ -109,6 +109,16 @@ def wanted_card(job: DecompressJob, header: Header, backend: CodecBackend) -> Co
     return card
 
 
+def precision_notices(made: Arithmetic, precision: str) -> list[str]:
+    """What to know of pictures that are decoded in another precision than the sender's."""
+    if made.precision in ("", precision):
+        return []
+    return [
+        f"made in {made.precision} and decoded in {precision}: pictures drift from those that were "
+        "sent until the next keyframe"
+    ]
+
+
 @dataclass(kw_only=True, slots=True)
 class _Seen:
     """What went through: eight bytes a frame."""
@@ -134,10 +144,13 @@ class _Run:
         self.header = file.header
         self.tell = on_progress or no_progress
         self.device = "cpu" if job.device == "auto" else job.device
+        made = file.header.arithmetic
+        self.precision = job.precision if job.precision != "auto" else made.precision or "f32"
+        self.exact = made.is_exactly(backend.arithmetic(self.device, self.precision))
         self.meter = CpuMeter()
         self.seen = _Seen()
         self.settings, self.raw = self._settings()
-        self.notices = self._losses()
+        self.notices = [*self._losses(), *precision_notices(made, self.precision)]
         if on_notice is not None:
             for notice in self.notices:
                 on_notice(notice)
@@ -150,7 +163,7 @@ class _Run:
             width=header.coded_width,
             bits=header.bits,
             device=self.device,
-            precision=job.precision,
+            precision=self.precision,
             threads=job.threads,
             sends=False,
         )
@@ -178,7 +191,8 @@ class _Run:
             bytes=num_bytes,
             codec=self.card.name,
             device=self.device,
-            precision=self.job.precision,
+            precision=self.precision,
+            exact=self.exact,
             encoder="" if self.raw else self.settings.encoder,
             peak_memory_bytes=peak_memory_bytes(),
             cpu_use=self.meter.use,

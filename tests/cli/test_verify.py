@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from click.testing import Result
 from clips import write_clip
+from compressing import packed
 from typer import Typer
 from typer.testing import CliRunner
 
@@ -40,6 +41,19 @@ def test_command_prints_one_object(source: Path) -> None:
     result = json.loads(done.stdout)
     assert result["passed"] is True
     assert {"name": "frames", "passed": True, "detail": "8 before, 8 after"} in result["checks"]
+
+
+def test_command_asks_for_the_codec_of_a_upv(source: Path, tmp_path: Path) -> None:
+    packed(source, tmp_path / "out.upv")
+
+    unsaid, other = (
+        run(source, tmp_path / "out.upv"),
+        run(source, tmp_path / "out.upv", "--codec", "x"),
+    )
+
+    assert (unsaid.exit_code, other.exit_code) == (1, 1)
+    assert unsaid.stderr.endswith("): give the path of its card as --codec\n")
+    assert other.stderr == "upreel: no codec 'x'; there is: the path of a card (.json)\n"
 
 
 def test_command_names_a_missing_file(source: Path, tmp_path: Path) -> None:

@@ -10,15 +10,23 @@ from upreel.cli.errors import exit_with_message
 
 Source = Annotated[str, typer.Argument(metavar="IN", help="The source.")]
 Output = Annotated[str, typer.Argument(metavar="OUT", help="What was made of it.")]
+Codec = Annotated[
+    str | None,
+    typer.Option(metavar="CARD", help="Of .upv files: path of the codec's card (.json)."),
+]
 Json = Annotated[bool, typer.Option("--json", help="Print the result as one JSON object.")]
 
 
-def verify(source: Source, output: Output, as_json: Json = False) -> None:
-    """Compare OUT with IN: frames, times, size, tags, every other stream. Exit code 0 or 1."""
-    with exit_with_message():
-        from upreel.video.verify import verify as run  # PyAV: only when the command runs
+def verify(source: Source, output: Output, codec: Codec = None, as_json: Json = False) -> None:
+    """Compare OUT with IN: frames, times, size, tags, every other stream. Exit code 0 or 1.
 
-        report = run(source, output)
+    Of an .upv file the packets' checksums, the index and the decoding of every frame are checked,
+    too.
+    """
+    with exit_with_message():
+        from upreel.pipeline import verify as run  # PyAV: only when the command runs
+
+        report = run(source, output, codec=codec)
     if as_json:
         typer.echo(json.dumps({"passed": report.passed, **asdict(report)}))
     else:

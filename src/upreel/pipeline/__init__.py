@@ -21,6 +21,7 @@ from upreel.pipeline.job import UpscaleResult as UpscaleResult
 from upreel.pipeline.plan import Part as Part
 from upreel.pipeline.plan import Plan as Plan
 from upreel.pipeline.run import upscale as upscale
+from upreel.pipeline.verifying import verify as verify
 from upreel.pipeline.worker import join_job as join_job
 from upreel.pipeline.worker import num_parts as num_parts
 from upreel.pipeline.worker import plan_job as plan_job
@@ -52,4 +53,5 @@ __all__ = [
     "run_part",
     "upscale",
     "upscale_batch",
+    "verify",
 ]

@@ -19,17 +19,14 @@ from typing import BinaryIO, cast
 import numpy as np
 
 from upreel.codec.file import UpvFile
-from upreel.codec.header import Arithmetic, Header
+from upreel.codec.header import Arithmetic
 from upreel.codec.others import carried_packet
 from upreel.codec.packet import PacketType
 from upreel.codec.parser import Damage, Placed
 from upreel.errors import (
     DamagedError,
     ExistsError,
-    InputError,
-    ModelError,
     OptionError,
-    UnknownModelError,
 )
 from upreel.pipeline.channel import prefetched
 from upreel.pipeline.coding import CodecBackend, DecompressJob, DecompressResult, DefaultCodecs
@@ -38,6 +35,7 @@ from upreel.pipeline.job import Progress
 from upreel.pipeline.machine import cpu_count
 from upreel.pipeline.sending import Receiver
 from upreel.pipeline.summary import OnProgress, no_progress
+from upreel.pipeline.upv_source import wanted_card
 from upreel.pipeline.usage import CpuMeter, peak_memory_bytes
 from upreel.pipeline.work import Work, os_errors
 from upreel.video.aside import AsideFile
@@ -52,7 +50,7 @@ from upreel.video.restore import Restored, RestoredStreams
 from upreel.video.write import PartWriter, StreamWriter, part_suffix
 from upreel.zoo.codec_card import CodecCard
 
-__all__ = ["decompress", "wanted_card"]
+__all__ = ["decompress"]
 
 
 def decompress(
@@ -77,36 +75,13 @@ def decompress(
     backend = backend or DefaultCodecs()
     output = Path(job.output)
     with UpvFile(job.source) as file:
-        card = wanted_card(job, file.header, backend)
+        card = wanted_card(job.source, job.codec, file.header, backend)
         if job.output != "-" and output.exists():
             if output.samefile(job.source):
                 raise ExistsError(f"the output {output} is the source itself")
             if not job.overwrite:
                 raise ExistsError(f"{output} exists; --overwrite replaces it")
         return _Run(job, file, card, backend, on_progress, on_notice).run()
-
-
-def wanted_card(job: DecompressJob, header: Header, backend: CodecBackend) -> CodecCard:
-    """The card of the codec that a stream was made by.
-
-    Raises:
-        ModelError: the one that is given is another, or none of that name is there.
-    """
-    model = header.model
-    made = f"codec {model.name!r} (SHA-256 {model.sha256.hex()[:12]})"
-    try:
-        card = backend.load_card(job.codec or model.name)
-    except UnknownModelError as error:
-        if job.codec is not None:
-            raise
-        raise UnknownModelError(
-            f"{job.source} was made by {made}: give the path of its card as --codec"
-        ) from error
-    if card.sha256 != model.sha256.hex():
-        raise ModelError(
-            f"{job.source} was made by {made}, not by {card.name!r} (SHA-256 {card.sha256[:12]})"
-        )
-    return card
 
 
 def precision_notices(made: Arithmetic, precision: str) -> list[str]:
@@ -155,8 +130,6 @@ class _Run:
             for notice in self.notices:
                 on_notice(notice)
         header = self.header
-        if header.scale != 1:
-            raise InputError(f"{job.source} wants pictures doubled, which no codec here does")
         codec = backend.open(
             card,
             height=header.coded_height,

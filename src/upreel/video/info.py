@@ -6,12 +6,15 @@ Ticks are whole numbers of the stream's own time base; seconds are exact `Fracti
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 import numpy.typing as npt
 
 from upreel.video.frame import Colour, PixelFormat
+
+if TYPE_CHECKING:
+    from upreel.video.foreign import Foreign
 
 __all__ = ["Deinterlace", "HdrInfo", "SourceInfo", "StreamInfo", "Timeline"]
 
@@ -101,6 +104,7 @@ class SourceInfo:
         metadata: tags of the container.
         is_sequence: whether it is a folder or pattern of still pictures.
         seekable: False for a pipe.
+        foreign: what reads it where FFmpeg does not know its container, else None.
     """
 
     path: str
@@ -129,6 +133,7 @@ class SourceInfo:
     metadata: Mapping[str, str] = field(default_factory=dict[str, str])
     is_sequence: bool = False
     seekable: bool = True
+    foreign: "Foreign | None" = field(default=None, compare=False, repr=False)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)

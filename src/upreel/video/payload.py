@@ -7,20 +7,23 @@
 Eight bytes of hash and one time a packet: whole films fit into memory.
 """
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from hashlib import blake2b
 
 import av
-from av.packet import Packet
+from av.container import InputContainer
 from av.stream import AttachmentStream, Disposition, Stream
 
 from upreel.video.captions import caption_text
+from upreel.video.carry import CarriedPacket, CarriedStreams
 from upreel.video.containers import is_regenerated, kept_tags
 from upreel.video.info import SourceInfo
+from upreel.video.restore import open_template
 from upreel.video.source import open_source
 
-__all__ = ["Carried", "carried_streams", "common_shift"]
+__all__ = ["Carried", "carried_streams", "common_shift", "restored_streams"]
 
 
 @dataclass(kw_only=True, slots=True, eq=False)
@@ -60,27 +63,67 @@ def carried_streams(info: SourceInfo) -> list[Carried]:
 
     Chapter titles and time code of MP4 are left out: they are compared as tags.
     """
+    if info.foreign is not None:
+        return info.foreign.carried()
     if info.is_sequence or not info.seekable:
         return []
-    found: dict[int, Carried] = {}
     with open_source(info.path) as source:
         chapters = bool(source.chapters())
-        streams: list[Stream] = []
-        for stream in source.streams:
-            if stream.index == info.video_index or is_regenerated(stream, chapters=chapters):
-                continue
-            carried = _carried(stream)
-            found[stream.index] = carried
-            if isinstance(stream, AttachmentStream):
-                carried.hashes.append(_digest(stream.data))
-            else:
-                streams.append(stream)
-        try:
-            for packet in source.demux(streams) if streams else ():
-                _take(found[packet.stream.index], packet)
-        except av.FFmpegError:
-            pass  # a damaged end: what came before it counts
+        streams = [
+            stream
+            for stream in source.streams
+            if stream.index != info.video_index and not is_regenerated(stream, chapters=chapters)
+        ]
+        found = _contents(source, streams)
     return list(found.values())
+
+
+def restored_streams(
+    carried: CarriedStreams, packets: Iterable[CarriedPacket], numbers: Sequence[int]
+) -> list[Carried]:
+    """Streams that were carried through a foreign container, as `carried_streams` gives others.
+
+    Args:
+        carried: the streams.
+        packets: theirs, in any order.
+        numbers: what to call each of the template's streams.
+
+    Raises:
+        BitstreamError: the template is damaged.
+    """
+    if not carried.template:
+        return []
+    with open_template(carried.template) as template:
+        found = _contents(template, list(template.streams))
+    for record in packets:
+        if 1 <= record.stream <= len(carried.streams):
+            stream = carried.streams[record.stream - 1]
+            if stream.template_index in found:
+                place = found[stream.template_index]
+                place.clock = stream.time_base
+                _take(place, record.data, record.pts * stream.time_base)
+    for place, number in zip(found.values(), numbers, strict=True):
+        place.index = number
+    return list(found.values())
+
+
+def _contents(source: InputContainer, streams: list[Stream]) -> dict[int, Carried]:
+    """Streams of an opened container by their numbers in it."""
+    found = {stream.index: _carried(stream) for stream in streams}
+    moving: list[Stream] = []
+    for stream in streams:
+        if isinstance(stream, AttachmentStream):
+            found[stream.index].hashes.append(_digest(stream.data))
+        else:
+            moving.append(stream)
+    try:
+        for packet in source.demux(moving) if moving else ():
+            stamp = packet.pts if packet.pts is not None else packet.dts
+            time = None if stamp is None else stamp * Fraction(packet.time_base)
+            _take(found[packet.stream.index], bytes(packet), time)
+    except av.FFmpegError:
+        pass  # a damaged end: what came before it counts
+    return found
 
 
 def _carried(stream: Stream) -> Carried:
@@ -97,20 +140,18 @@ def _carried(stream: Stream) -> Carried:
     )
 
 
-def _take(carried: Carried, packet: Packet) -> None:
-    if not packet.size or (carried.kind == "cover" and carried.hashes):
+def _take(carried: Carried, data: bytes, time: Fraction | None) -> None:
+    if not data or (carried.kind == "cover" and carried.hashes):
         return
-    data = bytes(packet)
     words = caption_text(carried.codec, data)
     if words is not None:
         if not words:
             return  # a gap between captions, which each muxer writes in its own way
         data = words.encode()  # the same in each container's form
-    stamp = packet.pts if packet.pts is not None else packet.dts
     if carried.kind != "cover":
-        if stamp is None:
+        if time is None:
             return
-        carried.times.append(stamp * Fraction(packet.time_base))
+        carried.times.append(time)
     carried.hashes.append(_digest(_without_framing(carried.codec, data)))
 
 

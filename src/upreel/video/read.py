@@ -136,6 +136,10 @@ def _frames(
 ) -> Iterator[Frame]:
     if stop is not None and first >= stop:
         return
+    if info.foreign is not None:
+        line = timeline or info.foreign.timeline()
+        yield from info.foreign.frames(line, first, len(line.pts) if stop is None else stop, tell)
+        return
     if info.is_sequence:
         yield from sequence_frames(info, first=first, stop=stop, tell=tell)
         return

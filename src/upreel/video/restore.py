@@ -27,7 +27,7 @@ from upreel.video.probe import stream_info
 if TYPE_CHECKING:
     from av.container.core import Chapter
 
-__all__ = ["Restored", "RestoredStreams", "carried_infos"]
+__all__ = ["Restored", "RestoredStreams", "carried_infos", "open_template"]
 
 
 class Restored:
@@ -60,10 +60,10 @@ class Restored:
     def __enter__(self) -> "Restored":
         with ExitStack() as stack:
             if self._carried.template:
-                template = stack.enter_context(_open(self._carried.template))
+                template = stack.enter_context(open_template(self._carried.template))
                 self._streams = list(template.streams)
                 self._misfits = set(stream_misfits(template, self._kind))
-                with _open(self._carried.template) as again:
+                with open_template(self._carried.template) as again:
                     for packet in again.demux():
                         if packet.size:
                             self._pictures.setdefault(packet.stream.index, bytes(packet))
@@ -268,11 +268,16 @@ def carried_infos(carried: CarriedStreams) -> tuple[StreamInfo, ...]:
     """
     if not carried.template:
         return ()
-    with _open(carried.template) as template:
+    with open_template(carried.template) as template:
         return tuple(stream_info(stream) for stream in template.streams)
 
 
-def _open(template: bytes) -> InputContainer:
+def open_template(template: bytes) -> InputContainer:
+    """Open a template; the caller closes it.
+
+    Raises:
+        BitstreamError: it is damaged.
+    """
     try:
         return av.open(io.BytesIO(template), "r", format="matroska")
     except (av.FFmpegError, ValueError) as error:

@@ -46,6 +46,8 @@ def scan(info: SourceInfo) -> Timeline:
         InputError: the source is a pipe, which can be read once only.
         ProbeError: there is no packet of video in it.
     """
+    if info.foreign is not None:
+        return info.foreign.timeline()
     if info.is_sequence:
         count = len(sequence_files(info.path))
         return Timeline(

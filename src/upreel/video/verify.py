@@ -18,7 +18,7 @@ from upreel.video.probe import probe
 from upreel.video.read import read_frames
 from upreel.video.scan import scan
 
-__all__ = ["Check", "VerifyReport", "verify"]
+__all__ = ["Check", "VerifyReport", "compare", "verify"]
 
 _PLACES, _FRAMES = 6, 3
 """Pictures are compared at so many places, so many frames at each."""
@@ -57,7 +57,16 @@ class VerifyReport:
 
 
 def verify(source: str | Path, output: str | Path) -> VerifyReport:
-    """Compare `output` with `source`.
+    """Compare a file with its source: see `compare`.
+
+    Raises:
+        ProbeError: one of them cannot be read as video.
+    """
+    return compare(probe(source), probe(output))
+
+
+def compare(old: SourceInfo, new: SourceInfo) -> VerifyReport:
+    """Compare an output with its source.
 
     Compared are: the number of frames; every time of every stream, within half a tick of the
     coarser clock and up to one shift common to all; size and shape; colour tags, bit depth,
@@ -67,7 +76,6 @@ def verify(source: str | Path, output: str | Path) -> VerifyReport:
     Raises:
         ProbeError: one of them cannot be read as video.
     """
-    old, new = probe(source), probe(output)
     old_line, new_line = scan(old), scan(new)
     old_others, new_others = carried_streams(old), carried_streams(new)
     matched = _match(old_others, new_others)
@@ -81,7 +89,7 @@ def verify(source: str | Path, output: str | Path) -> VerifyReport:
         _chapters(old, new),
         _tags(old, new),
     ]
-    return VerifyReport(source=str(source), output=str(output), checks=tuple(checks))
+    return VerifyReport(source=old.path, output=new.path, checks=tuple(checks))
 
 
 def _frames(old: Timeline, new: Timeline) -> Check:

@@ -1,0 +1,325 @@
+"""An .upv file as a source like any other: `SourceInfo.foreign` of what reads it."""
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from upreel.codec.file import UpvFile
+from upreel.codec.header import Header
+from upreel.codec.others import carried_packet
+from upreel.codec.packet import PacketType
+from upreel.codec.parser import Damage, Placed
+from upreel.codec.survey import is_upv
+from upreel.errors import DamagedError, InputError, ModelError, ProbeError, UnknownModelError
+from upreel.pipeline.coding import CodecBackend, DefaultCodecs, FrameCodec
+from upreel.pipeline.sending import Receiver
+from upreel.video.carry import CarriedPacket
+from upreel.video.formats import pixel_format
+from upreel.video.frame import Frame, Plane
+from upreel.video.info import SourceInfo, StreamInfo, Timeline
+from upreel.video.notice import Notice
+from upreel.video.payload import Carried, restored_streams
+from upreel.video.probe import probe
+from upreel.video.restore import carried_infos
+from upreel.zoo.codec_card import CodecCard
+
+__all__ = ["UpvSource", "probe_any", "wanted_card"]
+
+_LOOKED_AT = 1000  # packets in which the other streams' first times are looked for
+Events = Iterable[Placed | Damage]
+
+
+def probe_any(
+    path: str | Path, *, codec: str | None = None, backend: CodecBackend | None = None
+) -> SourceInfo:
+    """What a file is, an .upv file among others.
+
+    Args:
+        path: as `upreel.video.probe.probe` takes it.
+        codec: of .upv files: a codec's name, or the path of its card; None: what they name.
+        backend: where codecs come from; None: cards and the engines.
+
+    Raises:
+        UpreelError: it cannot be read, or the codec is another one.
+    """
+    if str(path) == "-" or not is_upv(path):
+        return probe(path)
+    return UpvSource(path, codec=codec, backend=backend).info
+
+
+def wanted_card(
+    path: str | Path, codec: str | None, header: Header, backend: CodecBackend
+) -> CodecCard:
+    """The card of the codec that a stream was made by.
+
+    Args:
+        path: of the stream, for messages.
+        codec: its name or the path of its card; None: what the stream names.
+        header: of the stream.
+        backend: where codecs come from.
+
+    Raises:
+        ModelError: the one that is given is another, or none of that name is there.
+        InputError: pictures larger than what is coded, which no codec here gives.
+    """
+    model = header.model
+    made = f"codec {model.name!r} (SHA-256 {model.sha256.hex()[:12]})"
+    try:
+        card = backend.load_card(codec or model.name)
+    except UnknownModelError as error:
+        if codec is not None:
+            raise
+        raise UnknownModelError(
+            f"{path} was made by {made}: give the path of its card as --codec"
+        ) from error
+    if card.sha256 != model.sha256.hex():
+        raise ModelError(
+            f"{path} was made by {made}, not by {card.name!r} (SHA-256 {card.sha256[:12]})"
+        )
+    if header.scale != 1:
+        raise InputError(f"{path} wants pictures doubled, which no codec here does")
+    return card
+
+
+class UpvSource:
+    """Reads an .upv file: see `upreel.video.foreign.Foreign`.
+
+    Attributes:
+        header: of the file.
+        info: the file as `upreel.video` knows sources; its `foreign` is this.
+
+    Args:
+        path: of the file.
+        codec: a codec's name, or the path of its card; None: what the file names.
+        threads: of the networks, 0 for all cores.
+        backend: where codecs come from; None: cards and the engines.
+
+    Raises:
+        InputError: no such file, or it may not be read.
+        BitstreamError: it is no .upv file, or its header is damaged and has no sound copy.
+        ModelError: it was made by another codec, or none of that name is there.
+    """
+
+    def __init__(
+        self,
+        path: str | Path,
+        *,
+        codec: str | None = None,
+        threads: int = 0,
+        backend: CodecBackend | None = None,
+    ) -> None:
+        self._path, self._threads = Path(path), threads
+        self._backend = backend or DefaultCodecs()
+        with UpvFile(path) as file:
+            self.header = file.header
+            self._card = wanted_card(path, codec, file.header, self._backend)
+            self.info = self._info(file)
+        self._timeline: Timeline | None = None
+
+    def timeline(self) -> Timeline:
+        """Every frame's time; nothing is decoded.
+
+        Raises:
+            ProbeError: there are no frames.
+        """
+        if self._timeline is None:
+            keys: set[int] = set()
+            with UpvFile(self._path) as file:
+                receiver = Receiver(_NoPictures(), self.header, _nobody)
+                frames = [(f.pts, f.duration) for f in receiver.frames(_noted(file.read(), keys))]
+            if not frames:
+                raise ProbeError(f"{self._path} holds no frame that can be decoded")
+            pts = np.array([time for time, _ in frames], np.int64)
+            self._timeline = Timeline(
+                pts=pts,
+                keyframes=np.flatnonzero(np.isin(pts, np.array(sorted(keys), np.int64))),
+                time_base=self.header.time_base,
+                last_duration=frames[-1][1],
+                exact=True,
+            )
+        return self._timeline
+
+    def frames(
+        self, timeline: Timeline, first: int, stop: int, tell: Callable[[Notice], None]
+    ) -> Iterator[Frame]:
+        """Frames [first, stop) of the timeline, none of them left out.
+
+        Raises:
+            DamagedError: none of them can be decoded.
+        """
+        place: int = first
+        last: Frame | None = None
+        for frame in self._received(timeline, first, stop, tell):
+            index = int(np.searchsorted(timeline.pts, frame.pts))
+            while place < min(index, stop):
+                yield replace(_placed(last or frame, timeline, place), damaged=True)
+                place += 1
+            last = frame
+            if index == place and place < stop:
+                yield _placed(frame, timeline, index)
+                place += 1
+        if last is None:
+            raise DamagedError(f"no frame of {self._path} from {first} to {stop} can be decoded")
+        while place < stop:
+            yield replace(_placed(last, timeline, place), damaged=True)
+            place += 1
+
+    def carried(self) -> list[Carried]:
+        """All streams but the video, with their packets."""
+        numbers = [s.index for s in self.info.streams if s.index != self.info.video_index]
+        with UpvFile(self._path) as file:
+            return restored_streams(self.header.others, self.others(file), numbers)
+
+    @staticmethod
+    def others(file: UpvFile) -> Iterator[CarriedPacket]:
+        """The packets of a file's other streams."""
+        for event in file.read():
+            if isinstance(event, Placed) and event.packet.type is PacketType.OTHER:
+                yield carried_packet(event.packet)
+
+    def _received(
+        self, timeline: Timeline, first: int, stop: int, tell: Callable[[Notice], None]
+    ) -> Iterator[Frame]:
+        """The receiver's frames from the last sound keyframe before a frame on."""
+        codec = self._opened()
+
+        def told(text: str) -> None:
+            tell(Notice(kind="damaged", text=text))
+
+        end = int(timeline.pts[stop - 1])
+        with UpvFile(self._path) as file:
+            for key in (*reversed(timeline.keyframes[timeline.keyframes <= first]), None):
+                pts = None if key is None or not key else int(timeline.pts[key])
+                receiver = Receiver(codec, self.header, told)
+                frames = receiver.frames(_until(file.read(pts), end))
+                head = next(frames, None)
+                if pts is not None and (head is None or head.pts != pts):
+                    continue  # the stream shows another frame there, which is further back
+                if head is not None:
+                    yield head
+                yield from frames
+                return
+
+    def _opened(self) -> FrameCodec:
+        header = self.header
+        return self._backend.open(
+            self._card,
+            height=header.coded_height,
+            width=header.coded_width,
+            bits=header.bits,
+            device="cpu",
+            precision=header.arithmetic.precision or "f32",
+            threads=self._threads,
+            sends=False,
+        )
+
+    def _info(self, file: UpvFile) -> SourceInfo:
+        header = self.header
+        start, starts = _starts(file)
+        place = header.others.video_place
+        numbers = {s.template_index: n for n, s in enumerate(header.others.streams, 1)}
+        streams: list[StreamInfo] = []
+        for index, stream in enumerate(carried_infos(header.others)):
+            number = numbers.get(index, 0)
+            base = header.others.streams[number - 1].time_base if number else stream.time_base
+            moved = index + (index >= place)
+            streams.append(replace(stream, index=moved, time_base=base, start=starts.get(number)))
+        video = StreamInfo(
+            index=place,
+            kind="video",
+            codec="upv",
+            time_base=header.time_base,
+            start=start,
+            language=header.video_metadata.get("language", ""),
+            disposition=header.video_disposition,
+            metadata=header.video_metadata,
+        )
+        streams.insert(place, video)
+        index = file.index
+        length = (index.end_pts - (start or 0)) * header.time_base
+        fmt = pixel_format("yuv420p" if header.bits == 8 else f"yuv420p{header.bits}le")
+        return SourceInfo(
+            path=str(self._path),
+            container="upv",
+            streams=tuple(streams),
+            video_index=place,
+            codec="upv",
+            format=fmt,
+            stored_format=fmt.name,
+            width=header.width,
+            height=header.height,
+            colour=header.colour,
+            sample_aspect_ratio=header.sample_aspect_ratio,
+            rotation=header.rotation,
+            time_base=header.time_base,
+            rate=header.rate or None,
+            duration=length if length > 0 else None,
+            num_frames=index.num_frames or None,
+            hdr=header.hdr,
+            chapters=header.chapters,
+            metadata=header.metadata,
+            foreign=self,
+        )
+
+
+class _NoPictures:
+    """A codec that takes every code, for times alone."""
+
+    def send(self, *_: object) -> tuple[bytes, object]:
+        """Not asked for: frames are only received."""
+        raise NotImplementedError
+
+    def receive(self, *_: object) -> object:
+        """Nothing."""
+
+    def planes(self, _: object) -> tuple[Plane, ...]:
+        """Some planes."""
+        return (np.zeros((1, 1), np.uint8),) * 3
+
+
+def _nobody(_: str) -> None:
+    """Where notices go that are told when frames are read."""
+
+
+def _noted(events: Events, keys: set[int]) -> Iterator[Placed | Damage]:
+    for event in events:
+        if isinstance(event, Placed) and event.packet.type is PacketType.VIDEO_KEY:
+            keys.add(event.packet.pts)
+        yield event
+
+
+def _until(events: Events, end: int) -> Iterator[Placed | Damage]:
+    """Events up to the first frame behind a time, which tells what came before it."""
+    for event in events:
+        yield event
+        packet = event.packet if isinstance(event, Placed) else event.lost
+        if packet is not None and packet.type.is_video and packet.pts > end:
+            return
+
+
+def _placed(frame: Frame, timeline: Timeline, index: int) -> Frame:
+    """A frame at a place of the timeline."""
+    if index + 1 < len(timeline.pts):
+        duration = int(timeline.pts[index + 1] - timeline.pts[index])
+    else:
+        duration = timeline.last_duration
+    return replace(frame, index=index, pts=int(timeline.pts[index]), duration=duration)
+
+
+def _starts(file: UpvFile) -> tuple[int | None, dict[int, int]]:
+    """First times of the video and of each other stream, as far as they come early."""
+    start: int | None = None
+    starts: dict[int, int] = {}
+    for count, event in enumerate(file.read()):
+        if isinstance(event, Placed):
+            packet = event.packet
+            if packet.type is PacketType.OTHER:
+                starts.setdefault(packet.stream, packet.pts)
+            elif packet.type.is_video and start is None:
+                start = packet.pts
+        found = start is not None and len(starts) >= len(file.header.others.streams)
+        if found or count >= _LOOKED_AT:
+            break
+    return start, starts

@@ -28,6 +28,10 @@ if __name__ == "__main__":
 
     for module in (upreel.pipeline.compression, upreel.pipeline.decompression):
         module.DefaultCodecs = backend  # type: ignore[attr-defined]
+    DecompressJob = upreel.pipeline.coding.DecompressJob
+    upreel.pipeline.DecompressJob = lambda **options: DecompressJob(  # type: ignore[assignment]
+        part_seconds=Fraction(1, 5), **options
+    )
     # Short parts, so that tiny clips have several.
     CompressJob = upreel.pipeline.coding.CompressJob
     upreel.pipeline.CompressJob = lambda **options: CompressJob(  # type: ignore[assignment]

@@ -56,6 +56,7 @@ class StandInCodec:
         return bytes((before is None, quality)) + zlib.compress(data), kept
 
     def receive(self, code: bytes, quality: int, before: Planes | None, /) -> Planes:
+        self._told()
         if code[:2] != bytes((before is None, quality)):
             raise BitstreamError("not a code of such a frame")
         try:
@@ -78,7 +79,7 @@ class StandInCodecs:
     """Cards of any name, all opened as `StandInCodec`.
 
     Args:
-        on_send: told of every frame that is sent.
+        on_send: told of every frame that is sent or received.
         codec: opens another codec instead.
     """
 

@@ -61,7 +61,6 @@ NoSubs = Annotated[bool, typer.Option("--no-subs", help="Leave out subtitles.")]
 OverwriteParts = Annotated[
     bool, typer.Option("--overwrite", help="Replace the output, and parts of another job.")
 ]
-Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace the output.")]
 Json = Annotated[bool, typer.Option("--json", help="Print the result as one JSON object.")]
 Quiet = Annotated[bool, typer.Option("-q", "--quiet", help="Print nothing but errors.")]
 Stream = Annotated[str, typer.Argument(metavar="IN.upv", help="What `upreel compress` wrote.")]
@@ -177,13 +176,17 @@ def decompress(
     crf: Crf = None,
     preset: Preset = None,
     encoder_option: EncoderOptions = None,
-    overwrite: Overwrite = False,
+    overwrite: OverwriteParts = False,
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
-    """Make a video that players know of an .upv file. What is damaged is concealed and told."""
+    """Make a video that players know of an .upv file. What is damaged is concealed and told.
+
+    Stopped at any moment, the same command goes on from the last finished part; y4m begins anew.
+    """
     options = encoder_options(encoder_option or [])
-    with exit_with_message(), signals_raise():
+    kept = not (output == "-" or output.lower().endswith(".y4m"))
+    with exit_with_message(interrupted=RESUME if kept else "stopped"), signals_raise():
         from upreel.pipeline import DecompressJob
         from upreel.pipeline import decompress as run
 
@@ -210,10 +213,12 @@ def decompress(
 def _decompressed(result: "DecompressResult", screen: Screen) -> None:
     for notice in result.notices:
         screen.notice(notice)
+    resumed = f" ({result.resumed_frames} from before)" if result.resumed_frames else ""
     damaged = f", {result.damaged_frames} damaged" if result.damaged_frames else ""
     size = f", {result.bytes / 1e6:.1f} MB" if result.bytes else ""
     screen.line(
-        f"{result.output}: {result.frames} frames{damaged}, {result.width}x{result.height}{size}"
+        f"{result.output}: {result.frames} frames{resumed}{damaged}, "
+        f"{result.width}x{result.height}{size}"
     )
     _effort(result, screen)
     encoder = f", {result.encoder}" if result.encoder else ""

@@ -184,6 +184,8 @@ def decompress(
 ) -> DecompressResult:
     """Make a video that players know of an .upv file, as `upreel decompress` does.
 
+    An interrupted call can simply be made again.
+
     Args:
         source: an .upv file.
         output: a file whose ending names the container, ``.y4m`` for raw planes.
@@ -195,7 +197,7 @@ def decompress(
         crf: quality of the encoder, lower is better; None: its default.
         preset: speed of the encoder; None: its default.
         encoder_options: further FFmpeg options of the encoder.
-        overwrite: whether an existing output may be replaced.
+        overwrite: whether an existing output, or parts of another job, may be replaced.
         on_progress: called with how far the job is.
 
     Raises:

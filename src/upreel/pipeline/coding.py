@@ -160,7 +160,8 @@ class DecompressJob:
         crf: quality of the encoder, lower is better; None for the encoder's default.
         preset: speed of the encoder; None for its default.
         encoder_options: further FFmpeg options of the encoder.
-        overwrite: whether an existing output may be replaced.
+        overwrite: whether an existing output, or parts of another job, may be replaced.
+        part_seconds: length of a part that is aimed at; it ends at a keyframe where it can.
     """
 
     source: str
@@ -174,9 +175,12 @@ class DecompressJob:
     preset: str | None = None
     encoder_options: Mapping[str, str] = field(default_factory=dict[str, str])
     overwrite: bool = False
+    part_seconds: Fraction = Fraction(4)
 
     def __post_init__(self) -> None:
         check_threads(self.threads)
+        if self.part_seconds <= 0:
+            raise ValueError(f"part_seconds must be above 0, got {self.part_seconds = }")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -189,6 +193,7 @@ class DecompressResult:
         width: columns.
         height: rows.
         frames: in the output.
+        resumed_frames: of these, done by an earlier run.
         damaged_frames: of these, shown in place of ones that could not be decoded.
         seconds: of this run.
         fps: frames a second of this run.
@@ -208,6 +213,7 @@ class DecompressResult:
     width: int
     height: int
     frames: int
+    resumed_frames: int
     damaged_frames: int
     seconds: float
     fps: float

@@ -8,7 +8,6 @@ next keyframe would stand anyway, and its record holds all that the following fr
 depend on: a job that was stopped goes on to the same bytes.
 """
 
-import filecmp
 from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -26,11 +25,9 @@ from upreel.codec.rate import FixedQuality, QualityControl, RateControl
 from upreel.codec.writer import Writer
 from upreel.errors import (
     DamagedError,
-    ExistsError,
     InputError,
     OptionError,
     OutputError,
-    StaleWorkError,
 )
 from upreel.pipeline.channel import prefetched
 from upreel.pipeline.coding import (
@@ -49,7 +46,7 @@ from upreel.pipeline.sending import Sender
 from upreel.pipeline.summary import OnProgress, no_progress
 from upreel.pipeline.upv_parts import RECORD_VERSION, OpenPart, PartCounter, PartRecord, part_name
 from upreel.pipeline.usage import CpuMeter, peak_memory_bytes
-from upreel.pipeline.work import Work, os_errors
+from upreel.pipeline.work import Work, put_in_place, stored_job
 from upreel.video.advice import frame_rate
 from upreel.video.aside import AsideFile
 from upreel.video.carry import CarriedPacket, CarriedStreams, carried_packets, carry
@@ -148,14 +145,16 @@ class _Run:
 
     def run(self) -> CompressResult:
         identity = self._identity()
-        resumes = self._resumes(identity)
+        stored = stored_job(
+            self.work, identity, version=RECORD_VERSION, overwrite=self.job.overwrite
+        )
         self.tell(Progress(stage="scan", done=0, total=None))
         timeline = scan(self.info)
         first, stop = self._range(timeline)
         trimmed = self.job.start is not None or self.job.end is not None
         cut = film_cut(self.info, timeline, first, stop, kind=output_kind(".mkv"), trimmed=trimmed)
         header = self._header(timeline, cut, first, stop)
-        if not resumes:
+        if stored is None:
             self.work.clear()
             values = {"version": RECORD_VERSION, "fingerprint": fingerprint(identity)}
             self.work.save("plan.json", values | {"identity": identity})
@@ -194,31 +193,6 @@ class _Run:
             "part length": str(job.part_seconds),
             "machine": machine_kind(),
         }
-
-    def _resumes(self, identity: dict[str, Any]) -> bool:
-        """Whether parts of this very job are there; what else is there must not be in the way."""
-        overwrite, folder = self.job.overwrite, self.work.folder
-        try:
-            stored = self.work.load("plan.json")
-        except StaleWorkError as error:
-            if not overwrite:
-                raise StaleWorkError(f"{error}; remove it with --overwrite") from error
-            return False
-        if stored is None:
-            if not overwrite and self.output.exists():
-                raise ExistsError(f"{self.output} exists; --overwrite replaces it")
-            return False
-        known = stored.get("version"), stored.get("fingerprint")
-        if known == (RECORD_VERSION, fingerprint(identity)):
-            return True
-        if not overwrite:
-            other: dict[str, Any] = stored.get("identity", {})
-            differ = [key for key, value in identity.items() if other.get(key) != value]
-            raise StaleWorkError(
-                f"{folder} holds parts of another job (other {', '.join(differ) or 'version'}); "
-                "run that one again, or remove them with --overwrite"
-            )
-        return False
 
     def _range(self, timeline: Timeline) -> tuple[int, int]:
         """Frames [first, stop) that are wanted."""
@@ -384,13 +358,7 @@ class _Run:
             raise
         if written != total:
             raise OutputError(f"parts in {self.work.folder} have changed: run the command again")
-        with os_errors(self.output):
-            # A file there: either a run was killed between the renaming below and its tidying up,
-            # or somebody else has put it there meanwhile.
-            wanted = self.job.overwrite or not self.output.exists()
-            if not wanted and not filecmp.cmp(joined.path, self.output, shallow=False):
-                raise ExistsError(f"{self.output} exists; --overwrite replaces it")
-            joined.path.replace(self.output)
+        put_in_place(joined.path, self.output, overwrite=self.job.overwrite)
         return num_bytes
 
     def _others(self, cut: Cut) -> Iterator[CarriedPacket]:

@@ -1,56 +1,47 @@
 """`upreel decompress`: an .upv file into one that players know, or into raw planes.
 
-    .upv -> codec -> encoder -> part; then part and the other streams -> output
+    .upv -> codec -> encoder -> parts; then parts and the other streams -> output
 
-The file is read twice: once for the video, once for what stands beside it. Raw planes (y4m) and
-standard output take the video alone, straight through.
+Parts begin at keyframes where they can, and a job that was stopped goes on behind those that are
+finished. The file is read for its times first, then for the video, then for what stands beside it.
+Raw planes (y4m) and standard output take the video alone, straight through.
 """
 
-import filecmp
 import sys
-from array import array
+from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass, field
-from fractions import Fraction
+from itertools import islice, pairwise
 from pathlib import Path
-from typing import BinaryIO, cast
+from typing import Any, BinaryIO, cast
 
-import numpy as np
-
+from upreel import __version__
 from upreel.codec.file import UpvFile
 from upreel.codec.header import Arithmetic
-from upreel.codec.others import carried_packet
-from upreel.codec.packet import PacketType
-from upreel.codec.parser import Damage, Placed
-from upreel.errors import (
-    DamagedError,
-    ExistsError,
-    OptionError,
-)
+from upreel.errors import ExistsError, OptionError
 from upreel.pipeline.channel import prefetched
 from upreel.pipeline.coding import CodecBackend, DecompressJob, DecompressResult, DefaultCodecs
 from upreel.pipeline.enhance import QUEUE_FRAMES
 from upreel.pipeline.job import Progress
 from upreel.pipeline.machine import cpu_count
-from upreel.pipeline.sending import Receiver
+from upreel.pipeline.parts import runs_of
+from upreel.pipeline.plan import Part, fingerprint, machine_kind, part_borders, source_identity
 from upreel.pipeline.summary import OnProgress, no_progress
-from upreel.pipeline.upv_source import wanted_card
+from upreel.pipeline.upv_source import UpvSource
 from upreel.pipeline.usage import CpuMeter, peak_memory_bytes
-from upreel.pipeline.work import Work, os_errors
+from upreel.pipeline.work import PartDone, Work, put_in_place, stored_job
 from upreel.video.aside import AsideFile
-from upreel.video.carry import CarriedPacket
 from upreel.video.containers import container_losses, output_kind
 from upreel.video.encoders import EncoderSettings, choose_encoder
 from upreel.video.formats import pixel_format
-from upreel.video.frame import Frame
-from upreel.video.info import SourceInfo, StreamInfo, Timeline
 from upreel.video.join import film_cut, join
+from upreel.video.notice import Notice
 from upreel.video.restore import Restored, RestoredStreams
 from upreel.video.write import PartWriter, StreamWriter, part_suffix
-from upreel.zoo.codec_card import CodecCard
 
 __all__ = ["decompress"]
+
+_VERSION = 1  # of the plan
 
 
 def decompress(
@@ -60,7 +51,7 @@ def decompress(
     on_notice: Callable[[str], None] | None = None,
     backend: CodecBackend | None = None,
 ) -> DecompressResult:
-    """Do a job. The output appears under its name when it is complete.
+    """Do a job, or go on with it where an earlier run was stopped; raw planes begin anew.
 
     Args:
         job: what to do.
@@ -70,18 +61,21 @@ def decompress(
         backend: where codecs come from; None: cards and the engines.
 
     Raises:
-        UpreelError: one line for the user.
+        UpreelError: one line for the user; finished parts stay.
     """
     backend = backend or DefaultCodecs()
     output = Path(job.output)
-    with UpvFile(job.source) as file:
-        card = wanted_card(job.source, job.codec, file.header, backend)
-        if job.output != "-" and output.exists():
-            if output.samefile(job.source):
-                raise ExistsError(f"the output {output} is the source itself")
-            if not job.overwrite:
-                raise ExistsError(f"{output} exists; --overwrite replaces it")
-        return _Run(job, file, card, backend, on_progress, on_notice).run()
+    source = UpvSource(
+        job.source,
+        codec=job.codec,
+        device="cpu" if job.device == "auto" else job.device,
+        precision=job.precision,
+        threads=job.threads,
+        backend=backend,
+    )
+    if job.output != "-" and output.exists() and output.samefile(job.source):
+        raise ExistsError(f"the output {output} is the source itself")
+    return _Run(job, source, backend, on_progress, on_notice).run()
 
 
 def precision_notices(made: Arithmetic, precision: str) -> list[str]:
@@ -94,55 +88,34 @@ def precision_notices(made: Arithmetic, precision: str) -> list[str]:
     ]
 
 
-@dataclass(kw_only=True, slots=True)
-class _Seen:
-    """What went through: eight bytes a frame."""
-
-    pts: "array[int]" = field(default_factory=lambda: array("q"))
-    last_duration: int = 0
-    starts: dict[int, Fraction] = field(default_factory=dict[int, Fraction])
-
-
 class _Run:
     """One run of a job."""
 
     def __init__(
         self,
         job: DecompressJob,
-        file: UpvFile,
-        card: CodecCard,
+        source: UpvSource,
         backend: CodecBackend,
         on_progress: OnProgress | None,
         on_notice: Callable[[str], None] | None,
     ) -> None:
-        self.job, self.file, self.card = job, file, card
-        self.header = file.header
+        self.job, self.source = job, source
+        self.header = source.header
         self.tell = on_progress or no_progress
-        self.device = "cpu" if job.device == "auto" else job.device
-        made = file.header.arithmetic
-        self.precision = job.precision if job.precision != "auto" else made.precision or "f32"
-        self.exact = made.is_exactly(backend.arithmetic(self.device, self.precision))
         self.meter = CpuMeter()
-        self.seen = _Seen()
+        self.here = backend.arithmetic(source.device, source.precision)
         self.settings, self.raw = self._settings()
-        self.notices = [*self._losses(), *precision_notices(made, self.precision)]
+        made = self.header.arithmetic
+        self.notices = [*self._losses(), *precision_notices(made, source.precision)]
         if on_notice is not None:
             for notice in self.notices:
                 on_notice(notice)
-        header = self.header
-        codec = backend.open(
-            card,
-            height=header.coded_height,
-            width=header.coded_width,
-            bits=header.bits,
-            device=self.device,
-            precision=self.precision,
-            threads=job.threads,
-            sends=False,
-        )
-        self.receiver = Receiver(codec, header, self.notices.append)
+        self.damaged = self.resumed = 0
 
     def run(self) -> DecompressResult:
+        self.tell(Progress(stage="scan", done=0, total=None))
+        self.timeline = self.source.timeline()
+        self.frames = len(self.timeline.pts)
         if self.job.output == "-":
             num_bytes = self._to_stream(sys.stdout.buffer)
         elif self.raw:
@@ -151,21 +124,22 @@ class _Run:
             with Work(Path(self.job.output)) as work:
                 num_bytes = self._to_file(Path(self.job.output), work)
                 work.remove()
-        header, frames = self.header, len(self.seen.pts)
+        header = self.header
         return DecompressResult(
             source=self.job.source,
             output=self.job.output,
             width=header.width,
             height=header.height,
-            frames=frames,
-            damaged_frames=self.receiver.num_damaged,
+            frames=self.frames,
+            resumed_frames=self.resumed,
+            damaged_frames=self.damaged,
             seconds=self.meter.seconds,
-            fps=frames / max(self.meter.seconds, 1e-9),
+            fps=(self.frames - self.resumed) / max(self.meter.seconds, 1e-9),
             bytes=num_bytes,
-            codec=self.card.name,
-            device=self.device,
-            precision=self.precision,
-            exact=self.exact,
+            codec=self.source.card.name,
+            device=self.source.device,
+            precision=self.source.precision,
+            exact=header.arithmetic.is_exactly(self.here),
             encoder="" if self.raw else self.settings.encoder,
             peak_memory_bytes=peak_memory_bytes(),
             cpu_use=self.meter.use,
@@ -212,96 +186,34 @@ class _Run:
         header = self.header
         if self.job.output != "-" and not self.raw:
             suffix = Path(self.job.output).suffix.lower()
-            return container_losses(self._info(_Seen()), suffix, self.settings)
+            return container_losses(self.source.info, suffix, self.settings)
         lost = ["other streams"] * bool(header.others.template)
         lost += ["chapters"] * bool(header.chapters) + ["rotation"] * bool(header.rotation)
         where = "standard output" if self.job.output == "-" else "y4m"
         return [f"{where} cannot carry {', '.join(lost)}"] if lost else []
 
-    def _info(self, seen: _Seen, *, cover: bool = False) -> SourceInfo:
-        """The stream as `upreel.video` knows sources; it cannot open it."""
-        header = self.header
-        video = StreamInfo(
-            index=0,
-            kind="video",
-            codec="upv",
-            time_base=header.time_base,
-            start=int(seen.pts[0]) if seen.pts else None,
-            disposition=header.video_disposition,
-            metadata=header.video_metadata,
-        )
-        others = [
-            StreamInfo(
-                index=number,
-                kind="data",
-                codec="",
-                time_base=stream.time_base,
-                start=round(seen.starts[number] / stream.time_base)
-                if number in seen.starts
-                else None,
-            )
-            for number, stream in enumerate(header.others.streams, 1)
-        ]
-        covers = StreamInfo(
-            index=256, kind="video", codec="", time_base=Fraction(1), cover_art=True
-        )
-        return SourceInfo(
-            path=self.job.source,
-            container="upv",
-            streams=(video, *others, *([covers] if cover else [])),
-            video_index=0,
-            codec="upv",
-            format=self.settings.format,
-            stored_format=self.settings.format.name,
-            width=header.width,
-            height=header.height,
-            colour=header.colour,
-            sample_aspect_ratio=header.sample_aspect_ratio,
-            rotation=header.rotation,
-            time_base=header.time_base,
-            rate=header.rate or None,
-            duration=None,
-            num_frames=None,
-            hdr=header.hdr,
-            chapters=header.chapters,
-            metadata=header.metadata,
-            seekable=False,
-        )
-
-    def _events(self) -> Iterator[Placed | Damage]:
-        """The file's packets; when the other streams begin is noted."""
-        bases = [stream.time_base for stream in self.header.others.streams]
-        for event in self.file.read():
-            if isinstance(event, Placed) and event.packet.type is PacketType.OTHER:
-                number = event.packet.stream
-                if number <= len(bases):
-                    time = event.packet.pts * bases[number - 1]
-                    self.seen.starts.setdefault(number, time)
-            yield event
-
-    def _frames(self) -> Iterator[Frame]:
-        """The frames as the receiver's thread gives them, counted."""
-        total = self.file.index.num_frames or None
-        received = self.receiver.frames(self._events())
-        with prefetched(received, size=QUEUE_FRAMES, name="upreel-codec") as ahead:
-            for frame in ahead:
-                self.seen.pts.append(frame.pts)
-                self.seen.last_duration = frame.duration
-                yield frame
-                count = len(self.seen.pts)
-                fps = count / max(self.meter.seconds, 1e-9)
-                self.tell(Progress(stage="decompress", done=count, total=total, fps=fps))
-        if not self.seen.pts:
-            raise DamagedError(f"no frame of {self.job.source} can be decoded")
+    def _progress(self, done: int) -> None:
+        fps = (done - self.resumed) / max(self.meter.seconds, 1e-9)
+        self.tell(Progress(stage="decompress", done=done, total=self.frames, fps=fps))
 
     def _to_stream(self, file: BinaryIO) -> int:
         kind = "y4m" if self.raw else "matroska"
-        with StreamWriter(file, self.settings, kind=kind) as writer:
-            for frame in self._frames():
+        frames = self.source.frames(
+            self.timeline, 0, self.frames, lambda notice: self.notices.append(notice.text)
+        )
+        with (
+            StreamWriter(file, self.settings, kind=kind) as writer,
+            prefetched(frames, size=QUEUE_FRAMES, name="upreel-codec") as ahead,
+        ):
+            for done, frame in enumerate(ahead, 1):
                 writer.write(frame)
+                self.damaged += frame.damaged
+                self._progress(done)
         return 0
 
     def _to_planes(self, output: Path) -> int:
+        if output.exists() and not self.job.overwrite:
+            raise ExistsError(f"{output} exists; --overwrite replaces it")
         file = AsideFile(output)
         try:
             self._to_stream(cast("BinaryIO", file))
@@ -311,36 +223,105 @@ class _Run:
         return file.commit()
 
     def _to_file(self, output: Path, work: Work) -> int:
+        identity = self._identity()
+        stored = stored_job(work, identity, version=_VERSION, overwrite=self.job.overwrite)
+        if stored is None:
+            work.clear()
+            values = {"version": _VERSION, "fingerprint": fingerprint(identity)}
+            values |= {"identity": identity, "settings": self.settings.to_json()}
+            work.save("plan.json", values)
+        else:
+            self.settings = EncoderSettings.from_json(stored["settings"])
+        borders = part_borders(self.timeline, 0, self.frames, seconds=self.job.part_seconds)
+        parts = [
+            Part(index=index, first=first, stop=stop)
+            for index, (first, stop) in enumerate(pairwise(borders))
+        ]
+        suffix = part_suffix(self.settings)
+        done = {part.index: work.finished(part, suffix) for part in parts}
+        missing = [part for part in parts if done[part.index] is None]
+        self.resumed = self.frames - sum(part.num_frames for part in missing)
+        count = self.resumed
+        for run in runs_of(missing):
+            for part, record in self._written(run, work, suffix, count):
+                work.finish(part, record)
+                done[part.index] = record
+            count += run[-1].stop - run[0].first
+        finished = [record for record in done.values() if record is not None]
+        self.damaged = sum(len(record.damaged) for record in finished)
+        self.notices += [text for record in finished for text in record.notices]
+        return self._join([work.part_path(part, suffix) for part in parts], output, work)
+
+    def _written(
+        self, run: list[Part], work: Work, suffix: str, begun: int
+    ) -> Iterator[tuple[Part, PartDone]]:
+        """Write parts that follow each other, `begun` frames being done; each with its record."""
+        notices: deque[Notice] = deque()
+        count = begun
+        frames = self.source.frames(self.timeline, run[0].first, run[-1].stop, notices.append)
+        with prefetched(frames, size=QUEUE_FRAMES, name="upreel-codec") as ahead:
+            for part in run:
+                damaged: list[int] = []
+                with PartWriter(work.part_path(part, suffix), self.settings) as writer:
+                    for frame in islice(ahead, part.num_frames):
+                        writer.write(frame)
+                        if frame.damaged:
+                            damaged.append(frame.index)
+                        count += 1
+                        self._progress(count)
+                if part is run[-1]:
+                    for _ in ahead:  # none: but what is told of the file comes with its end
+                        pass
+                texts = tuple(notices.popleft().text for _ in range(len(notices)))
+                yield (
+                    part,
+                    PartDone(
+                        frames=part.num_frames,
+                        bytes=writer.num_bytes,
+                        damaged=tuple(damaged),
+                        notices=texts,
+                    ),
+                )
+
+    def _identity(self) -> dict[str, Any]:
+        """All that decides the output's bytes, by a name that messages can use."""
+        job, source = self.job, self.source
+        return {
+            "version": __version__,
+            "source": source_identity(source.info),
+            "codec": [source.card.name, source.card.sha256],
+            "device": source.device,
+            "precision": source.precision,
+            "engine": self.here.engine,
+            "encoder": self.settings.encoder,
+            "crf": job.crf,
+            "preset": job.preset,
+            "encoder options": dict(job.encoder_options),
+            "part length": str(job.part_seconds),
+            "machine": machine_kind(),
+        }
+
+    def _join(self, parts: list[Path], output: Path, work: Work) -> int:
+        """Bring parts and other streams together under the output's name; returns its bytes."""
         kind = output_kind(output.suffix)
-        part = work.folder / f"part-00000{part_suffix(self.settings)}"
-        with PartWriter(part, self.settings) as writer:
-            for frame in self._frames():
-                writer.write(frame)
-        timeline = Timeline(
-            pts=np.array(self.seen.pts, np.int64),
-            keyframes=np.zeros(1, np.int64),
-            time_base=self.header.time_base,
-            last_duration=self.seen.last_duration,
-            exact=True,
-        )
+        info = self.source.info
         joined = work.folder / f"joined{output.suffix}"
         with ExitStack() as stack:
+            file = stack.enter_context(UpvFile(self.job.source))
             restored = stack.enter_context(Restored(self.header.others, kind))
-            info = self._info(self.seen, cover=restored.has_cover)
-            count = len(timeline.pts)
-            cut = film_cut(info, timeline, 0, count, kind=kind, trimmed=False)
+            cut = film_cut(info, self.timeline, 0, self.frames, kind=kind, trimmed=False)
             others = RestoredStreams(
                 restored,
-                self._others(),
+                UpvSource.others(file),
                 time_bases=[stream.time_base for stream in self.header.others.streams],
                 chapters=self.header.chapters,
                 shift=cut.shift,
             )
             report = join(
                 joined,
-                parts=[part],
+                parts=parts,
                 info=info,
-                timeline=timeline,
+                timeline=self.timeline,
                 settings=self.settings,
                 others=others,
                 progress=lambda done, total: self.tell(
@@ -348,14 +329,5 @@ class _Run:
                 ),
             )
         self.notices += report.notices
-        with os_errors(output):
-            wanted = self.job.overwrite or not output.exists()
-            if not wanted and not filecmp.cmp(joined, output, shallow=False):
-                raise ExistsError(f"{output} exists; --overwrite replaces it")
-            joined.replace(output)
+        put_in_place(joined, output, overwrite=self.job.overwrite)
         return report.num_bytes
-
-    def _others(self) -> Iterator[CarriedPacket]:
-        for event in self.file.read():
-            if isinstance(event, Placed) and event.packet.type is PacketType.OTHER:
-                yield carried_packet(event.packet)

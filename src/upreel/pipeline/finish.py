@@ -1,18 +1,16 @@
 """From finished parts to the output under its name."""
 
-import filecmp
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
-from upreel.errors import ExistsError
 from upreel.pipeline.job import Progress
 from upreel.pipeline.parts import Encoding
 from upreel.pipeline.plan import Plan
 from upreel.pipeline.resolve import Resolved
-from upreel.pipeline.work import PartDone, Work, os_errors
+from upreel.pipeline.work import PartDone, Work, os_errors, put_in_place
 from upreel.video.info import Timeline
 from upreel.video.join import join
 
@@ -69,13 +67,7 @@ def join_parts(
         trim=trim,
         progress=lambda done, total: tell(Progress(stage="join", done=done, total=total)),
     )
-    with os_errors(output):
-        # A file there: either a run was killed between the renaming below and its tidying up, or
-        # somebody else has put it there meanwhile.
-        wanted = resolved.job.overwrite or not output.exists()
-        if not wanted and not filecmp.cmp(joined, output, shallow=False):
-            raise ExistsError(f"{output} exists; --overwrite replaces it")
-        joined.replace(output)
+    put_in_place(joined, output, overwrite=resolved.job.overwrite)
     return report.num_bytes, report.notices
 
 

@@ -12,7 +12,7 @@ from upreel.codec.others import carried_packet
 from upreel.codec.packet import PacketType
 from upreel.codec.parser import Damage, Placed
 from upreel.codec.survey import is_upv
-from upreel.errors import DamagedError, InputError, ModelError, ProbeError, UnknownModelError
+from upreel.errors import DamagedError, InputError, ModelError, UnknownModelError
 from upreel.pipeline.coding import CodecBackend, DefaultCodecs, FrameCodec
 from upreel.pipeline.sending import Receiver
 from upreel.video.carry import CarriedPacket
@@ -88,11 +88,16 @@ class UpvSource:
 
     Attributes:
         header: of the file.
+        card: of the codec that it was made by.
+        device: that networks run on.
+        precision: that they run in.
         info: the file as `upreel.video` knows sources; its `foreign` is this.
 
     Args:
         path: of the file.
         codec: a codec's name, or the path of its card; None: what the file names.
+        device: that networks run on.
+        precision: "auto" for that which the file was made in, "f32" or "bf16".
         threads: of the networks, 0 for all cores.
         backend: where codecs come from; None: cards and the engines.
 
@@ -107,6 +112,8 @@ class UpvSource:
         path: str | Path,
         *,
         codec: str | None = None,
+        device: str = "cpu",
+        precision: str = "auto",
         threads: int = 0,
         backend: CodecBackend | None = None,
     ) -> None:
@@ -114,7 +121,10 @@ class UpvSource:
         self._backend = backend or DefaultCodecs()
         with UpvFile(path) as file:
             self.header = file.header
-            self._card = wanted_card(path, codec, file.header, self._backend)
+            self.card = wanted_card(path, codec, file.header, self._backend)
+            made = file.header.arithmetic.precision
+            self.device = device
+            self.precision = (made or "f32") if precision == "auto" else precision
             self.info = self._info(file)
         self._timeline: Timeline | None = None
 
@@ -122,7 +132,7 @@ class UpvSource:
         """Every frame's time; nothing is decoded.
 
         Raises:
-            ProbeError: there are no frames.
+            DamagedError: there are no frames.
         """
         if self._timeline is None:
             keys: set[int] = set()
@@ -130,7 +140,7 @@ class UpvSource:
                 receiver = Receiver(_NoPictures(), self.header, _nobody)
                 frames = [(f.pts, f.duration) for f in receiver.frames(_noted(file.read(), keys))]
             if not frames:
-                raise ProbeError(f"{self._path} holds no frame that can be decoded")
+                raise DamagedError(f"no frame of {self._path} can be decoded")
             pts = np.array([time for time, _ in frames], np.int64)
             self._timeline = Timeline(
                 pts=pts,
@@ -205,12 +215,12 @@ class UpvSource:
     def _opened(self) -> FrameCodec:
         header = self.header
         return self._backend.open(
-            self._card,
+            self.card,
             height=header.coded_height,
             width=header.coded_width,
             bits=header.bits,
-            device="cpu",
-            precision=header.arithmetic.precision or "f32",
+            device=self.device,
+            precision=self.precision,
             threads=self._threads,
             sends=False,
         )

@@ -5,6 +5,7 @@ finished when its JSON is there, which is written last; every file is written as
 so that a kill at any moment leaves only whole ones.
 """
 
+import filecmp
 import json
 import os
 import shutil
@@ -15,11 +16,11 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, Any, Self, cast
 
-from upreel.errors import DiskFullError, LockedError, OutputError, StaleWorkError
-from upreel.pipeline.plan import Part, Plan
+from upreel.errors import DiskFullError, ExistsError, LockedError, OutputError, StaleWorkError
+from upreel.pipeline.plan import Part, Plan, fingerprint
 from upreel.video.aside import lock_file, output_error
 
-__all__ = ["PartDone", "Work", "check_free_space", "os_errors"]
+__all__ = ["PartDone", "Work", "check_free_space", "os_errors", "put_in_place", "stored_job"]
 
 PART_VERSION = 1
 
@@ -201,6 +202,58 @@ class Work:
             except OSError:
                 aside.unlink(missing_ok=True)
                 raise
+
+
+def stored_job(
+    work: Work, identity: Mapping[str, Any], *, version: int, overwrite: bool
+) -> dict[str, Any] | None:
+    """What plan.json holds if parts of this very job are there, None to begin anew.
+
+    Args:
+        work: the job's folder, entered.
+        identity: all that decides the output's bytes, by a name that messages can use.
+        version: of plan.json.
+        overwrite: whether another job's parts, and an output, may be in the way.
+
+    Raises:
+        StaleWorkError: parts of another job are there.
+        ExistsError: the output is.
+    """
+    try:
+        stored = work.load("plan.json")
+    except StaleWorkError as error:
+        if not overwrite:
+            raise StaleWorkError(f"{error}; remove it with --overwrite") from error
+        return None
+    if stored is None:
+        if not overwrite and work.output.exists():
+            raise ExistsError(f"{work.output} exists; --overwrite replaces it")
+        return None
+    if (stored.get("version"), stored.get("fingerprint")) == (version, fingerprint(identity)):
+        return stored
+    if not overwrite:
+        other: dict[str, Any] = stored.get("identity", {})
+        differ = [key for key, value in identity.items() if other.get(key) != value]
+        raise StaleWorkError(
+            f"{work.folder} holds parts of another job (other {', '.join(differ) or 'version'}); "
+            "run that one again, or remove them with --overwrite"
+        )
+    return None
+
+
+def put_in_place(joined: Path, output: Path, *, overwrite: bool) -> None:
+    """Rename what is complete to the output's name.
+
+    Raises:
+        ExistsError: something else is there, which may not be replaced.
+    """
+    with os_errors(output):
+        # A file there: either a run was killed between the renaming below and its tidying up, or
+        # somebody else has put it there meanwhile.
+        wanted = overwrite or not output.exists()
+        if not wanted and not filecmp.cmp(joined, output, shallow=False):
+            raise ExistsError(f"{output} exists; --overwrite replaces it")
+        joined.replace(output)
 
 
 def check_free_space(folder: Path, needed_bytes: int) -> None:

@@ -250,7 +250,7 @@ def _loses_aspect(info: SourceInfo, kind: OutputKind, encoder: str) -> bool:
 
 def _stream_losses(info: SourceInfo, kind: OutputKind) -> list[str]:
     others = [s for s in info.streams if s.index != info.video_index]
-    if not others or info.is_sequence or not info.seekable:
+    if not others or info.is_sequence or not info.seekable or info.foreign is not None:
         return []
     suffix = kind.suffixes[0]
     with open_source(info.path) as source:
@@ -261,7 +261,9 @@ def _stream_losses(info: SourceInfo, kind: OutputKind) -> list[str]:
 
 
 def _rewritten(info: SourceInfo, kind: OutputKind) -> list[str]:
-    if info.is_sequence or not info.seekable or info.container in kind.demuxers:
+    if info.is_sequence or not info.seekable or info.foreign is not None:
+        return []
+    if info.container in kind.demuxers:
         return []
     with open_source(info.path) as source:
         codecs = {s.index: rewritten_codec(s, kind.muxer) for s in source.streams}

@@ -21,7 +21,7 @@ class Foreign(Protocol):
         """Every frame's time; nothing is decoded.
 
         Raises:
-            ProbeError: there are no frames.
+            DamagedError: there are no frames.
         """
         ...
 

@@ -27,7 +27,7 @@ OPTIONS = {
         "--preset", "--encoder-option", "-e", "--overwrite", "--json", "--quiet", "-q",
     },
     "probe": {"--json"},
-    "verify": {"--json"},
+    "verify": {"--codec", "--json"},
     "models": {"--json"},
     "inspect": {"-o", "--out", "--frame", "-s", "--scale", "--overwrite", "--json"},
     "devices": {"--json"},

@@ -5,7 +5,7 @@ decoded instead of the source's; cuts not looked for; parts that end within an i
 written behind the video; a shift that is not applied.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
@@ -30,12 +30,15 @@ from upreel.codec.file import UpvFile
 from upreel.codec.header import Arithmetic
 from upreel.codec.packet import PacketType
 from upreel.codec.parser import Placed
+from upreel.codec.rate import RateControl
 from upreel.errors import ExistsError, InputError, ModelError, OptionError, OutputError
+from upreel.pipeline import compression
 from upreel.pipeline.coding import CompressJob, DecompressJob, DecompressResult
 from upreel.pipeline.compression import compress
 from upreel.pipeline.decompression import decompress
 from upreel.pipeline.job import Progress
 from upreel.video.frame import Frame, Plane
+from upreel.video.info import SourceInfo
 from upreel.video.probe import probe
 
 FFV1 = {"encoder": "ffv1"}
@@ -260,6 +263,16 @@ def test_a_scene_begins_with_a_frame_alone(tmp_path: Path) -> None:
     assert [n for n, key in enumerate(kinds) if key] == [0, 7, 14]
 
 
+def test_a_flash_makes_one_keyframe_at_most(tmp_path: Path) -> None:
+    scenes = [0] * 10 + [1] * 2 + [0] * 3 + [2] * 8
+    clip = still_pictures(tmp_path / "a.mkv", [moving(n, scene) for n, scene in enumerate(scenes)])
+    packed(clip, tmp_path / "a.upv", quality=63)
+    kinds = [packet.type is PacketType.VIDEO_KEY for packet in packets_of(tmp_path / "a.upv")]
+    assert [n for n, key in enumerate(kinds) if key] == [0, 10, 15]
+    unpacked(tmp_path / "a.upv", tmp_path / "b.mkv", **FFV1)
+    assert_same_frames(frames_of(clip), frames_of(tmp_path / "b.mkv"))
+
+
 def test_keyframes_are_as_far_apart_as_asked_for(tmp_path: Path) -> None:
     clip = still_pictures(tmp_path / "a.mkv", [moving(n) for n in range(27)])
     packed(clip, tmp_path / "a.upv", keyint=6)
@@ -319,6 +332,49 @@ def test_a_bitrate_that_is_missed_is_told(tmp_path: Path) -> None:
     done = compress(job, backend=backend)
     assert done.quality > 60
     assert done.notices == (f"the video takes {done.bitrate / 1000:.0f} kbit/s instead of 10000",)
+
+
+@pytest.mark.parametrize(("keyint", "told"), [(7, 7), (None, 250)])
+def test_the_rate_control_is_told_the_interval(
+    keyint: int | None, told: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given: list[object] = []
+
+    class Told(RateControl):
+        def __init__(self, bitrate: int, **options: object) -> None:
+            given.append(options["keyframe_interval"])
+            super().__init__(bitrate, **options)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(compression, "RateControl", Told)
+    clip = write_clip(tmp_path / "a.mkv", count=3)
+    packed(clip, tmp_path / "a.upv", bitrate=300_000, keyint=keyint)
+    assert given == [told]
+
+
+def test_a_source_that_ends_early_is_not_read_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clip = still_pictures(tmp_path / "a.mkv", [moving(n) for n in range(9)])
+    read = compression.read_frames
+
+    def fewer(info: SourceInfo, **options: object) -> Iterator[Frame]:
+        return (frame for frame in read(info, **options) if frame.index < 6)
+
+    def stop(progress: Progress) -> None:
+        if progress.stage == "join":
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(compression, "read_frames", fewer)
+    job = CompressJob(source=str(clip), output=str(tmp_path / "a.upv"), codec="stand-in")
+    with pytest.raises(KeyboardInterrupt):
+        compress(job, stop, backend=StandInCodecs())
+
+    backend = StandInCodecs()
+    done = compress(job, backend=backend)
+
+    assert backend.opened == []
+    assert (done.frames, done.resumed_frames) == (6, 6)
+    assert "3 frames at the end cannot be decoded" in done.notices
 
 
 def test_progress_is_told(tmp_path: Path) -> None:

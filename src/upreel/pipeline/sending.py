@@ -1,6 +1,7 @@
 """Frames to packets, and packets to frames: the codec's loops, without files.
 
-Sent     a frame goes alone at the start, at a scene cut, and where the keyframe interval ends. One
+Sent     a frame goes alone at the start, at a scene cut, and where the keyframe interval ends. A
+         cut within `LEAST_DISTANCE` frames behind a keyframe makes none: flashes do that. One
          whose samples all equal those of the frame before it (of the source: not of what was
          decoded) goes as a repetition, a head without a payload; a keyframe that is due goes first.
 Received what cannot be decoded is shown as the frame before, until the next keyframe that decodes.
@@ -22,7 +23,10 @@ from upreel.video.formats import pixel_format
 from upreel.video.frame import Frame, Plane
 from upreel.video.notice import clock
 
-__all__ = ["Receiver", "Sender"]
+__all__ = ["LEAST_DISTANCE", "Receiver", "Sender"]
+
+LEAST_DISTANCE = 5
+"""Frames from a keyframe to the next one that a scene cut makes."""
 
 _MOST_FILLED = 100_000  # frames that stand for a hole
 
@@ -57,8 +61,9 @@ class Sender:
     def packet(self, frame: Frame) -> Packet:
         """The next frame's packet."""
         seen = thumbnail(frame)
-        cut = self._seen is None or is_cut(self._seen, seen)
-        alone = cut or self._is_due(frame)
+        alone = self._seen is None or self._is_due(frame)
+        if self._seen is not None and self._since_key >= LEAST_DISTANCE:
+            alone = alone or is_cut(self._seen, seen)
         same = not alone and all(
             np.array_equal(plane, before)
             for plane, before in zip(frame.planes, self._planes, strict=True)

@@ -279,7 +279,7 @@ class _NoPictures:
 
     def send(self, *_: object) -> tuple[bytes, object]:
         """Not asked for: frames are only received."""
-        raise NotImplementedError
+        raise AssertionError("a source is only received")
 
     def receive(self, *_: object) -> object:
         """Nothing."""

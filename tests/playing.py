@@ -8,9 +8,10 @@ from pathlib import Path
 
 from clips import AudioTrack, SubtitleTrack, shown_number, write_clip
 
+from upreel.player import PlayConfig, play
 from upreel.player.commands import Command
 from upreel.player.presenter import HeadlessPresenter, View
-from upreel.player.session import PlayConfig, play
+from upreel.player.rungs import KnownSpeed
 from upreel.player.shelf import Picture
 from upreel.player.stats import Statistics
 from upreel.video.frame import PixelFormat, Plane
@@ -89,13 +90,14 @@ def watch(
     size: tuple[int, int] = (128, 96),
     busy: Callable[[], float] = lambda: 0.0,
     seen_at: dict[int, float] | None = None,
+    known: KnownSpeed | None = None,
     **options: object,
 ) -> Shown:
     """Play without a window, with networks that repeat samples."""
     shown = Shown(seen_at={} if seen_at is None else seen_at)
     presenter = HeadlessPresenter(size, script=script, seen=shown.see)
     config = PlayConfig(sources=tuple(str(source) for source in sources), **options)  # type: ignore[arg-type]
-    played = play(config, presenter, opened=repeating(busy), told=shown.told.append)
+    played = play(config, presenter, opened=repeating(busy), known=known, told=shown.told.append)
     shown.titles = played.titles
     return shown
 

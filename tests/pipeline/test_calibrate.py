@@ -16,7 +16,13 @@ from stand_in import Repeater, Report, StandIn, StandInCard, card
 
 from upreel.errors import BackendUnavailableError, OptionError
 from upreel.pipeline import UpscaleJob, upscale
-from upreel.pipeline.calibrate import Speeds, chosen, frames_per_second, speeds_path
+from upreel.pipeline.calibrate import (
+    Speeds,
+    chosen,
+    frames_per_second,
+    remembered_fps,
+    speeds_path,
+)
 from upreel.video.info import SourceInfo
 from upreel.video.probe import probe
 from upreel.zoo import ModelCard
@@ -154,6 +160,28 @@ def test_what_was_measured_is_known_the_next_time(info: SourceInfo, tmp_path: Pa
         "fast-x2-l int8",
         "fast-x2 auto",
     ]
+
+
+@pytest.mark.usefixtures("three")
+def test_others_can_ask_what_was_measured(info: SourceInfo, tmp_path: Path) -> None:
+    """Under the same conditions only; what was not tried is not known."""
+    machine, path = Machine(takes=SLOW_LARGE), tmp_path / "speeds.json"
+    settled(machine, info, path, threads=1)
+
+    def asked(name: str, **other: Any) -> float | None:  # noqa: ANN401
+        conditions: dict[str, Any] = {
+            "pixel_format": info.format, "width": info.width, "height": info.height, "threads": 1,
+        }  # fmt: skip
+        return remembered_fps(
+            machine.load_card(name), speeds=Speeds(path), **{**conditions, **other}
+        )
+
+    assert asked("fast-x2-l") == pytest.approx(10)
+    assert asked("fast-x2-l", precision="int8") == pytest.approx(20)
+    assert asked("fast-x2") == pytest.approx(1 / 0.03)
+    assert asked("fast-x2-s") is None
+    for other in ({"threads": 0}, {"device": "cuda"}, {"width": info.width + 2}):
+        assert asked("fast-x2", **other) is None
 
 
 @pytest.mark.usefixtures("three")

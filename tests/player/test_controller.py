@@ -68,6 +68,15 @@ def test_the_best_that_fits_is_chosen_to_begin_with() -> None:
     assert Controller([("a", 90), ("b", 80), ("c", 70)], BUDGET, 0).name == "c"
 
 
+def test_what_is_known_from_before_is_said_of_the_rung_chosen_alone() -> None:
+    rungs = [("a", 90), ("b", 29), ("c", 1)]
+    first = Controller(rungs, BUDGET, 0, remembered={"b"}).choices[0]
+    other = Controller(rungs, BUDGET, 0, remembered={"a"}).choices[0]
+
+    assert first.reason == "29 of 40 ms, as measured before"
+    assert other.reason == "29 of 40 ms"
+
+
 def test_there_must_be_something_to_choose_from() -> None:
     with pytest.raises(ValueError, match="budget above 0"):
         Controller([], BUDGET, 0)

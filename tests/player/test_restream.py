@@ -12,8 +12,8 @@ from playing import clip, repeating
 from processes import ENVIRONMENT
 
 from upreel.errors import OutputError
+from upreel.player import PlayConfig, play
 from upreel.player.restream import RestreamPresenter
-from upreel.player.session import PlayConfig, play
 from upreel.player.stats import Statistics
 
 

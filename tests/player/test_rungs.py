@@ -1,13 +1,28 @@
 """What is chosen from, and that each rung answers at the size asked for."""
 
 from collections.abc import Callable
+from itertools import count
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
-from clips import draw_planes, shown_number
+from clips import draw_planes, shown_number, write_clip
+from stand_in import Repeater, StandIn
+from stand_in import card as card_like
 
-from upreel.player.rungs import LanczosRung, NetworkRung, cards_for, fitted_size, open_network
-from upreel.zoo import ModelCard
+from upreel.pipeline import UpscaleJob
+from upreel.pipeline.calibrate import chosen
+from upreel.player.rungs import (
+    LanczosRung,
+    NetworkRung,
+    cards_for,
+    fitted_size,
+    open_network,
+    remembered_speed,
+)
+from upreel.video.probe import probe
+from upreel.zoo import ModelCard, load_card
 
 
 @pytest.mark.parametrize(
@@ -66,3 +81,29 @@ def test_pictures_keep_their_shape() -> None:
     assert fitted_size(640, 480, 1.0, (1920, 1080)) == (1440, 1080)
     assert fitted_size(720, 576, 64 / 45, (1920, 1080)) == (1920, 1080)
     assert fitted_size(100, 1, 1.0, (64, 64)) == (64, 2)
+
+
+def test_what_upscale_measured_is_known(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """For pictures of that size and with those options; the fast family's own cards."""
+
+    class Zoo(StandIn):
+        def load_card(self, name: str) -> ModelCard:  # type: ignore[override]
+            return load_card(name)
+
+        def open(self, card: ModelCard, **options: Any) -> Repeater:  # noqa: ANN401
+            stand_in = card_like(card.scale, seen=card.window)
+            return super().open(stand_in, **options)
+
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    info = probe(write_clip(tmp_path / "a.mp4"))
+    job = UpscaleJob(source="a.mp4", model="fast", threads=1)
+    steps = count()
+
+    assert remembered_speed(threads=1)(load_card("fast-x2"), info.width, info.height) is None
+    chosen(job, info, 2, Zoo(seen=(1, 0)), clock=lambda: 0.02 * next(steps))
+
+    known = remembered_speed(threads=1)
+    assert known(load_card("fast-x2"), info.width, info.height) == pytest.approx(20)
+    assert known(load_card("fast-x2"), info.height, info.width) is None
+    assert known(load_card("fast-x3"), info.width, info.height) is None
+    assert remembered_speed()(load_card("fast-x2"), info.width, info.height) is None

@@ -78,6 +78,32 @@ def test_a_network_that_is_too_slow_never_holds_up_the_show(film: Path) -> None:
     assert abs(shown.stats.offset_ms.summary()["median"]) < 40
 
 
+def test_what_is_known_of_networks_is_not_tried_out(film: Path) -> None:
+    """fast-x3 would take a second a picture: nobody waits for that, and fast-x2 is taken at once.
+
+    What is known of fast-x2 is wrong: it takes longer, and is left by what it takes.
+    """
+    busy: list[float] = []
+
+    def took() -> float:
+        busy.append(0.001 if len(busy) < 10 else 0.06)
+        return busy[-1]
+
+    milliseconds = {"fast-x2": 9.0, "fast-x3": 1000.0}
+    shown = watch(
+        film, size=(192, 144), busy=took, known=lambda card, _w, _h: milliseconds[card.name]
+    )
+
+    stats = shown.stats
+    assert stats.remembered == ["fast-x2", "fast-x3"]
+    assert stats.tried_ms["fast-x3"] == 1000.0  # its answer is of the size wanted
+    assert stats.tried_ms["fast-x2"] == pytest.approx(9.0 + stats.tried_ms["lanczos"], abs=0.01)
+    rungs = [choice.rung for choice in stats.choices]
+    assert rungs[:2] == ["fast-x2", "lanczos"]
+    assert stats.choices[0].reason.endswith("of 40 ms, as measured before")
+    assert "took" in stats.choices[1].reason
+
+
 def test_a_pause_holds_picture_and_clock(film: Path) -> None:
     class Pausing:
         """Pauses at half a second, goes on a third of a second later."""

@@ -9,9 +9,9 @@ import pytest
 from clips import draw_planes
 from playing import clip, repeating
 
+from upreel.player import PlayConfig, play
 from upreel.player.commands import Command
 from upreel.player.presenter import View
-from upreel.player.session import PlayConfig, play
 from upreel.player.shelf import Picture
 from upreel.player.window import WindowPresenter
 from upreel.video.display import DISPLAY

@@ -3,7 +3,7 @@
 Best first, each is opened as the job would open it and given frames for its share of two seconds;
 the first one that is fast enough is taken. What was measured is kept in the user's cache, by
 machine, versions, network, arithmetic and size of the picture, so that the same call chooses the
-same network again: an interrupted job can go on.
+same network again: an interrupted job can go on. The player begins with it, too: `remembered_fps`.
 """
 
 import hashlib
@@ -26,7 +26,14 @@ from upreel.video.frame import PixelFormat, plane_size
 from upreel.video.info import SourceInfo
 from upreel.zoo import ModelCard, ladder
 
-__all__ = ["FAMILY", "Speeds", "chosen", "frames_per_second", "speeds_path"]
+__all__ = [
+    "FAMILY",
+    "Speeds",
+    "chosen",
+    "frames_per_second",
+    "remembered_fps",
+    "speeds_path",
+]
 
 FAMILY = "fast"
 """What `--model` says for the largest network that keeps up."""
@@ -163,6 +170,45 @@ def chosen(
     return done, tuple(notices)
 
 
+def remembered_fps(
+    card: ModelCard,
+    *,
+    pixel_format: PixelFormat,
+    width: int,
+    height: int,
+    device: str = "auto",
+    precision: str = "auto",
+    threads: int = 0,
+    speeds: Speeds | None = None,
+) -> float | None:
+    """Frames a second that a network did here when `chosen` tried it, whole and at its own scale.
+
+    Args:
+        card: the network.
+        pixel_format: of its input.
+        width: columns of luma, in.
+        height: rows of luma, in.
+        device: as it was asked for.
+        precision: as it was asked for.
+        threads: likewise; 0: all.
+        speeds: known ones; None: those in `speeds_path`.
+
+    Returns:
+        None where it was not tried under these conditions.
+    """
+    key = _speed_key(
+        card,
+        precision,
+        pixel_format=pixel_format.name,
+        size=(width, height, None),
+        device=device,
+        threads=threads,
+        tile=None,
+        self_ensemble=False,
+    )
+    return (speeds or Speeds(speeds_path()))[key]
+
+
 def frames_per_second(
     upscaler: ReportingUpscaler,
     card: ModelCard,
@@ -236,15 +282,38 @@ def _blank(fmt: PixelFormat, width: int, height: int) -> tuple[np.ndarray, ...]:
 
 
 def _key(job: UpscaleJob, info: SourceInfo, card: ModelCard, precision: str) -> str:
+    return _speed_key(
+        card,
+        precision,
+        pixel_format=info.format.name,
+        size=(info.width, info.height, job.size),
+        **{name: getattr(job, name) for name in ("device", "threads", "tile", "self_ensemble")},
+    )
+
+
+def _speed_key(
+    card: ModelCard,
+    precision: str,
+    *,
+    pixel_format: str,
+    size: tuple[int, int, tuple[int, int] | None],
+    device: str,
+    threads: int,
+    tile: int | None,
+    self_ensemble: bool,
+) -> str:
     """What a speed depends on."""
     machine = asdict(describe_machine())
     values = {
         **{name: machine[name] for name in ("cpu", "cores", "flags", "packages")},
         "weights": card.identity(precision),
         "precision": precision,
-        "format": info.format.name,
-        "size": (info.width, info.height, job.size),
-        **{name: getattr(job, name) for name in ("device", "threads", "tile", "self_ensemble")},
+        "format": pixel_format,
+        "size": size,
+        "device": device,
+        "threads": threads,
+        "tile": tile,
+        "self_ensemble": self_ensemble,
     }
     text = json.dumps(values, sort_keys=True)
     return f"{card.name} {precision} {hashlib.sha256(text.encode()).hexdigest()[:32]}"

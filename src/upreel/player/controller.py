@@ -14,7 +14,7 @@ Trial    a rung that took too long, in use or when it was tried out, may have me
 """
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 
 __all__ = ["Choice", "Controller"]
@@ -59,6 +59,7 @@ class Controller:
             last one is taken whatever it takes.
         budget_ms: milliseconds between two pictures.
         now: seconds, any clock.
+        remembered: names of those whose milliseconds are known from before.
 
     Attributes:
         choices: all changes so far, the first choice included.
@@ -72,7 +73,14 @@ class Controller:
         'lanczos'
     """
 
-    def __init__(self, rungs: Sequence[tuple[str, float]], budget_ms: float, now: float) -> None:
+    def __init__(
+        self,
+        rungs: Sequence[tuple[str, float]],
+        budget_ms: float,
+        now: float,
+        *,
+        remembered: Collection[str] = (),
+    ) -> None:
         if not rungs or budget_ms <= 0:
             raise ValueError(f"rungs and a budget above 0 are needed, got {rungs=}, {budget_ms=}")
         self._records = [_Record(name=name, tried_ms=max(ms, 0.01)) for name, ms in rungs]
@@ -85,7 +93,9 @@ class Controller:
             record.barred_until = now + record.wait
         self._since = self._room_since = now
         self.choices: list[Choice] = []
-        self._note(now, f"{self._records[self._rung].tried_ms:.0f} of {budget_ms:.0f} ms")
+        before = ", as measured before" if self.name in remembered else ""
+        first = self._records[self._rung]
+        self._note(now, f"{first.tried_ms:.0f} of {budget_ms:.0f} ms{before}")
 
     @property
     def rung(self) -> int:

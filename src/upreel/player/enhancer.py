@@ -1,7 +1,8 @@
 """The thread that enlarges pictures, by the rung that the controller chooses.
 
 It takes what it can finish in time and leaves the rest as it is. Networks are opened and tried out
-here too, so that playing goes on with plain pictures meanwhile.
+here too, so that playing goes on with plain pictures meanwhile; one whose speed is known from
+before is not tried out.
 """
 
 import threading
@@ -11,9 +12,18 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from upreel.player.controller import Choice, Controller
-from upreel.player.rungs import LanczosRung, NetworkRung, OpenNetwork, Rung, cards_for
+from upreel.player.rungs import (
+    LANCZOS,
+    KnownSpeed,
+    LanczosRung,
+    NetworkRung,
+    OpenNetwork,
+    Rung,
+    cards_for,
+)
 from upreel.player.shelf import Picture, Shelf
 from upreel.player.stats import Series
+from upreel.zoo import ModelCard
 
 __all__ = ["Enhancer"]
 
@@ -38,6 +48,7 @@ class Enhancer:
         budget_ms: milliseconds between two pictures.
         due: media time now, or None while the clock stands.
         low_delay: have one picture under way, not as many as the network takes.
+        known: what networks take, as far as it is known before.
         wall: a steady clock in seconds.
     """
 
@@ -51,6 +62,7 @@ class Enhancer:
         budget_ms: float,
         due: Callable[[], float | None],
         low_delay: bool,
+        known: KnownSpeed | None = None,
         wall: Callable[[], float] = time.monotonic,
     ) -> None:
         self._shelf = shelf
@@ -60,11 +72,12 @@ class Enhancer:
         self._budget_ms = budget_ms
         self._due = due
         self._low_delay = low_delay
+        self._known = known or _nothing
         self._wall = wall
         self._source = (0, 0)
         self._fitted = (0, 0)
         self._rungs: list[Rung] = []
-        self._networks: dict[str, Rung] = {}
+        self._networks: dict[str, NetworkRung] = {}
         self._controller: Controller | None = None
         self._latest: Picture | None = None
         self._done_at = 0.0
@@ -73,6 +86,7 @@ class Enhancer:
         self.ready = threading.Event()
         self.failure: BaseException | None = None
         self.tried_ms: dict[str, float] = {}
+        self.remembered: set[str] = set()
         self.network_ms = Series()
         self._thread = threading.Thread(target=self._guarded, name="upreel-enlarge", daemon=True)
 
@@ -182,25 +196,41 @@ class Enhancer:
         if source != self._source:
             self._networks.clear()
             self.tried_ms.clear()
+            self.remembered.clear()
         self._source, self._fitted = source, size
         cards = cards_for(self._model, source, size)
         for card in reversed(cards):  # the cheapest first
-            known = self._networks.get(card.name)
-            if known is None:
-                known = NetworkRung(card, *source, size, opened=self._opened)
-                self._networks[card.name] = known
-            known.fit(size)
+            network = self._networks.get(card.name)
+            if network is None:
+                network = NetworkRung(card, *source, size, opened=self._opened)
+                self._networks[card.name] = network
+            network.fit(size)
         last = LanczosRung(*source, size)
-        rungs = [*(self._networks[card.name] for card in cards), last]
-        for rung in reversed(rungs):
-            if rung.name not in self.tried_ms:
-                self.tried_ms[rung.name] = self._tried(rung, picture, runs=3)
+        rungs: list[Rung] = [*(self._networks[card.name] for card in cards), last]
+        if last.name not in self.tried_ms:
+            self.tried_ms[last.name] = self._tried(last, picture, runs=3)
+        for card in reversed(cards):
+            if card.name not in self.tried_ms:
+                self.tried_ms[card.name] = self._expected(card, picture)
         if self._controller is not None:
             self._choices += self._controller.choices
         self._rungs = rungs
         named = [(rung.name, self.tried_ms[rung.name]) for rung in rungs]
-        self._controller = Controller(named, self._budget_ms, self._wall())
+        self._controller = Controller(
+            named, self._budget_ms, self._wall(), remembered=self.remembered
+        )
         self.ready.set()
+
+    def _expected(self, card: ModelCard, picture: Picture) -> float:
+        """Milliseconds that a network takes: as known before, or tried out."""
+        rung = self._networks[card.name]
+        known = self._known(card, *self._source)
+        if known is None:
+            return self._tried(rung, picture, runs=3)
+        self.remembered.add(card.name)
+        if known <= self._budget_ms:
+            self._tried(rung, picture, runs=1)  # the first one is slow, and would count
+        return known + (self.tried_ms[LANCZOS] if rung.scales_on else 0.0)
 
     def _tried(self, rung: Rung, picture: Picture, *, runs: int) -> float:
         """Milliseconds for a picture: the least of some runs, the first of which warms up."""
@@ -211,3 +241,7 @@ class Enhancer:
             rung.collect()
             taken.append((self._wall() - began) * 1000)
         return min(taken)
+
+
+def _nothing(_card: ModelCard, _width: int, _height: int) -> None:
+    """Nobody knows."""

@@ -6,11 +6,12 @@ networks of luma, is made by FFmpeg's Lanczos with its siting kept.
 """
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from upreel.errors import OptionError
 from upreel.inference import PlaneUpscaler
+from upreel.pipeline.calibrate import remembered_fps
 from upreel.pipeline.enhance import Upscaler
 from upreel.video.display import DISPLAY, SitedScaler
 from upreel.video.formats import pixel_format
@@ -20,6 +21,7 @@ from upreel.zoo import ModelCard, load_card, name_at_scale
 __all__ = [
     "FAST",
     "LANCZOS",
+    "KnownSpeed",
     "LanczosRung",
     "NetworkRung",
     "OpenNetwork",
@@ -27,6 +29,7 @@ __all__ = [
     "cards_for",
     "fitted_size",
     "open_network",
+    "remembered_speed",
 ]
 
 LANCZOS = "lanczos"
@@ -137,6 +140,32 @@ def open_network(device: str = "auto", precision: str = "auto", threads: int = 0
     return opened
 
 
+KnownSpeed = Callable[[ModelCard, int, int], float | None]
+"""Milliseconds that a network takes for a picture of some columns and rows; None: nobody knows."""
+
+
+def remembered_speed(device: str = "auto", precision: str = "auto", threads: int = 0) -> KnownSpeed:
+    """What ``upreel upscale -m fast`` measured on this machine with these options.
+
+    It was given files of 4:2:0 in 8 bits there, as screens are here; networks of luma made the
+    chroma as well.
+    """
+
+    def known(card: ModelCard, width: int, height: int) -> float | None:
+        fps = remembered_fps(
+            card,
+            pixel_format=DISPLAY,
+            width=width,
+            height=height,
+            device=device,
+            precision=precision,
+            threads=threads,
+        )
+        return None if not fps else 1000 / fps
+
+    return known
+
+
 class NetworkRung:
     """A network, and what it needs around it.
 
@@ -146,6 +175,9 @@ class NetworkRung:
         height: rows of luma, in.
         size: columns and rows, out.
         opened: opens the network.
+
+    Attributes:
+        scales_on: whether its answer is not of the size asked for yet.
     """
 
     def __init__(
@@ -171,6 +203,7 @@ class NetworkRung:
     def fit(self, size: tuple[int, int]) -> None:
         """See `Rung`."""
         self._last = SitedScaler(*self._large, size)
+        self.scales_on = size != self._large
 
     def submit(self, window: Sequence[Planes]) -> None:
         """See `Rung`."""

@@ -13,23 +13,30 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
-from pathlib import Path
 from typing import Literal
 
 from upreel.errors import OptionError, UpreelError
 from upreel.player.clock import Arrivals, Clock
 from upreel.player.commands import Command
+from upreel.player.config import PlayConfig, Played
 from upreel.player.enhancer import Enhancer
 from upreel.player.overlay import Now, clock_text, overlay_lines
 from upreel.player.presenter import Presenter, SoundDevice, View
 from upreel.player.reader import Reader
-from upreel.player.rungs import OpenNetwork, cards_for, fitted_size, open_network
+from upreel.player.rungs import (
+    KnownSpeed,
+    OpenNetwork,
+    cards_for,
+    fitted_size,
+    open_network,
+    remembered_speed,
+)
 from upreel.player.shelf import Picture, Shelf
 from upreel.player.sound import SoundFeed
 from upreel.player.stats import Statistics
 from upreel.video.playback import Playback
 
-__all__ = ["PlayConfig", "Played", "play"]
+__all__ = ["play"]
 
 _TICK = 0.01  # seconds between two looks at what the viewer does, at most
 _EARLY = 0.002  # seconds by which a picture may be shown early
@@ -43,77 +50,12 @@ _LARGE = 6  # pictures enlarged ahead
 Ending = Literal["ended", "next", "previous", "quit"]
 
 
-@dataclass(frozen=True, kw_only=True)
-class PlayConfig:
-    """What is played, and how.
-
-    Attributes:
-        sources: files, addresses, ``/dev/videoN``, "-".
-        model: a model, a family, or "lanczos"; None: the fast family.
-        device: that networks run on.
-        precision: that they run in.
-        threads: of the engine, 0 for all that this process may use.
-        start: seconds from the start at which the first title begins.
-        seconds: that each title is played at most, None for all of it.
-        live: play with as little delay as possible; None: where the source says so.
-        rows: of a source of several sizes, see `Playback`.
-        sound: whether there is sound.
-        captions: whether subtitles are shown at first.
-        volume: at first, from 0 to 1.
-        compare: whether the slider is there at first.
-        overlay: whether statistics are shown at first.
-        screenshots: folder for them.
-
-    Raises:
-        OptionError: a value that cannot be.
-    """
-
-    sources: tuple[str, ...]
-    model: str | None = None
-    device: str = "auto"
-    precision: str = "auto"
-    threads: int = 0
-    start: Fraction = Fraction(0)
-    seconds: float | None = None
-    live: bool | None = None
-    rows: int | None = None
-    sound: bool = True
-    captions: bool = True
-    volume: float = 1.0
-    compare: bool = False
-    overlay: bool = False
-    screenshots: Path = Path()
-
-    def __post_init__(self) -> None:
-        if not self.sources:
-            raise OptionError("nothing to play: give a file, an address, /dev/videoN or -")
-        if not 0 <= self.volume <= 1:
-            raise OptionError(f"the volume is from 0 to 1, got {self.volume:g}")
-        if self.start < 0 or (self.seconds is not None and self.seconds <= 0):
-            raise OptionError(
-                f"start must not be below 0 and seconds above, got {float(self.start):g} and "
-                f"{self.seconds}"
-            )
-
-
-@dataclass(frozen=True, kw_only=True)
-class Played:
-    """How playing ended.
-
-    Attributes:
-        titles: what each showing came to.
-        errors: of titles that could not be played, one line each.
-    """
-
-    titles: tuple[Statistics, ...]
-    errors: tuple[str, ...]
-
-
 def play(
     config: PlayConfig,
     presenter: Presenter,
     *,
     opened: OpenNetwork | None = None,
+    known: KnownSpeed | None = None,
     told: Callable[[str], None] | None = None,
 ) -> Played:
     """Play all titles; one that cannot be played does not stop the rest.
@@ -122,6 +64,7 @@ def play(
         config: what and how.
         presenter: shows it; it stays open.
         opened: opens networks; tests hand over stand-ins.
+        known: what networks take; None: what is remembered, of stand-ins nothing.
         told: told one line a choice, a notice, an error.
 
     Raises:
@@ -130,6 +73,10 @@ def play(
         BackendUnavailableError: no such device or precision.
     """
     cards_for(config.model, (2, 2), (8, 8))  # a model that is not there is known before
+    options = (config.device, config.precision, config.threads)
+    if known is None and opened is None:
+        known = remembered_speed(*options)
+    opened = opened or open_network(*options)
     tell = told or _nobody
     settings = _Settings(
         captions=config.captions, volume=config.volume, muted=False, full_screen=False,
@@ -147,7 +94,7 @@ def play(
                 address, live=config.live, sound=config.sound, rows=config.rows
             ) as source:
                 title = _Title(
-                    source, config, presenter, settings, opened=opened, tell=tell,
+                    source, config, presenter, settings, opened=opened, known=known, tell=tell,
                     start=config.start if first else Fraction(0),
                 )  # fmt: skip
                 ending = title.run()
@@ -191,7 +138,8 @@ class _Title:
         presenter: Presenter,
         settings: _Settings,
         *,
-        opened: OpenNetwork | None,
+        opened: OpenNetwork,
+        known: KnownSpeed | None,
         tell: Callable[[str], None],
         start: Fraction,
     ) -> None:
@@ -216,10 +164,11 @@ class _Title:
             self._shelf,
             model=config.model,
             size=self._fitted,
-            opened=opened or open_network(config.device, config.precision, config.threads),
+            opened=opened,
             budget_ms=1000 / float(info.rate),
             due=lambda: self._clock.now() if self._clock.running else None,
             low_delay=info.live,
+            known=known,
         )
         self._device: SoundDevice | None = presenter.open_sound() if info.has_sound else None
         self._sound: SoundFeed | None = None
@@ -285,6 +234,7 @@ class _Title:
         stats.choices = enhancer.choices
         stats.rungs = enhancer.describe()
         stats.tried_ms = {name: round(ms, 2) for name, ms in enhancer.tried_ms.items()}
+        stats.remembered = sorted(enhancer.remembered)
         stats.network_ms = enhancer.network_ms
 
     def _loop(self) -> Ending:

@@ -64,6 +64,7 @@ class Statistics:
         choices: changes of rung.
         rungs: what each one runs on.
         tried_ms: what each rung took for a picture before playing began.
+        remembered: of those, rungs that were not tried out: their time was known from before.
         network_ms: what the rung in use took for a picture.
         offset_ms: picture before (below 0: after) the sound that is heard.
         latency_ms: from a picture's packet to the screen.
@@ -86,6 +87,7 @@ class Statistics:
     choices: list[Choice] = field(default_factory=list[Choice])
     rungs: dict[str, str] = field(default_factory=dict[str, str])
     tried_ms: dict[str, float] = field(default_factory=dict[str, float])
+    remembered: list[str] = field(default_factory=list[str])
     network_ms: Series = field(default_factory=Series)
     offset_ms: Series = field(default_factory=Series)
     latency_ms: Series = field(default_factory=Series)

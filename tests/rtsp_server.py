@@ -12,8 +12,12 @@ import struct
 import threading
 from collections.abc import Sequence
 from contextlib import suppress
+from fractions import Fraction
 from types import TracebackType
 from typing import Self
+
+import av
+from clips import draw_frame
 
 _PAYLOAD = 96
 _MOST = 1400  # bytes of a packet
@@ -24,17 +28,34 @@ def nal_units(data: bytes) -> list[bytes]:
     return [unit for unit in re.split(b"\x00\x00\x00\x01|\x00\x00\x01", data) if unit]
 
 
+def encoded(count: int) -> tuple[list[bytes], list[bytes]]:
+    """H.264 of drawn pictures: parameter sets, and each picture's bytes with start codes."""
+    encoder = av.CodecContext.create("libx264", "w")
+    encoder.width, encoder.height, encoder.pix_fmt = 64, 48, "yuv420p"
+    encoder.time_base, encoder.framerate = Fraction(1, 25), Fraction(25)
+    encoder.options = {"preset": "ultrafast", "tune": "zerolatency", "g": "25"}
+    pictures: list[bytes] = []
+    for number in range(count):
+        frame = draw_frame(number)
+        frame.pts = number
+        pictures += [bytes(packet) for packet in encoder.encode(frame)]
+    sets = [unit for unit in nal_units(pictures[0]) if unit[0] & 0x1F in (7, 8)]
+    return sets, pictures
+
+
 class RtspServer:
     """Serves one stream.
 
     Args:
         parameters: SPS and PPS.
+        port: 0 for one that is free.
     """
 
-    def __init__(self, parameters: Sequence[bytes]) -> None:
+    def __init__(self, parameters: Sequence[bytes], *, port: int = 0) -> None:
         self._parameters = parameters
-        self._listener = socket.create_server(("127.0.0.1", 0))
-        self.url = f"rtsp://127.0.0.1:{self._listener.getsockname()[1]}/live"
+        self._listener = socket.create_server(("127.0.0.1", port))
+        self.port = self._listener.getsockname()[1]
+        self.url = f"rtsp://127.0.0.1:{self.port}/live"
         self.playing = threading.Event()
         self._pictures: queue.Queue[tuple[int, list[bytes]] | None] = queue.Queue()
         self._sequence = 0

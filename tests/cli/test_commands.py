@@ -56,9 +56,9 @@ OPTIONS = {
     },
     "play": {
         "--model", "-m", "--size", "--full-screen", "--no-window", "--stats", "--output", "-o",
-        "--start", "--seconds", "--live", "--no-live", "--rows", "--volume", "--no-audio",
-        "--no-subs", "--compare", "--overlay", "--screenshots", "--device", "-d", "--precision",
-        "--threads",
+        "--start", "--seconds", "--live", "--no-live", "--rows", "--reconnect", "--volume",
+        "--no-audio", "--no-subs", "--compare", "--overlay", "--screenshots", "--device", "-d",
+        "--precision", "--threads",
     },
     "evaluate": {
         "--set", "--data", "--models", "--scale", "-s", "--degradation", "--only", "--limit",

@@ -5,34 +5,16 @@ import subprocess
 import sys
 import threading
 import time
-from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
 
-import av
 import pytest
-from clips import draw_frame
 from playing import clip, watch
 from processes import ENVIRONMENT
-from rtsp_server import RtspServer, nal_units
+from rtsp_server import RtspServer, encoded
 from serving import running
 
 from upreel.player.commands import Command
-
-
-def encoded(count: int) -> tuple[list[bytes], list[bytes]]:
-    """H.264 of drawn pictures: parameter sets, and each picture's bytes with start codes."""
-    encoder = av.CodecContext.create("libx264", "w")
-    encoder.width, encoder.height, encoder.pix_fmt = 64, 48, "yuv420p"
-    encoder.time_base, encoder.framerate = Fraction(1, 25), Fraction(25)
-    encoder.options = {"preset": "ultrafast", "tune": "zerolatency", "g": "25"}
-    pictures: list[bytes] = []
-    for number in range(count):
-        frame = draw_frame(number)
-        frame.pts = number
-        pictures += [bytes(packet) for packet in encoder.encode(frame)]
-    sets = [unit for unit in nal_units(pictures[0]) if unit[0] & 0x1F in (7, 8)]
-    return sets, pictures
 
 
 def test_rtsp_is_played_with_little_delay() -> None:
@@ -56,7 +38,7 @@ def test_rtsp_is_played_with_little_delay() -> None:
         camera = threading.Thread(target=film, args=(server,))
         camera.start()
         try:
-            shown = watch(server.url, model="lanczos", seen_at=shown_at)
+            shown = watch(server.url, model="lanczos", seen_at=shown_at, reconnect=0.0)
         finally:
             ended.set()
             camera.join()
@@ -73,7 +55,7 @@ def test_rtsp_is_played_with_little_delay() -> None:
 
 def test_a_pipe_is_played_live_in_a_process_of_its_own(tmp_path: Path) -> None:
     source = subprocess.Popen(
-        [sys.executable, str(Path(__file__).with_name("live_source.py")), "25", "60"],
+        [sys.executable, str(Path(__file__).with_name("live_source.py")), "25", "100"],
         stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=ENVIRONMENT,
     )  # fmt: skip
     with source:
@@ -97,8 +79,9 @@ def test_a_live_source_has_no_other_place_and_a_pause_goes_on_at_the_present() -
             server.send(number * 3600, data)
         server.end()
         shown = watch(
-            server.url, model="lanczos", script=[(0.0, Command("seek", 1.0))], seconds=5.0
-        )
+            server.url, model="lanczos", script=[(0.0, Command("seek", 1.0))], seconds=5.0,
+            reconnect=0.0,
+        )  # fmt: skip
 
     assert shown.stats.seeks == 0
     messages = {view.message for view in shown.views}

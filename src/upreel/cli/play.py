@@ -55,6 +55,13 @@ Rows = Annotated[
     int | None,
     typer.Option(min=1, help="Of HLS in several sizes: the rows to take. [default: the most]"),
 ]
+Reconnect = Annotated[
+    float,
+    typer.Option(
+        metavar="SECONDS",
+        help="How long a live source that broke off is tried again; 0: not at all.",
+    ),
+]
 Volume = Annotated[float, typer.Option(min=0, max=1, help="At first.")]
 NoAudio = Annotated[bool, typer.Option("--no-audio", help="No sound.")]
 NoSubs = Annotated[bool, typer.Option("--no-subs", help="Subtitles off at first.")]
@@ -78,6 +85,7 @@ def play(
     seconds: Seconds = None,
     live: Live = None,
     rows: Rows = None,
+    reconnect: Reconnect = 30.0,
     volume: Volume = 1.0,
     no_audio: NoAudio = False,
     no_subs: NoSubs = False,
@@ -126,6 +134,7 @@ def play(
             seconds=seconds,
             live=live,
             rows=rows,
+            reconnect=reconnect,
             sound=not no_audio,
             captions=not no_subs,
             volume=volume,

@@ -7,7 +7,10 @@ from pathlib import Path
 from upreel.errors import OptionError
 from upreel.player.stats import Statistics
 
-__all__ = ["PlayConfig", "Played"]
+__all__ = ["MOST_RECONNECT", "PlayConfig", "Played"]
+
+MOST_RECONNECT = 86_400
+"""Seconds for which a source that broke off is tried again at most: a day."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,6 +27,7 @@ class PlayConfig:
         seconds: that each title is played at most, None for all of it.
         live: play with as little delay as possible; None: where the source says so.
         rows: of a source of several sizes, see `Playback`.
+        reconnect: seconds for which a live source that broke off is tried again, 0 for not at all.
         sound: whether there is sound.
         captions: whether subtitles are shown at first.
         volume: at first, from 0 to 1.
@@ -44,6 +48,7 @@ class PlayConfig:
     seconds: float | None = None
     live: bool | None = None
     rows: int | None = None
+    reconnect: float = 30.0
     sound: bool = True
     captions: bool = True
     volume: float = 1.0
@@ -56,6 +61,10 @@ class PlayConfig:
             raise OptionError("nothing to play: give a file, an address, /dev/videoN or -")
         if not 0 <= self.volume <= 1:
             raise OptionError(f"the volume is from 0 to 1, got {self.volume:g}")
+        if not 0 <= self.reconnect <= MOST_RECONNECT:
+            raise OptionError(
+                f"reconnect is from 0 to {MOST_RECONNECT} seconds, got {self.reconnect:g}"
+            )
         if self.start < 0 or (self.seconds is not None and self.seconds <= 0):
             raise OptionError(
                 f"start must not be below 0 and seconds above, got {float(self.start):g} and "

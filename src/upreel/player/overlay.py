@@ -27,6 +27,7 @@ class Now:
         plain: of those, not enlarged in time.
         skipped: pictures never shown.
         stalls: times that it stood still.
+        outages: times that a live source broke off.
         latency_ms: of a live picture, from its packet to the screen; None of others.
         offset_ms: picture before sound, None without sound.
     """
@@ -43,6 +44,7 @@ class Now:
     plain: int
     skipped: int
     stalls: int
+    outages: int
     latency_ms: float | None
     offset_ms: float | None
 
@@ -74,6 +76,8 @@ def overlay_lines(now: Now) -> tuple[str, ...]:
         f"dropped {now.skipped}  plain {now.plain}  of {now.shown + now.skipped}"
         f"  stalls {now.stalls}",
     ]
+    if now.outages:
+        lines.append(f"broke off {now.outages} time{'s' * (now.outages > 1)}")
     if now.latency_ms is not None:
         lines.append(f"latency {now.latency_ms:.0f} ms")
     if now.offset_ms is not None:

@@ -5,7 +5,7 @@
                       +--sound, captions--> main thread
 
 An *epoch* is what lies between two seeks. Whatever belongs to an earlier one is thrown away where
-it turns up.
+it turns up. A live source that breaks off is connected to again within its epoch.
 """
 
 import threading
@@ -15,9 +15,10 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 
-from upreel.errors import UpreelError
+from upreel.errors import InputError, UpreelError
 from upreel.pipeline.cuts import is_cut
 from upreel.pipeline.enhance import windows
+from upreel.player.patience import Outage, Patience
 from upreel.player.shelf import Picture, Shelf
 from upreel.video.deinterlace import deinterlaced
 from upreel.video.frame import Frame
@@ -35,6 +36,7 @@ _CAPTIONS = 200
 class _Item:
     piece: Piece | None  # None: there are no more
     arrived: float
+    pauses: bool = False  # there are no more of this connection
 
 
 class Reader:
@@ -46,6 +48,8 @@ class Reader:
         past: pictures before each one that it is to be seen with.
         wall: a steady clock in seconds.
         arrived: told the media time of each picture and the wall time at which it was decoded.
+        reconnect: seconds for which a live source that broke off is tried again.
+        resumed: told that pictures come from a new connection from now on.
     """
 
     def __init__(
@@ -56,12 +60,18 @@ class Reader:
         past: int,
         wall: Callable[[], float] = time.monotonic,
         arrived: Callable[[float, float], None] | None = None,
+        reconnect: float = 0.0,
+        resumed: Callable[[], None] | None = None,
     ) -> None:
         self._source = source
         self._shelf = shelf
         self._past = past
         self._wall = wall
         self._arrived = arrived
+        self._resumed = resumed
+        self._patience = Patience(reconnect if source.info.resumable else 0.0)
+        self._drained = False
+        self._last = (Fraction(0), wall())  # where the last picture ends, when it was decoded
         self._changed = threading.Condition()
         self._epoch = 0
         self._target: Fraction | None = None
@@ -113,6 +123,12 @@ class Reader:
         """Why the source broke off, if it did."""
         return self._error
 
+    @property
+    def outages(self) -> tuple[Outage, ...]:
+        """The times without pictures, for which a live source broke off."""
+        with self._changed:
+            return tuple(self._patience.outages)
+
     def check(self) -> None:
         """Raise what a thread failed with."""
         if self._failure is not None:
@@ -157,18 +173,76 @@ class Reader:
             if target is not None:
                 source.seek(target)
                 source.flush_sound()
-            try:
-                for piece in source.pieces():
-                    if not self._take(piece, epoch):
-                        break
-            except UpreelError as error:
-                self._error = error
+            self._error = self._read_on(epoch)
             with self._changed:
                 if epoch == self._epoch and not self._closed:
                     self._items.append(_Item(None, self._wall()))
                     self._ended = True
                     self._changed.notify_all()
                 self._changed.wait_for(lambda epoch=epoch: self._closed or epoch != self._epoch)
+
+    def _read_on(self, epoch: int) -> UpreelError | None:
+        """Pass on packets while the source has any; why it has no more, if it broke off."""
+        while True:
+            error: UpreelError | None = None
+            try:
+                for piece in self._source.pieces():
+                    if not self._take(piece, epoch):
+                        return None
+            except UpreelError as fault:
+                error = fault
+            if not self._patience.seconds:
+                return error
+            name = self._source.info.name
+            with self._changed:
+                reason = "it ended" if error is None else str(error).removeprefix(f"{name} ")
+                self._patience.broke_off(reason, self._wall())
+            try:
+                if not self._connected(epoch):
+                    return None
+            except UpreelError as fault:
+                reason = str(fault).removeprefix(f"{name} ")
+                seconds = self._patience.seconds
+                return InputError(
+                    f"{name} broke off and did not come back within {seconds:g} s: {reason}"
+                )
+
+    def _connected(self, epoch: int) -> bool:
+        """Connect to a source that broke off; False: it has ended, or nobody wants it any more.
+
+        Raises:
+            UpreelError: it cannot be connected to for so long.
+        """
+        last: UpreelError = InputError("no picture came")
+        self._empty_decoder()
+        while True:
+            with self._changed:
+                pause = self._patience.pause(self._wall())
+                if pause is None:
+                    raise last
+                self._changed.wait_for(lambda: self._closed or epoch != self._epoch, pause)
+                if self._closed or epoch != self._epoch:
+                    return False
+                end, decoded = self._last
+                left = self._patience.left(self._wall())
+            if self._source.info.live:  # its time went on
+                end += Fraction(self._wall() - decoded).limit_denominator(1000)
+            try:
+                goes_on = self._source.reopen(end, wait=max(left, 0.5))
+            except UpreelError as error:
+                last = error
+                continue
+            if self._resumed is not None:
+                self._resumed()
+            return goes_on
+
+    def _empty_decoder(self) -> None:
+        """Have the last pictures of a connection, so that nothing decodes any more."""
+        with self._changed:
+            self._drained = False
+            self._items.append(_Item(None, self._wall(), pauses=True))
+            self._changed.notify_all()
+            self._changed.wait_for(lambda: self._drained or self._closed)
 
     def _take(self, piece: Piece, epoch: int) -> bool:
         """Pass a packet on; False: it came too late, read on from elsewhere."""
@@ -184,6 +258,7 @@ class Reader:
             if caption is not None:
                 self._captions.append(caption)
             if kind == "video":
+                self._patience.came_back(arrived)
                 self._items.append(_Item(piece, arrived))
                 self._num_bytes += piece.size
             self._changed.notify_all()
@@ -235,6 +310,7 @@ class Reader:
                 arrivals.clear()
             if picture.end <= target:
                 continue
+            self._last = ((frame.pts + frame.duration) * frame.time_base, decoded)
             if self._arrived is not None:
                 self._arrived(media, decoded)
             if not self._shelf.put(picture, epoch):
@@ -253,5 +329,9 @@ class Reader:
             if item.piece is not None and item.piece.ticks is not None:
                 arrivals[item.piece.ticks] = item.arrived
             yield from self._source.video(item.piece)
-            if item.piece is None:
+            if item.pauses:
+                with self._changed:
+                    self._drained = True
+                    self._changed.notify_all()
+            elif item.piece is None:
                 return

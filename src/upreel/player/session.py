@@ -21,6 +21,7 @@ from upreel.player.commands import Command
 from upreel.player.config import PlayConfig, Played
 from upreel.player.enhancer import Enhancer
 from upreel.player.overlay import Now, clock_text, overlay_lines
+from upreel.player.patience import Outage
 from upreel.player.presenter import Presenter, SoundDevice, View
 from upreel.player.reader import Reader
 from upreel.player.rungs import (
@@ -158,7 +159,7 @@ class _Title:
         self._shelf = Shelf(_SHELF, _LARGE, lossy=info.live)
         self._reader = Reader(
             source, self._shelf, past=max((card.window[0] for card in cards), default=0),
-            arrived=self._arrived,
+            arrived=self._arrived, reconnect=config.reconnect, resumed=self._resumed,
         )  # fmt: skip
         self._enhancer = Enhancer(
             self._shelf,
@@ -187,6 +188,7 @@ class _Title:
         self._overlay_due = 0.0
         self._recent: list[float] = []
         self._num_choices = 0
+        self._outages: tuple[Outage, ...] = ()
         self._start = start
         self.stats = Statistics(
             source=info.name,
@@ -200,6 +202,11 @@ class _Title:
         """On the decoder's thread."""
         with self._lock:
             self._arrivals.arrived(media, wall)
+
+    def _resumed(self) -> None:
+        """On the demuxer's thread: the source was connected to again."""
+        with self._lock:
+            self._arrivals.forget()
 
     def _fitted(self, width: int, height: int) -> tuple[int, int]:
         """The size for pictures of that size; on the enhancer's thread, too."""
@@ -231,6 +238,7 @@ class _Title:
     def _collect(self) -> None:
         stats, enhancer = self.stats, self._enhancer
         stats.skipped += self._shelf.num_lost
+        stats.outages = list(self._reader.outages)
         stats.choices = enhancer.choices
         stats.rungs = enhancer.describe()
         stats.tried_ms = {name: round(ms, 2) for name, ms in enhancer.tried_ms.items()}
@@ -261,6 +269,7 @@ class _Title:
                 self._sound.feed()
             self._keep_time()
             self._tell_choices()
+            self._tell_outages()
             wait = self._show_what_is_due()
             self._presenter.wait(wait)
 
@@ -392,7 +401,7 @@ class _Title:
             rung=(shown.rung if shown is not None else "") or "plain",
             overlay=self._overlay if settings.overlay else (),
             caption=self._reader.caption(media) if settings.captions else "",
-            message=text if now < until else "",
+            message=text if now < until else self._outage_text(now),
             full_screen=settings.full_screen,
         )
 
@@ -412,6 +421,7 @@ class _Title:
             plain=stats.plain,
             skipped=stats.skipped + self._shelf.num_lost,
             stalls=stats.stalls,
+            outages=len(self._outages),
             latency_ms=stats.latency_ms.last if self._info.live else None,
             offset_ms=stats.offset_ms.last if len(stats.offset_ms) else None,
         )
@@ -424,6 +434,29 @@ class _Title:
             if self._num_choices:
                 self._say(line)
             self._num_choices += 1
+
+    def _tell_outages(self) -> None:
+        """Say that the source broke off, and that it is back."""
+        known, self._outages = self._outages, self._reader.outages
+        lines: list[str] = []
+        for number, outage in enumerate(self._outages):
+            before = known[number] if number < len(known) else None
+            if before is None:
+                seconds = self._config.reconnect
+                lines.append(f"broke off ({outage.reason}); trying again for {seconds:g} s")
+            if outage.seconds is not None and (before is None or before.until is None):
+                lines.append(f"back after {outage.seconds:.1f} s")
+                self._say(lines[-1])
+        for line in lines:
+            self._tell(f"{clock_text(self._clock.now())} {self._info.name}: {line}")
+
+    def _outage_text(self, now: float) -> str:
+        """What is to be read while the source is away, "" while it is not."""
+        outage = self._outages[-1] if self._outages else None
+        if outage is None or outage.until is not None:
+            return ""
+        left = max(outage.since + self._config.reconnect - now, 0.0)
+        return f"the source broke off; trying again for {left:.0f} s"
 
     def _say(self, text: str) -> None:
         self._message = (text, self._wall() + _MESSAGE)

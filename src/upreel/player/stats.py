@@ -8,6 +8,7 @@ from typing import Any
 
 from upreel.errors import OutputError
 from upreel.player.controller import Choice
+from upreel.player.patience import Outage
 
 __all__ = ["Series", "Statistics", "write_statistics"]
 
@@ -69,6 +70,7 @@ class Statistics:
         offset_ms: picture before (below 0: after) the sound that is heard.
         latency_ms: from a picture's packet to the screen.
         start_ms: from opening to the first picture.
+        outages: of a live source that broke off; one that lasts is what ended the playing.
         seeks: times that another place was gone to.
         notices: what the viewer should know.
     """
@@ -92,6 +94,7 @@ class Statistics:
     offset_ms: Series = field(default_factory=Series)
     latency_ms: Series = field(default_factory=Series)
     start_ms: float = 0.0
+    outages: list[Outage] = field(default_factory=list[Outage])
     seeks: int = 0
     notices: list[str] = field(default_factory=list[str])
 
@@ -112,13 +115,20 @@ class Statistics:
         plain = {
             name: value
             for name, value in self.__dict__.items()
-            if name not in (*series, "choices", "by_rung")
+            if name not in (*series, "choices", "by_rung", "outages")
         }
         return {
             **plain,
             "fps": round(self.fps, 3),
             "skipped_share": round(self.skipped_share, 5),
             "by_rung": dict(self.by_rung),
+            "outages": [
+                {
+                    "seconds": None if outage.seconds is None else round(outage.seconds, 3),
+                    "reason": outage.reason,
+                }
+                for outage in self.outages
+            ],
             "choices": [asdict(choice) for choice in self.choices],
             **{name: getattr(self, name).summary() for name in series},
         }
@@ -131,6 +141,9 @@ class Statistics:
             f"{self.skipped} skipped, {self.stalls} stalls",
             f"enlarged by {made or 'nothing'}" + (f", plain {self.plain}" if self.plain else ""),
         ]
+        if self.outages:
+            count, away = len(self.outages), sum(o.seconds or 0.0 for o in self.outages)
+            parts.append(f"broke off {count} time{'s' * (count > 1)}, for {away:.1f} s")
         if len(self.offset_ms):
             parts.append(f"sound within {_widest(self.offset_ms):.0f} ms")
         return "; ".join(parts)

@@ -102,6 +102,8 @@ class PlayInfo:
         duration: seconds, None where it has no end that is known.
         live: whether it is played with as little delay as possible.
         seekable: whether it can be played from elsewhere.
+        resumable: whether it goes on elsewhere while it is not read, without an end that is
+            known: where it breaks off, it can be connected to anew.
         rotation: degrees counter-clockwise that a picture is turned by.
         sample_aspect_ratio: of a sample, above 0.
         codec: of the video.
@@ -117,6 +119,7 @@ class PlayInfo:
     duration: Fraction | None
     live: bool
     seekable: bool
+    resumable: bool = False
     rotation: int = 0
     sample_aspect_ratio: Fraction = Fraction(1)
     codec: str = ""
@@ -174,6 +177,7 @@ class Playback:
                 duration=None if duration is None else Fraction(duration, 1_000_000),
                 live=live,
                 seekable=duration is not None and not live and kind in ("file", "http"),
+                resumable=kind in ("http", "live") and (live or duration is None),
                 rotation=info.rotation if info else 0,
                 sample_aspect_ratio=(info.sample_aspect_ratio if info else ratio) or Fraction(1),
                 codec=context.codec.canonical_name,
@@ -191,6 +195,7 @@ class Playback:
         self._next_pts = 0
         self._sound_due: Fraction | None = None
         self._resampler = _resampler()
+        self._begins_at = Fraction(0)  # media time of the first key frame of this connection
 
     def __enter__(self) -> Self:
         return self
@@ -203,10 +208,33 @@ class Playback:
     ) -> None:
         self._container.close()
 
-    def _connect(self) -> None:
+    def reopen(self, at: Fraction, *, wait: float) -> bool:
+        """Connect anew to a source that broke off; nobody decodes meanwhile.
+
+        Args:
+            at: seconds from the source's start that its next key frame is to have.
+            wait: seconds without an answer after which that is given up.
+
+        Returns:
+            Whether it goes on; a playlist may have come to its end.
+
+        Raises:
+            InputError: it cannot be opened.
+            ProbeError: what is there now is no video.
+        """
+        self._container.close()
+        self._connect(min(wait, _WAIT))
+        self._base = Fraction(self._video.time_base or Fraction(1, 90_000))
+        self._origin, self._begins_at = None, at
+        self._converter, self._ahead = None, []
+        self.flush_sound()
+        return self.info.live or self._container.duration is None
+
+    def _connect(self, wait: float = _WAIT) -> None:
         """Open the source, and choose its streams."""
         kind, live = _kind(self._address), self._asked_live
-        self._container = _open(self._address, kind, low_delay=bool(live) or kind == "live")
+        low_delay = bool(live) or kind == "live"
+        self._container = _open(self._address, kind, low_delay=low_delay, wait=wait)
         try:
             self._video = self._chosen_video(self._rows)
             sounds: tuple[AudioStream, ...] = self._container.streams.audio
@@ -261,7 +289,7 @@ class Playback:
                     time = packet.pts if packet.pts is not None else packet.dts
                     if time is None or packet.stream.type != "video" or not packet.is_keyframe:
                         continue
-                    self._origin = time * Fraction(packet.time_base)
+                    self._origin = time * Fraction(packet.time_base) - self._begins_at
                 yield self._piece(packet)
         except av.FFmpegError as error:
             raise DamagedError(f"{self.info.name} broke off: {error.strerror}") from error
@@ -423,13 +451,13 @@ def _kind(address: str) -> str:
     return "file"
 
 
-def _open(address: str, kind: str, *, low_delay: bool) -> InputContainer:
+def _open(address: str, kind: str, *, low_delay: bool, wait: float) -> InputContainer:
     if kind == "file":
         return open_source(address)
     options: dict[str, str] = {}
     if low_delay:
         options |= {"analyzeduration": "300000", "probesize": "200000"}
-    arguments: dict[str, Any] = {"metadata_errors": "replace", "timeout": _WAIT}
+    arguments: dict[str, Any] = {"metadata_errors": "replace", "timeout": (wait, _WAIT)}
     source = address
     if kind == "pipe":
         source = "pipe:0"  # not sys.stdin, which reads until its buffer is full

@@ -7,6 +7,7 @@ import io
 import socket
 import threading
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from contextlib import suppress
 from fractions import Fraction
@@ -44,7 +45,7 @@ def stretch(first: int, count: int) -> list[bytes]:
     return pieces
 
 
-class _Server:
+class _Server(ABC):
     """Answers one request a connection, each by `answer`, on a thread of its own."""
 
     def __init__(self) -> None:
@@ -87,9 +88,9 @@ class _Server:
                     self.num_requests += 1
                     self.answer(connection, data.split()[1].decode())
 
+    @abstractmethod
     def answer(self, connection: socket.socket, path: str) -> None:
         """Send what is asked for."""
-        raise NotImplementedError
 
 
 class BreakingStream(_Server):

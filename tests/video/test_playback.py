@@ -2,6 +2,7 @@
 
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -9,7 +10,8 @@ from clips import AudioTrack, SubtitleTrack, shown_number, write_clip, write_seq
 
 from upreel.errors import InputError, OptionError
 from upreel.video.frame import Frame
-from upreel.video.playback import Caption, Playback
+from upreel.video.playback import SOUND_RATE, Playback
+from upreel.video.tracks import Caption
 
 GOP = {"g": "10", "keyint_min": "10", "bf": "2", "sc_threshold": "0"}
 
@@ -88,7 +90,7 @@ def test_words_come_with_their_times(tmp_path: Path, codec: str, ending: str) ->
     track = SubtitleTrack(codec=codec)
     clip = write_clip(tmp_path / f"clip.{ending}", subtitles=[track])
     with Playback(str(clip)) as source:
-        assert source.info.has_captions
+        assert [track.label for track in source.info.caption_tracks] == ["1 (fra)"]
         found = [source.caption(piece) for piece in source.pieces() if piece.kind == "subtitle"]
 
     tenth = Fraction(1, 10)
@@ -96,6 +98,74 @@ def test_words_come_with_their_times(tmp_path: Path, codec: str, ending: str) ->
         Caption(start=Fraction(0), end=tenth, text="one"),
         Caption(start=tenth, end=2 * tenth, text="two"),
     ]
+
+
+def two_sounds(path: Path, **options: Any) -> Path:  # noqa: ANN401
+    """Left to itself the first is heard: 440 Hz in English, then 1760 Hz in German."""
+    tracks = [
+        AudioTrack(seconds=Fraction(4, 5), language="eng"),
+        AudioTrack(seconds=Fraction(4, 5), language="deu", title="Commentary", hertz=1760),
+    ]
+    return write_clip(path, count=20, audio=tracks, options=GOP, **options)
+
+
+def pitch(source: Playback) -> int:
+    """Hertz of the sound that comes, by its crossings of zero."""
+    heard = [sound for piece in source.pieces() if piece.kind == "audio"
+             for sound in source.sound(piece)]  # fmt: skip
+    samples = np.concatenate([sound.samples[:, 0] for sound in heard])[2000:-2000]
+    crossings = np.count_nonzero(np.diff(np.signbit(samples)))
+    return round(crossings / 2 / (len(samples) / SOUND_RATE))
+
+
+@pytest.mark.parametrize("ending", ["mkv", "mp4"])
+@pytest.mark.parametrize(("wish", "hertz"), [(None, 440), ("2", 1760), ("de", 1760), ("eng", 440)])
+def test_the_sound_that_is_wished_for_is_given(
+    tmp_path: Path, ending: str, wish: str | None, hertz: int
+) -> None:
+    clip = two_sounds(tmp_path / f"clip.{ending}")
+    with Playback(str(clip), sound_track=wish) as source:
+        languages = [track.language for track in source.info.sound_tracks]
+        assert languages == ["eng", "deu"]
+        assert pitch(source) == pytest.approx(hertz, rel=0.02)
+
+
+def test_another_sound_can_be_chosen_while_it_is_read(tmp_path: Path) -> None:
+    with Playback(str(two_sounds(tmp_path / "clip.mkv"))) as source:
+        next(piece for piece in source.pieces() if piece.kind == "audio")
+        source.choose_sound(1)
+        source.seek(Fraction(0))
+        assert pitch(source) == pytest.approx(1760, rel=0.02)
+
+
+def test_a_track_that_is_not_there_is_refused(tmp_path: Path) -> None:
+    clip = str(two_sounds(tmp_path / "clip.mkv"))
+    with pytest.raises(OptionError) as caught:
+        Playback(clip, sound_track="fr")
+    assert str(caught.value) == (
+        f"{clip} has no sound track 'fr'; there are: 1 (eng), 2 (deu, Commentary)"
+    )
+    with pytest.raises(OptionError, match=r"no subtitle track '1'; it has none"):
+        Playback(clip, caption_track="1")
+
+
+def test_files_of_subtitles_beside_it_are_the_last_tracks(tmp_path: Path) -> None:
+    lines = [(Fraction(0), Fraction(1, 2), "within")]
+    clip = write_clip(
+        tmp_path / "clip.mkv", count=20, subtitles=[SubtitleTrack(lines=lines)], options=GOP
+    )
+    (tmp_path / "clip.en.srt").write_text("1\n00:00:00,200 --> 00:00:00,600\nbeside\n")
+    (tmp_path / "clip.bad.srt").write_text("nothing of the kind")
+
+    with Playback(str(clip), caption_track="en") as source:
+        labels = [track.label for track in source.info.caption_tracks]
+        assert labels == ["1 (fra)", "2 (en, .srt)"]
+        assert source.caption_place == 1
+        assert source.info.notices == ("clip.bad.srt holds no subtitles",)
+        assert source.words_beside(1, 0.3) == ["beside"]
+        assert source.words_beside(1, 0.7) == source.words_beside(0, 0.3) == []
+        words = [source.caption(p) for p in source.pieces() if p.kind == "subtitle"]
+        assert [(w.text, w.track) for w in words if w is not None] == [("within", 0)]
 
 
 def test_interlaced_video_is_to_be_deinterlaced(tmp_path: Path) -> None:

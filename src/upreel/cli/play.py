@@ -62,6 +62,17 @@ Reconnect = Annotated[
         help="How long a live source that broke off is tried again; 0: not at all.",
     ),
 ]
+AudioTrack = Annotated[
+    str | None,
+    typer.Option(metavar="N|LANGUAGE", help="Sound to begin with, such as 2 or de. [default: 1]"),
+]
+SubTrack = Annotated[
+    str | None,
+    typer.Option(
+        metavar="N|LANGUAGE",
+        help="Subtitles to begin with, those of .srt and .vtt files beside it last. [default: 1]",
+    ),
+]
 Volume = Annotated[float, typer.Option(min=0, max=1, help="At first.")]
 NoAudio = Annotated[bool, typer.Option("--no-audio", help="No sound.")]
 NoSubs = Annotated[bool, typer.Option("--no-subs", help="Subtitles off at first.")]
@@ -86,6 +97,8 @@ def play(
     live: Live = None,
     rows: Rows = None,
     reconnect: Reconnect = 30.0,
+    audio_track: AudioTrack = None,
+    sub_track: SubTrack = None,
     volume: Volume = 1.0,
     no_audio: NoAudio = False,
     no_subs: NoSubs = False,
@@ -115,6 +128,8 @@ def play(
     .         slider to the right
     I         statistics
     V         subtitles on, off
+    A         next sound track
+    T         next subtitle track
     S         save the picture
     Q         end
     """
@@ -135,6 +150,8 @@ def play(
             live=live,
             rows=rows,
             reconnect=reconnect,
+            sound_track=audio_track,
+            caption_track=sub_track,
             sound=not no_audio,
             captions=not no_subs,
             volume=volume,

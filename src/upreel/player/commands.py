@@ -7,7 +7,8 @@ __all__ = ["KEYS", "Command", "Word", "keys_table"]
 
 Word = Literal[
     "pause", "seek", "next", "previous", "volume", "mute", "full-screen", "compare", "slide",
-    "slide-to", "statistics", "screenshot", "captions", "quit", "resized",
+    "slide-to", "statistics", "screenshot", "captions", "sound-track",
+    "caption-track", "quit", "resized",
 ]  # fmt: skip
 
 
@@ -40,6 +41,8 @@ KEYS: tuple[tuple[str, Command, str], ...] = (
     (".", Command("slide", 0.02), "slider to the right"),
     ("I", Command("statistics"), "statistics"),
     ("V", Command("captions"), "subtitles on, off"),
+    ("A", Command("sound-track"), "next sound track"),
+    ("T", Command("caption-track"), "next subtitle track"),
     ("S", Command("screenshot"), "save the picture"),
     ("Q", Command("quit"), "end"),
 )

@@ -28,6 +28,8 @@ class PlayConfig:
         live: play with as little delay as possible; None: where the source says so.
         rows: of a source of several sizes, see `Playback`.
         reconnect: seconds for which a live source that broke off is tried again, 0 for not at all.
+        sound_track: by number from 1 or language; None: the first.
+        caption_track: likewise, of subtitles.
         sound: whether there is sound.
         captions: whether subtitles are shown at first.
         volume: at first, from 0 to 1.
@@ -49,6 +51,8 @@ class PlayConfig:
     live: bool | None = None
     rows: int | None = None
     reconnect: float = 30.0
+    sound_track: str | None = None
+    caption_track: str | None = None
     sound: bool = True
     captions: bool = True
     volume: float = 1.0

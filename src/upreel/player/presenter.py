@@ -16,7 +16,15 @@ from upreel.player.commands import Command
 from upreel.player.shelf import Picture
 from upreel.video.playback import SOUND_RATE
 
-__all__ = ["HeadlessPresenter", "Presenter", "SilentSound", "SoundDevice", "View"]
+__all__ = [
+    "HeadlessPresenter",
+    "Presenter",
+    "Samples",
+    "SilentSound",
+    "SoundDevice",
+    "TappedSound",
+    "View",
+]
 
 Samples = npt.NDArray[np.float32]
 
@@ -156,6 +164,23 @@ class SilentSound:
 
     def close(self) -> None:
         """See `SoundDevice`."""
+
+
+class TappedSound(SilentSound):
+    """A sound device that nobody hears, and that passes on what it is given.
+
+    Args:
+        passed: told samples and their media time.
+    """
+
+    def __init__(self, passed: Callable[[Samples, float], None]) -> None:
+        super().__init__()
+        self._passed = passed
+
+    def queue(self, samples: Samples, media: float) -> None:
+        """See `SoundDevice`."""
+        super().queue(samples, media)
+        self._passed(samples, media)
 
 
 class HeadlessPresenter:

@@ -22,14 +22,15 @@ from upreel.player.patience import Outage, Patience
 from upreel.player.shelf import Picture, Shelf
 from upreel.video.deinterlace import deinterlaced
 from upreel.video.frame import Frame
-from upreel.video.playback import SOUND_RATE, Caption, Piece, Playback, Sound
+from upreel.video.playback import SOUND_RATE, Piece, Playback, Sound
+from upreel.video.tracks import Caption
 
 __all__ = ["Reader"]
 
 _MOST_BYTES = 64 << 20  # of packets that wait for the decoder
 _PACKETS = 2  # seconds of pictures that wait for the decoder, while there is sound enough
 _SOUND = Fraction(1)  # seconds of sound that are enough
-_CAPTIONS = 200
+_CAPTIONS = 1000  # of all tracks
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +83,7 @@ class Reader:
         self._ended = self._closed = False
         self._error: UpreelError | None = None
         self._failure: BaseException | None = None
+        self._sound_place, self._caption_place = source.sound_place, source.caption_place
         self._captions: deque[Caption] = deque(maxlen=_CAPTIONS)
         self._most_packets = max(int(source.info.rate * _PACKETS), 8)
         # Daemons: a read that hangs in the system shall not keep the process alive.
@@ -118,6 +120,27 @@ class Reader:
             self._shelf.clear(self._epoch)
             self._changed.notify_all()
 
+    def choose_sound(self, place: int) -> None:
+        """Have the sound of another track: of packets that come, those read are thrown away."""
+        with self._changed:
+            self._sound_place = place
+            self._sounds.clear()
+            self._sound_samples = 0
+            self._changed.notify_all()
+
+    def choose_captions(self, place: int) -> None:
+        """Have the words of another track."""
+        with self._changed:
+            self._caption_place = place
+
+    def _follow_choices(self) -> None:
+        """On the demuxer's thread, which has the source."""
+        source = self._source
+        if source.sound_place != self._sound_place:
+            source.choose_sound(self._sound_place)
+        if source.caption_place != self._caption_place:
+            source.choose_captions(self._caption_place)
+
     @property
     def error(self) -> UpreelError | None:
         """Why the source broke off, if it did."""
@@ -153,7 +176,10 @@ class Reader:
     def caption(self, media: float) -> str:
         """The words to be read at a media time."""
         with self._changed:
-            found = [c.text for c in self._captions if c.start <= media < c.end]
+            place = self._caption_place
+            near = [c for c in self._captions if c.track == place]
+        found = [c.text for c in near if c.start <= media < c.end]
+        found += self._source.words_beside(place, media)
         return "\n".join(dict.fromkeys(found))
 
     def _guarded(self, work: Callable[[], None]) -> None:
@@ -170,6 +196,7 @@ class Reader:
                 if self._closed:
                     return
                 epoch, target = self._epoch, self._target
+            self._follow_choices()
             if target is not None:
                 source.seek(target)
                 source.flush_sound()
@@ -248,6 +275,7 @@ class Reader:
         """Pass a packet on; False: it came too late, read on from elsewhere."""
         arrived = self._wall()
         kind = piece.kind
+        self._follow_choices()
         sounds = self._source.sound(piece) if kind == "audio" else []
         caption = self._source.caption(piece) if kind == "subtitle" else None
         with self._changed:

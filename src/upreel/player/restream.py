@@ -11,7 +11,13 @@ from fractions import Fraction
 
 from upreel.errors import UpreelError
 from upreel.player.commands import Command
-from upreel.player.presenter import HeadlessPresenter, Samples, SilentSound, SoundDevice, View
+from upreel.player.presenter import (
+    HeadlessPresenter,
+    Samples,
+    SoundDevice,
+    TappedSound,
+    View,
+)
 from upreel.player.rungs import LanczosRung
 from upreel.player.shelf import Picture
 from upreel.video.restream import LiveWriter, check_target
@@ -19,19 +25,6 @@ from upreel.video.restream import LiveWriter, check_target
 __all__ = ["RestreamPresenter"]
 
 _WAITING = 12  # pictures that wait for the encoder, at most
-
-
-class _Tapped(SilentSound):
-    """A sound device that nobody hears and that passes on what it is given."""
-
-    def __init__(self, passed: Callable[[Samples, float], None]) -> None:
-        super().__init__()
-        self._passed = passed
-
-    def queue(self, samples: Samples, media: float) -> None:
-        """See `SoundDevice`."""
-        super().queue(samples, media)
-        self._passed(samples, media)
 
 
 class RestreamPresenter(HeadlessPresenter):
@@ -71,7 +64,7 @@ class RestreamPresenter(HeadlessPresenter):
     def open_sound(self) -> SoundDevice:
         """See `Presenter`."""
         self._has_sound = True
-        self.sound = _Tapped(self._heard)
+        self.sound = TappedSound(self._heard)
         return self.sound
 
     def commands(self, media: float) -> Sequence[Command]:

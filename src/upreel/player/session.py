@@ -35,6 +35,7 @@ from upreel.player.rungs import (
 from upreel.player.shelf import Picture, Shelf
 from upreel.player.sound import SoundFeed
 from upreel.player.stats import Statistics
+from upreel.player.tracks import Tracks
 from upreel.video.playback import Playback
 
 __all__ = ["play"]
@@ -92,7 +93,12 @@ def play(
         title: _Title | None = None
         try:
             with Playback(
-                address, live=config.live, sound=config.sound, rows=config.rows
+                address,
+                live=config.live,
+                sound=config.sound,
+                rows=config.rows,
+                sound_track=config.sound_track,
+                caption_track=config.caption_track,
             ) as source:
                 title = _Title(
                     source, config, presenter, settings, opened=opened, known=known, tell=tell,
@@ -161,6 +167,9 @@ class _Title:
             source, self._shelf, past=max((card.window[0] for card in cards), default=0),
             arrived=self._arrived, reconnect=config.reconnect, resumed=self._resumed,
         )  # fmt: skip
+        self._tracks = Tracks(
+            info, self._reader, sound=source.sound_place, captions=source.caption_place
+        )
         self._enhancer = Enhancer(
             self._shelf,
             model=config.model,
@@ -238,6 +247,7 @@ class _Title:
     def _collect(self) -> None:
         stats, enhancer = self.stats, self._enhancer
         stats.skipped += self._shelf.num_lost
+        stats.sound_track, stats.caption_track = self._tracks.sound, self._tracks.captions
         stats.outages = list(self._reader.outages)
         stats.choices = enhancer.choices
         stats.rungs = enhancer.describe()
@@ -511,6 +521,12 @@ class _Title:
             case "captions":
                 settings.captions = not settings.captions
                 self._say("subtitles on" if settings.captions else "subtitles off")
+            case "sound-track":
+                self._next_sound()
+            case "caption-track":
+                taken = self._tracks.next_captions()
+                settings.captions = settings.captions or taken is not None
+                self._say(f"subtitles {taken}" if taken else "there are no other subtitles")
             case "screenshot":
                 self._save_picture()
             case "resized":
@@ -518,6 +534,12 @@ class _Title:
         if self._sound is not None:
             self._sound.volume, self._sound.muted = settings.volume, settings.muted
         return None
+
+    def _next_sound(self) -> None:
+        taken = self._tracks.next_sound()
+        if taken is not None and self._info.seekable:  # what was read on is of the one before
+            self._go_to(Fraction(self._clock.now()).limit_denominator(1000), counted=False)
+        self._say(f"sound {taken}" if taken else "there is no other sound")
 
     def _pause(self) -> None:
         self._paused = not self._paused

@@ -70,6 +70,8 @@ class Statistics:
         offset_ms: picture before (below 0: after) the sound that is heard.
         latency_ms: from a picture's packet to the screen.
         start_ms: from opening to the first picture.
+        sound_track: what was heard last, "" for nothing.
+        caption_track: the subtitles chosen last, shown or not, "" for none.
         outages: of a live source that broke off; one that lasts is what ended the playing.
         seeks: times that another place was gone to.
         notices: what the viewer should know.
@@ -94,6 +96,8 @@ class Statistics:
     offset_ms: Series = field(default_factory=Series)
     latency_ms: Series = field(default_factory=Series)
     start_ms: float = 0.0
+    sound_track: str = ""
+    caption_track: str = ""
     outages: list[Outage] = field(default_factory=list[Outage])
     seeks: int = 0
     notices: list[str] = field(default_factory=list[str])

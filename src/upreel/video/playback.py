@@ -10,11 +10,12 @@ the source's start. What cannot be decoded is passed over: a player plays on.
 
 import re
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import chain
 from math import floor
+from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal, Self, cast
 
@@ -31,15 +32,23 @@ from av.stream import Discard, Stream
 from av.video.stream import VideoStream
 
 from upreel.errors import DamagedError, InputError, OptionError, ProbeError
-from upreel.video.captions import caption_text
 from upreel.video.display import DISPLAY, DisplayConverter
 from upreel.video.fields import is_deinterlaced
 from upreel.video.frame import Frame
 from upreel.video.live import LIVE_SCHEMES, REMOTE_PROTOCOLS
 from upreel.video.probe import probe, siting_and_aspect
 from upreel.video.source import is_cover, is_sequence, open_source, picture_stream
+from upreel.video.tracks import (
+    Caption,
+    CaptionFile,
+    Track,
+    caption_words,
+    captions_beside,
+    found_track,
+    read_captions,
+)
 
-__all__ = ["SOUND_RATE", "Caption", "Piece", "PlayInfo", "Playback", "Sound"]
+__all__ = ["SOUND_RATE", "Piece", "PlayInfo", "Playback", "Sound"]
 
 SOUND_RATE = 48000
 """Samples of sound a second, two channels of float32."""
@@ -48,7 +57,6 @@ _WAIT = 10.0  # seconds without a byte after which a source is given up
 _BACK = (4, 8, 16, 32)  # seconds further back that a seek tries
 _MOST_AHEAD = 2000  # packets before a key frame that it reads
 _TEXT = ("subrip", "mov_text", "ass", "ssa", "webvtt", "text")
-_MARKS = re.compile(r"<[^>]*>|\{\\[^}]*\}")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -82,15 +90,6 @@ class Sound:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Caption:
-    """A subtitle's words, shown from `start` to `end` (seconds)."""
-
-    start: Fraction
-    end: Fraction
-    text: str
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
 class PlayInfo:
     """What a source is, as far as playing it goes.
 
@@ -107,8 +106,8 @@ class PlayInfo:
         rotation: degrees counter-clockwise that a picture is turned by.
         sample_aspect_ratio: of a sample, above 0.
         codec: of the video.
-        has_sound: whether there is sound.
-        has_captions: whether there are subtitles of text.
+        sound_tracks: what can be heard.
+        caption_tracks: subtitles of text, those of files beside it last.
         notices: what the viewer should know, one line each.
     """
 
@@ -123,9 +122,14 @@ class PlayInfo:
     rotation: int = 0
     sample_aspect_ratio: Fraction = Fraction(1)
     codec: str = ""
-    has_sound: bool = False
-    has_captions: bool = False
+    sound_tracks: tuple[Track, ...] = ()
+    caption_tracks: tuple[Track, ...] = ()
     notices: tuple[str, ...] = ()
+
+    @property
+    def has_sound(self) -> bool:
+        """Whether there is sound."""
+        return bool(self.sound_tracks)
 
 
 class Playback:
@@ -138,14 +142,24 @@ class Playback:
         sound: False: as if there were none.
         rows: of a source of several sizes take that with this many rows, or the largest that has
             no more; None: the largest.
+        sound_track: see `found_track`; None: the first.
+        caption_track: likewise.
 
     Raises:
         InputError: no such file, or the address cannot be opened.
+        OptionError: no such track.
         ProbeError: not a video.
     """
 
     def __init__(
-        self, address: str, *, live: bool | None = None, sound: bool = True, rows: int | None = None
+        self,
+        address: str,
+        *,
+        live: bool | None = None,
+        sound: bool = True,
+        rows: int | None = None,
+        sound_track: str | None = None,
+        caption_track: str | None = None,
     ) -> None:
         self._address = address
         kind = _kind(address)
@@ -154,6 +168,8 @@ class Playback:
             raise InputError(f"{address} is a sequence of pictures; upreel play takes videos")
         info = probe(address) if self._local else None
         self._rows, self._wants_sound, self._asked_live = rows, sound, live
+        self.sound_place = self.caption_place = 0
+        self._beside: list[CaptionFile] = []
         self._connect()
         try:
             duration = self._container.duration
@@ -169,6 +185,11 @@ class Playback:
             notices: list[str] = []
             if self._fields:
                 notices.append("interlaced: its fields are made whole pictures")
+            for file in captions_beside(Path(address)) if self._local else ():
+                try:
+                    self._beside.append(read_captions(file, Path(address)))
+                except InputError as error:
+                    notices.append(str(error))
             self.info = PlayInfo(
                 name=_shown_name(address),
                 width=context.width,
@@ -181,10 +202,11 @@ class Playback:
                 rotation=info.rotation if info else 0,
                 sample_aspect_ratio=(info.sample_aspect_ratio if info else ratio) or Fraction(1),
                 codec=context.codec.canonical_name,
-                has_sound=self._audio is not None,
-                has_captions=self._text is not None,
+                sound_tracks=_tracks(self._sounds),
+                caption_tracks=_tracks([*self._texts, *self._beside]),
                 notices=tuple(notices),
             )
+            self._choose_first(sound_track, caption_track)
         except BaseException:
             self._container.close()
             raise
@@ -238,13 +260,13 @@ class Playback:
         try:
             self._video = self._chosen_video(self._rows)
             sounds: tuple[AudioStream, ...] = self._container.streams.audio
-            known = [stream for stream in sounds if _is_known(stream)]
-            self._audio = known[0] if known and self._wants_sound else None
-            self._text = next((s for s in self._container.streams if _is_text(s)), None)
-            self._streams = [s for s in (self._video, self._audio, self._text) if s is not None]
+            self._sounds = [s for s in sounds if _is_known(s)] if self._wants_sound else []
+            self._texts = [stream for stream in self._container.streams if _is_text(stream)]
+            self._streams = [self._video, *self._sounds, *self._texts]
             for stream in cast("Iterator[Stream]", self._container.streams):
                 if all(stream is not kept for kept in self._streams):
                     stream.discard = Discard.all
+            self._leave_the_rest()
             if live is None:
                 endless = self._container.duration is None
                 is_hls = self._container.format.name == "hls"
@@ -256,6 +278,36 @@ class Playback:
         except BaseException:
             self._container.close()
             raise
+
+    def _choose_first(self, sound: str | None, captions: str | None) -> None:
+        info = self.info
+        if sound is not None and self._wants_sound:
+            self.choose_sound(found_track(info.sound_tracks, sound, kind="sound", name=info.name))
+        if captions is not None:
+            place = found_track(info.caption_tracks, captions, kind="subtitle", name=info.name)
+            self.choose_captions(place)
+
+    def choose_sound(self, place: int) -> None:
+        """Give the sound of another of `PlayInfo.sound_tracks`, by its place from 0."""
+        self.sound_place = place
+        self._leave_the_rest()
+        self.flush_sound()
+
+    def choose_captions(self, place: int) -> None:
+        """Have the subtitles of one of `PlayInfo.caption_tracks` sent, by its place from 0."""
+        self.caption_place = place
+        self._leave_the_rest()
+
+    def _leave_the_rest(self) -> None:
+        """Of HLS load what is chosen only; elsewhere all of it comes, mixed."""
+        chosen = self._sounds[self.sound_place : self.sound_place + 1]
+        self._audio = chosen[0] if chosen else None
+        if self._container.format.name != "hls":
+            return
+        for place, stream in enumerate(self._sounds):
+            stream.discard = Discard.default if place == self.sound_place else Discard.all
+        for place, stream in enumerate(self._texts):
+            stream.discard = Discard.default if place == self.caption_place else Discard.all
 
     def _chosen_video(self, rows: int | None) -> VideoStream:
         first = picture_stream(self._container, _shown_name(self._address))
@@ -283,7 +335,7 @@ class Playback:
         ahead, self._ahead = self._ahead, []
         try:
             for packet in chain(ahead, self._container.demux(self._streams)):
-                if not packet.size:
+                if not packet.size or not self._is_heard(packet):
                     continue
                 if self._origin is None:
                     time = packet.pts if packet.pts is not None else packet.dts
@@ -293,6 +345,10 @@ class Playback:
                 yield self._piece(packet)
         except av.FFmpegError as error:
             raise DamagedError(f"{self.info.name} broke off: {error.strerror}") from error
+
+    def _is_heard(self, packet: Packet) -> bool:
+        """Whether it is not of a sound that is not chosen."""
+        return packet.stream.type != "audio" or packet.stream is self._audio
 
     def _piece(self, packet: Packet) -> Piece:
         kind = cast("Literal['video', 'audio', 'subtitle']", packet.stream.type)
@@ -396,7 +452,9 @@ class Playback:
         return self._converter is not None and self._converter.bt709
 
     def sound(self, piece: Piece) -> list[Sound]:
-        """The sound of a packet; nothing where it is damaged."""
+        """The sound of a packet; nothing where it is damaged, or of another track by now."""
+        if not self._is_heard(piece.packet):
+            return []
         try:
             frames = [cast("AudioFrame", frame) for frame in piece.packet.decode()]
         except av.FFmpegError:
@@ -428,10 +486,18 @@ class Playback:
         packet = piece.packet
         if packet.pts is None or piece.kind != "subtitle":
             return None
-        text = _words(packet.stream.codec_context.codec.canonical_name, bytes(packet))
+        text = caption_words(packet.stream.codec_context.codec.canonical_name, bytes(packet))
         start = packet.pts * Fraction(packet.time_base) - (self._origin or 0)
         length = (packet.duration or 0) * Fraction(packet.time_base)
-        return Caption(start=start, end=start + (length or 4), text=text) if text else None
+        track = next(n for n, stream in enumerate(self._texts) if stream is packet.stream)
+        if not text:
+            return None
+        return Caption(start=start, end=start + (length or 4), text=text, track=track)
+
+    def words_beside(self, place: int, media: float) -> list[str]:
+        """What the file beside it that is a track by that place says at a time, in seconds."""
+        number = place - len(self.info.caption_tracks) + len(self._beside)
+        return self._beside[number].at(media) if 0 <= number < len(self._beside) else []
 
 
 def _kind(address: str) -> str:
@@ -496,20 +562,16 @@ def _is_text(stream: Any) -> bool:  # noqa: ANN401 - any of PyAV's streams
     return context.codec.canonical_name in _TEXT
 
 
-def _words(codec: str, data: bytes) -> str:
-    r"""Words without marks of style.
-
-    Example:
-        >>> _words("ass", rb"0,0,Default,,0,0,0,,{\i1}Two\Nlines{\i0}")
-        'Two\nlines'
-    """
-    told = caption_text(codec, data)
-    if told is not None:
-        return told
-    text = data.decode("utf-8", "replace")
-    if codec in ("ass", "ssa"):
-        text = text.split(",", 8)[-1].replace("\\N", "\n").replace("\\n", "\n")
-    return _MARKS.sub("", text).strip()
+def _tracks(streams: Sequence[Any]) -> tuple[Track, ...]:
+    """What is said of streams, or of files."""
+    found: list[Track] = []
+    for number, stream in enumerate(streams, 1):
+        told = stream.metadata if isinstance(stream, Stream) else {}
+        language = told.get("language", "") or getattr(stream, "language", None) or ""
+        title = told.get("title", "") or getattr(stream, "title", "") or ""
+        known = "" if language == "und" else language
+        found.append(Track(number=number, language=known, title=title))
+    return tuple(found)
 
 
 def _resampler() -> AudioResampler:

@@ -20,8 +20,14 @@ from clips import draw_frame
 RATE = 25
 
 
-def stretch(first: int, count: int) -> list[bytes]:
-    """Drawn pictures from a number on as MPEG-TS, the bytes of each by itself."""
+def stretch(first: int, count: int, *, at: int = 0) -> list[bytes]:
+    """Drawn pictures from a number on as MPEG-TS, the bytes of each by itself.
+
+    Args:
+        first: the number.
+        count: of pictures.
+        at: the first one's time, in pictures.
+    """
     target = io.BytesIO()
     options = {"preset": "ultrafast", "tune": "zerolatency", "g": str(RATE)}
     pieces: list[bytes] = []
@@ -37,7 +43,7 @@ def stretch(first: int, count: int) -> list[bytes]:
         stream.width, stream.height, stream.pix_fmt = 64, 48, "yuv420p"
         for number in range(count):
             frame = draw_frame(first + number)
-            frame.pts, frame.time_base = number, Fraction(1, RATE)
+            frame.pts, frame.time_base = at + number, Fraction(1, RATE)
             container.mux(stream.encode(frame))
             pieces.append(taken())
         container.mux(stream.encode(None))

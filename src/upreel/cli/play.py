@@ -1,7 +1,6 @@
 """`upreel play`: options in, one `PlayConfig` out. A window needs the `play` extra."""
 
 import importlib.util
-import re
 from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -9,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from upreel.cli.errors import exit_with_message, signals_raise
+from upreel.cli.options import Device, Precision, Threads
 from upreel.errors import BackendUnavailableError, InputError, OptionError
 
 if TYPE_CHECKING:
@@ -79,9 +79,6 @@ NoSubs = Annotated[bool, typer.Option("--no-subs", help="Subtitles off at first.
 Compare = Annotated[bool, typer.Option("--compare", help="Slider on at first.")]
 Overlay = Annotated[bool, typer.Option("--overlay", help="Statistics on at first.")]
 Screenshots = Annotated[Path, typer.Option(metavar="DIR", help="Where pictures are saved.")]
-Device = Annotated[str, typer.Option("-d", "--device", help="See `upreel devices`.")]
-Precision = Annotated[str, typer.Option(help="auto, f32, bf16, f16 or int8.")]
-Threads = Annotated[int, typer.Option(min=0, help="Of the network; 0: all.")]
 
 
 def play(
@@ -174,8 +171,12 @@ def play(
 
 
 def _parsed_size(text: str) -> tuple[int, int]:
-    found = re.fullmatch(r"(\d+)x(\d+)", text)
-    size = (int(found[1]), int(found[2])) if found else (0, 0)
+    from upreel.pipeline.job import parse_size
+
+    try:
+        size = parse_size(text)
+    except ValueError:
+        size = (0, 0)
     if not all(16 <= side <= 16384 for side in size):
         raise OptionError(f"--size takes WxH of 16 to 16384, such as 1280x720, got {text!r}")
     return size

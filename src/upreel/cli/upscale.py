@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from upreel.cli.errors import exit_with_message, signals_raise
+from upreel.cli.options import Device, Precision, Threads
 from upreel.cli.screen import RESUME, Screen, duration, encoder_options, parsed_time
 from upreel.errors import BackendUnavailableError, OptionError
 
@@ -68,8 +69,6 @@ Size = Annotated[
     str | None,
     typer.Option(metavar="WxH", help="Size of the output instead of a scale, such as 1920x1080."),
 ]
-Device = Annotated[str, typer.Option("-d", "--device", help="See `upreel devices`.")]
-Precision = Annotated[str, typer.Option(help="Arithmetic of the network, such as bf16 or f32.")]
 Tile = Annotated[
     int | None,
     typer.Option("-t", "--tile", help="Side of a tile in pixels. Default: what memory allows."),
@@ -90,7 +89,6 @@ Adapt = Annotated[
         "video. Needs PyTorch.",
     ),
 ]
-Threads = Annotated[int, typer.Option(help="Threads of the network; 0: all cores.")]
 Codec = Annotated[
     str | None,
     typer.Option(

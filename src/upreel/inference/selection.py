@@ -4,12 +4,13 @@ Never a silent substitute: what was asked for and is not there is an error.
 """
 
 from importlib.util import find_spec
+from typing import TypedDict, Unpack
 
 from upreel.errors import BackendUnavailableError, OptionError
 from upreel.inference.engine import Cells, DeviceInfo, Session, SessionRequest
 from upreel.zoo import ModelCard
 
-__all__ = ["available_devices", "open_cells", "open_session", "session_request"]
+__all__ = ["Conditions", "available_devices", "open_cells", "open_session", "session_request"]
 
 _AUTOMATIC = ("cuda", "cpu")  # the first of these that is there; the rest must be asked for
 _HALF_BITS = 10  # deepest levels that 16-bit arithmetic keeps: at 12 flat fields are one level off
@@ -28,17 +29,32 @@ def available_devices() -> tuple[DeviceInfo, ...]:
     return tuple(found)
 
 
+class Conditions(TypedDict, total=False):
+    """How a model is to run; what is left out is as `session_request` has it.
+
+    Attributes:
+        bits: significant bits of the code values, 8 to 16.
+        depth: of the picture that they were made from; 0 for as many.
+        precision: "auto" for the device's default, but f32 for a depth of more than 10 bits: to
+            shorter numbers some of its levels are the same.
+        device: "auto", or one of `available_devices()`.
+        threads: 0 for all that this process may use.
+    """
+
+    bits: int
+    depth: int
+    precision: str
+    device: str
+    threads: int
+
+
 def open_session(
     card: ModelCard,
     height: int,
     width: int,
     *,
-    bits: int = 8,
-    depth: int = 0,
     batch: int = 1,
-    precision: str = "auto",
-    device: str = "auto",
-    threads: int = 0,
+    **conditions: Unpack[Conditions],
 ) -> Session:
     """Compile a model for one shape.
 
@@ -46,13 +62,8 @@ def open_session(
         card: the model.
         height: rows of the network's grid, margins counted.
         width: columns of it.
-        bits: significant bits of the code values, 8 to 16.
-        depth: of the picture that they were made from; 0 for as many.
         batch: frames or tiles at once.
-        precision: "auto" for the device's default, but f32 for a depth of more than 10 bits: to
-            shorter numbers some of its levels are the same.
-        device: "auto", or one of `available_devices()`.
-        threads: 0 for all that this process may use.
+        conditions: see `Conditions`.
 
     Raises:
         BackendUnavailableError: no such device or precision here.
@@ -61,17 +72,7 @@ def open_session(
     """
     if card.state:
         raise OptionError(f"{card.name} is recurrent: it is opened by open_cells()")
-    engine, request = session_request(
-        card,
-        height,
-        width,
-        bits=bits,
-        depth=depth,
-        batch=batch,
-        precision=precision,
-        device=device,
-        threads=threads,
-    )
+    engine, request = session_request(card, height, width, batch=batch, **conditions)
     if engine == "openvino":
         from upreel.inference.openvino import OpenVinoSession
 
@@ -81,32 +82,12 @@ def open_session(
     return OnnxRuntimeSession(request)
 
 
-def open_cells(
-    card: ModelCard,
-    height: int,
-    width: int,
-    *,
-    bits: int = 8,
-    depth: int = 0,
-    precision: str = "auto",
-    device: str = "auto",
-    threads: int = 0,
-) -> Cells:
+def open_cells(card: ModelCard, height: int, width: int, **conditions: Unpack[Conditions]) -> Cells:
     """Compile a recurrent model for one shape; see `open_session`.
 
     What goes in and out is in [0, 1]: bits and depth only say what precision they need.
     """
-    engine, request = session_request(
-        card,
-        height,
-        width,
-        bits=bits,
-        depth=depth,
-        batch=1,
-        precision=precision,
-        device=device,
-        threads=threads,
-    )
+    engine, request = session_request(card, height, width, **conditions)
     if engine == "openvino":
         from upreel.inference.openvino import OpenVinoCells
 
@@ -128,7 +109,7 @@ def session_request(
     device: str = "auto",
     threads: int = 0,
 ) -> tuple[str, SessionRequest]:
-    """The engine for what is asked, and what it is asked for; see `open_session`."""
+    """The engine for what is asked, and what it is asked for; see `Conditions`."""
     there = {info.device: info for info in available_devices()}
     if device == "auto":
         device = next(d for d in _AUTOMATIC if d in there)

@@ -250,18 +250,22 @@ class Reader:
                 self._changed.wait_for(lambda: self._closed or epoch != self._epoch, pause)
                 if self._closed or epoch != self._epoch:
                     return False
-                end, decoded = self._last
                 left = self._patience.left(self._wall())
-            if self._source.info.live:  # its time went on
-                end += Fraction(self._wall() - decoded).limit_denominator(1000)
             try:
-                goes_on = self._source.reopen(end, wait=max(left, 0.5))
+                goes_on = self._source.reopen(self._goes_on_at, wait=max(left, 0.5))
             except UpreelError as error:
                 last = error
                 continue
             if self._resumed is not None:
                 self._resumed()
             return goes_on
+
+    def _goes_on_at(self) -> Fraction:
+        """The media time of a picture that comes now: that of a live source went on meanwhile."""
+        end, decoded = self._last
+        if not self._source.info.live:
+            return end
+        return end + Fraction(self._wall() - decoded).limit_denominator(1000)
 
     def _empty_decoder(self) -> None:
         """Have the last pictures of a connection, so that nothing decodes any more."""

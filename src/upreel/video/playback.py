@@ -10,7 +10,7 @@ the source's start. What cannot be decoded is passed over: a player plays on.
 
 import re
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import chain
@@ -217,7 +217,7 @@ class Playback:
         self._next_pts = 0
         self._sound_due: Fraction | None = None
         self._resampler = _resampler()
-        self._begins_at = Fraction(0)  # media time of the first key frame of this connection
+        self._begins_at: Callable[[], Fraction] = Fraction  # 0, but of connections later on
 
     def __enter__(self) -> Self:
         return self
@@ -230,11 +230,12 @@ class Playback:
     ) -> None:
         self._container.close()
 
-    def reopen(self, at: Fraction, *, wait: float) -> bool:
+    def reopen(self, at: Callable[[], Fraction], *, wait: float) -> bool:
         """Connect anew to a source that broke off; nobody decodes meanwhile.
 
         Args:
-            at: seconds from the source's start that its next key frame is to have.
+            at: seconds from the source's start that its next key frame is to have, asked when that
+                has come.
             wait: seconds without an answer after which that is given up.
 
         Returns:
@@ -341,7 +342,7 @@ class Playback:
                     time = packet.pts if packet.pts is not None else packet.dts
                     if time is None or packet.stream.type != "video" or not packet.is_keyframe:
                         continue
-                    self._origin = time * Fraction(packet.time_base) - self._begins_at
+                    self._origin = time * Fraction(packet.time_base) - self._begins_at()
                 yield self._piece(packet)
         except av.FFmpegError as error:
             raise DamagedError(f"{self.info.name} broke off: {error.strerror}") from error

@@ -186,6 +186,35 @@ def test_stopped_pages_and_lost_networks_come_back(
     assert found["again"]["time"] == pytest.approx(found["target"], abs=0.1)
 
 
+def test_a_page_that_is_hidden_goes_on_at_the_present(city: Running) -> None:
+    """The sound plays on and nothing is drawn; what was missed is not made up for."""
+    found = scenario(city, "hides", "city")
+
+    hidden, still, back = found["hidden"], found["still"], found["back"]
+    assert still["drawn"] == hidden["drawn"]
+    assert still["time"] != hidden["time"]
+    assert not still["paused"]
+    assert still["message"] == hidden["message"]
+    assert back["drawn"] >= still["drawn"] + 5
+    assert back["plain"] is None
+    assert found["late"] < 0.5
+
+
+def test_full_screen_is_filled_and_left(city: Running) -> None:
+    found = scenario(city, "fills", "city")
+
+    for name in ("byKey", "byButton"):
+        (width, height), (columns, rows) = found[name]["canvas"], found[name]["screen"]
+        assert 0.9 * columns < width <= columns  # what the controls below it leave
+        assert 0.8 * rows < height <= rows
+        assert width > found["before"]["canvas"][0]
+        assert width / height == pytest.approx(16 / 9, rel=0.01)
+        assert found[name]["hasControls"]  # beside the picture there is still something to click
+    for name in ("after", "left"):
+        assert found[name] == found["before"]
+    assert found["state"]["upscaled"] > 0
+
+
 def test_captions_are_above_the_picture_and_a_title_goes_on_where_it_was_left(
     start: Callable[..., Running], tmp_path: Path
 ) -> None:

@@ -296,6 +296,93 @@ const SCENARIOS: Record<string, (browser: Browser) => Promise<unknown>> = {
     return { gap, back, lost, target, again: await state(cut) };
   },
 
+  /** A page without a turn for its pictures, as a hidden tab is; then it is seen again. */
+  async hides(browser) {
+    // Tabs of a headless browser are never hidden, minimised or not: what browsers withhold from
+    // hidden ones is withheld here. Sound, timers and the worker go on.
+    const tab = await browser.newPage();
+    await tab.addInitScript(() => {
+      const held: (() => void)[] = [];
+      const hold = (of: object, name: string) => {
+        const target = of as Record<string, (callback: (...told: unknown[]) => void) => number>;
+        const original = target[name] as (callback: (...told: unknown[]) => void) => number;
+        target[name] = function (this: unknown, callback) {
+          return original.call(this, (...told: unknown[]) =>
+            window.withheld ? held.push(() => callback(...told)) : callback(...told),
+          );
+        };
+      };
+      hold(HTMLVideoElement.prototype, "requestVideoFrameCallback");
+      hold(window, "requestAnimationFrame");
+      Object.assign(window, {
+        release: () => {
+          window.withheld = false;
+          for (const callback of held.splice(0)) {
+            callback();
+          }
+        },
+      });
+    });
+    tab.setDefaultTimeout(PATIENCE);
+    tab.on("pageerror", (error) => complaints.push(String(error)));
+    await tab.goto(url);
+    await play(tab);
+    await tab.evaluate(() => {
+      (window.upreel as Page).video.loop = true;
+    });
+    await drawn(tab, 5);
+    await tab.evaluate(() => {
+      window.withheld = true;
+    });
+    await sleep(STOPPED); // what was under way is drawn
+    const hidden = await state(tab);
+    await sleep(STOPPED);
+    const still = await state(tab);
+    await tab.evaluate(() => (window as unknown as { release: () => void }).release());
+    await drawn(tab, 5);
+    const back = await state(tab);
+    const late = await tab.evaluate(() => {
+      const { drawn, video } = window.upreel as Page;
+      const span = video.duration;
+      const apart = Math.abs(video.currentTime - (drawn.at(-1)?.mediaTime ?? 0));
+      return Math.min(apart, span - apart);
+    });
+    return { hidden, still, back, late };
+  },
+
+  /** All of the screen by the key and back by it; by the button, and back by the browser. */
+  async fills(browser) {
+    const tab = await open(browser);
+    await play(tab);
+    await tab.evaluate(() => {
+      (window.upreel as Page).video.loop = true;
+    });
+    await drawn(tab, 3);
+    const look = async (full: boolean) => {
+      await tab.waitForFunction(([is]) => !!document.fullscreenElement === is, [full] as const);
+      await drawn(tab, 3);
+      return tab.evaluate(() => {
+        const canvas = document.querySelector(".stage canvas") as HTMLElement;
+        const { width, height } = canvas.getBoundingClientRect();
+        const box = document.fullscreenElement;
+        return {
+          canvas: [width, height],
+          screen: [window.innerWidth, window.innerHeight],
+          hasControls: box?.querySelector("button") != null,
+        };
+      });
+    };
+    const before = await look(false);
+    await tab.keyboard.press("f");
+    const byKey = await look(true);
+    await tab.keyboard.press("f");
+    const after = await look(false);
+    await tab.getByRole("button", { name: /Full screen/ }).click();
+    const byButton = await look(true);
+    await tab.evaluate(() => document.exitFullscreen());
+    return { before, byKey, after, byButton, left: await look(false), state: await state(tab) };
+  },
+
   /** Captions by the menu and by the key, above the canvas; the place where a title was left. */
   async reads(browser) {
     const tab = await open(browser);

@@ -1,14 +1,15 @@
 // Pure parts of the player.
 
-import { describe, expect, test } from "vitest";
+import { describe, expect, test, vi } from "vitest";
 import { largestDifference } from "../src/compare";
 import { isCut, thumbnail } from "../src/cuts";
 import { packedWeights } from "../src/kernel";
 import { bound, type Keys } from "../src/keys";
 import { Ladder, Pace } from "../src/ladder";
-import { pictureBytes, readModel } from "../src/model";
+import { type Layer, type Model, pictureBytes, readModel } from "../src/model";
 import { colourOf, fromNv12, fromRgba } from "../src/picture";
-import { halves } from "../src/webgpu";
+import { convolution, finishing, packing } from "../src/shaders";
+import { GpuNetwork, halves } from "../src/webgpu";
 
 const POSITIONS = 14_400;
 const COSTS = [96_000, 46_000, 14_000];
@@ -140,6 +141,98 @@ test("numbers of 16 bits are rounded to the nearest", () => {
   expect([...halves(values)].map((each) => each.toString(16))).toEqual([
     ...["0", "3c00", "c000", "2e66", "7bff", "7bff", "1", "0"],
   ]);
+});
+
+/** A device that keeps what it is given: SwiftShader has no numbers of 16 bits. */
+function recorder(features: string[]) {
+  const written: ArrayBufferView[] = [];
+  const codes: string[] = [];
+  const buffer = ({ size }: { size: number }) => ({
+    size,
+    destroy: () => undefined,
+    mapAsync: async () => undefined,
+    getMappedRange: () => new ArrayBuffer(size),
+    unmap: () => undefined,
+  });
+  const pass = {
+    setPipeline: () => undefined,
+    setBindGroup: () => undefined,
+    dispatchWorkgroups: () => undefined,
+    end: () => undefined,
+  };
+  const device = {
+    features: new Set(features),
+    createBuffer: buffer,
+    queue: {
+      writeBuffer: (_: unknown, __: number, data: ArrayBufferView) => written.push(data),
+      submit: () => undefined,
+    },
+    createShaderModule: ({ code }: { code: string }) => {
+      codes.push(code);
+      return { getCompilationInfo: async () => ({ messages: [] }) };
+    },
+    createComputePipelineAsync: async () => ({ getBindGroupLayout: () => null }),
+    createBindGroup: () => null,
+    createCommandEncoder: () => ({
+      beginComputePass: () => pass,
+      copyBufferToBuffer: () => undefined,
+      finish: () => null,
+    }),
+  };
+  return { device: device as unknown as GPUDevice, written, codes };
+}
+
+describe("WebGPU", () => {
+  const layer = (inputs: number, outputs: number): Layer => ({
+    ...{ inputs, outputs, least: 0, most: 127, carry: 0 },
+    weight: Int8Array.from({ length: outputs * 9 * inputs }, (_, k) => (k % 17) - 8),
+    bias: new Int32Array(outputs),
+    factor: new Float32Array(outputs).fill(1 / 64),
+  });
+  const model = {
+    ...{ name: "tiny", scale: 2, frames: 1, radius: 2, macs: 0 },
+    layers: [layer(8, 4), layer(4, 24)],
+    interpolation: new Int16Array(24 * 54),
+  } as unknown as Model;
+  const picture = { width: 4, height: 4, data: new Uint8Array(pictureBytes(4, 4)) };
+
+  test.each([
+    ["f16", ["shader-f16"], Uint16Array],
+    ["f32", [], Float32Array],
+  ] as const)("computes in %s where the device has %j", async (type, features, stored) => {
+    vi.stubGlobal("GPUBufferUsage", { STORAGE: 1, COPY_DST: 2, COPY_SRC: 4, MAP_READ: 8 });
+    vi.stubGlobal("GPUMapMode", { READ: 1 });
+    const { device, written, codes } = recorder([...features]);
+    const network = new GpuNetwork(device, model);
+    expect(network.type).toBe(type);
+
+    const [weights, biases] = written as [Uint16Array | Float32Array, Float32Array];
+    expect(weights).toBeInstanceOf(stored);
+    expect(biases).toBeInstanceOf(Float32Array); // sums are of 32 bits in both
+    const values = Float32Array.of(-8 / 64, -7 / 64);
+    const expected = type === "f16" ? halves(values) : values;
+    expect([weights[0], weights[4]]).toEqual([...expected]); // of inputs 0 and 1 for answer 0
+
+    await network.run([picture]);
+    expect(codes).toHaveLength(3);
+    for (const code of codes) {
+      expect(code.startsWith("enable f16;")).toBe(type === "f16");
+      expect(code.includes("f16>")).toBe(type === "f16");
+    }
+  });
+
+  test("keeps sums and pictures in f32, whatever lies in memory", () => {
+    const shape = { inputs: 2, outputs: 1, relu: true, stream: true, carry: 0.5 };
+    for (const write of [
+      (type: string) => convolution({ ...shape, type }),
+      (type: string) => packing(2, 3, 4, type),
+      (type: string) => finishing(2, 6, type),
+    ]) {
+      const [short, long] = [write("f16"), write("f32")];
+      expect(short.replace("enable f16;\n", "").replaceAll("f16", "f32")).toBe(long);
+      expect(short).not.toMatch(/var sum[^;]*f16/);
+    }
+  });
 });
 
 test("what is no network is refused", () => {

@@ -11,7 +11,7 @@ r"""The offline network's runs: the recurrent network, on short sequences and th
         --start best-x4-larger.ckpt --start checkpoints/tan-x2-b1.safetensors
     upreel train recipes/recurrent.py:best_x2 --start best-x2-short.ckpt --data DIR
     upreel train recipes/recurrent.py:best_x2_fused --data DIR \
-        --start checkpoints/best-x2.safetensors --start tan-x2.ckpt
+        --start best-x2.ckpt --start tan-x2.ckpt
 
 The network of one frame is the run `fast_x4_clean_single` of recipes/fast.py and stays as it is
 until `best_x4_whole`; at x2 it is `tan_x2_b1` of recipes/temporal_adaptive.py, and in the end

@@ -37,7 +37,11 @@ def runs() -> dict[str, TrainConfig]:
 
 
 RUNS = runs()
-LAST = {"best-x4": "best-x4-moves", "best-x4-bd": "best-x4-bd-whole"}
+LAST = {
+    "best-x2": "best-x2-fused",
+    "best-x4": "best-x4-moves",
+    "best-x4-bd": "best-x4-bd-whole",
+}
 """The last of several runs, where it does not bear the card's name."""
 
 

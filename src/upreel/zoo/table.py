@@ -17,6 +17,7 @@ _NAMES = (
     "fast-x4-clean",
     "tan-x2",
     "tan-x4",
+    "best-x2",
     "best-x4",
     "best-x4-bd",
     "srcnn-x4",

@@ -11,6 +11,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
+from upreel.codec.header import Arithmetic
 from upreel.codec.packet import MAX_QUALITY
 from upreel.evaluation.rd import ClipFacts, RdJob
 from upreel.evaluation.rd_coders import Coded, spread
@@ -82,6 +83,9 @@ class _TimedCodecs:
 
     def load_card(self, name: str) -> CodecCard:
         return self.backend.load_card(name)
+
+    def arithmetic(self, device: str, precision: str) -> Arithmetic:
+        return self.backend.arithmetic(device, precision)
 
     def open(
         self,

@@ -165,7 +165,7 @@ def test_what_was_dropped_leaves_nothing(luma_card: ModelCard) -> None:
 
 
 def test_packed_planes_are_refused() -> None:
-    refused = r"turned over: it sees chroma, .*; of x2 these can: tan-x2$"
+    refused = r"turned over: it sees chroma, .*; of x2 these can: tan-x2, best-x2$"
     with pytest.raises(OptionError, match=refused):
         ensemble(load_card("fast-x2"), "yuv420p")
 

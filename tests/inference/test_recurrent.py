@@ -271,7 +271,7 @@ def opened(card: ModelCard, fmt: str = "gray", **options: str) -> RecurrentUpsca
 @pytest.mark.parametrize("card", [CARD, FUSING], ids=lambda card: card.name)
 @pytest.mark.parametrize(
     ("device", "precision", "most", "mean"),
-    [("cpu", "f32", 1, 0.02), ("cpu", "bf16", 3, 0.25), ("ort-cpu", "f32", 1, 0.02)],
+    [("cpu", "f32", 1, 0.02), ("cpu", "bf16", 3, 0.35), ("ort-cpu", "f32", 1, 0.02)],
 )
 @pytest.mark.usefixtures("slow_bf16")
 def test_engines_agree_with_the_cells(

@@ -1,7 +1,4 @@
-"""benchmarks/player.py: a short drawn clip by all rows, the fields of its JSON, its lines.
-
-Mutations tried: a clip of another length; a row that is asked for and not measured.
-"""
+"""benchmarks/player.py: a short drawn clip by all rows, the fields of its JSON, its lines."""
 
 import json
 import subprocess

@@ -1,7 +1,6 @@
 """A live source that breaks off: taken up again, told of, given up in the end.
 
-The servers count requests; nothing here waits for a time to pass. Mutations tried: the time of a
-new connection begins at 0; attempts without a pause between them; an end that is not an outage.
+The servers count requests; nothing here waits for a time to pass.
 """
 
 import re

@@ -249,6 +249,8 @@ def test_a_run_with_branches_comes_to_a_network_without(
     assert run.result.keys() == plain.checkpoint((), "").result.keys()
     assert any(name.endswith(".one") for name in run.ema)
     assert not torch.equal(run.result["body.1.weight"], run.ema["body.1.weight"])
+    plain.ema = dict(run.result)
+    assert branched.validate(pairs) == plain.validate(pairs)
     assert other.train_step().item() == branched.train_step().item()
 
 

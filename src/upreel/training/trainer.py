@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from upreel.datasets.patches import Pair, Place, draw_places
 from upreel.errors import OptionError
 from upreel.networks.baselines import Espcn, Srcnn
-from upreel.networks.branches import with_branches
+from upreel.networks.branches import merged, with_branches
 from upreel.networks.build import build_network
 from upreel.networks.encoder_decoder import EncoderDecoder
 from upreel.networks.fast import FastNetwork
@@ -276,7 +276,7 @@ class Trainer:
     def validate(self, pairs: Sequence[Pair]) -> tuple[dict[str, float], dict[str, float]]:
         """Mean Y-PSNR in dB by source: of the average weights, and of bicubic interpolation."""
         network = build_network(asdict(self.config.network)).to(self.device).eval()
-        network.load_state_dict(self.ema)
+        network.load_state_dict(merged(self.ema))
         return score(network, self.config.network, pairs, self.device)
 
     def checkpoint(self, training_data: tuple[str, ...], commit: str) -> Checkpoint:

@@ -242,10 +242,7 @@ class RecurrentUpscaler(PictureUpscaler[Cells]):
         behind: list[_State] = []  # of the first frames alone, the last one first
         state: _State | None = None
         for t in reversed(range(len(answers))):
-            seen = self._begun(answers[t])
-            if state is not None:
-                motion = tile.motion(before + t, before + t + 1)
-                seen = tile.aligned(answers[t], motion, state)
+            seen = self._seen(tile, answers[t], before + t, before + t + 1, state)
             state = cast("_State", tile.run("from_future", answers[t], *seen))
             if t < count:
                 behind.append(state)
@@ -259,10 +256,7 @@ class RecurrentUpscaler(PictureUpscaler[Cells]):
                 level,
             )
         for t in range(count):
-            seen = self._begun(answers[t])
-            if state is not None:
-                motion = tile.motion(before + t, before + t - 1)
-                seen = tile.aligned(answers[t], motion, state)
+            seen = self._seen(tile, answers[t], before + t, before + t - 1, state)
             features, answer, level = behind[-1 - t]
             other = (features, answer - answers[t], level)
             state = cast("_State", tile.run("from_past", answers[t], *seen, *other))
@@ -270,9 +264,13 @@ class RecurrentUpscaler(PictureUpscaler[Cells]):
         assert state is not None
         return refined, state
 
-    def _begun(self, answer: Values) -> _State:
-        """What a step sees where a scene begins."""
-        return self._state(answer.shape[2:])
+    def _seen(
+        self, tile: "_Tile", answer: Values, here: int, there: int, state: _State | None
+    ) -> _State:
+        """What a frame's step sees of the state that frame `there` left; none: a scene begins."""
+        if state is None:
+            return self._state(answer.shape[2:])
+        return tile.aligned(answer, tile.motion(here, there), state)
 
     def _state(self, size: tuple[int, int]) -> _State:
         """Of zeros."""

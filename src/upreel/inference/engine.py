@@ -108,8 +108,15 @@ class SessionRequest:
         return (1 << self.bits) - 1
 
     @property
+    def cell(self) -> str:
+        """Which of the card's networks a session runs: a step, or the only one."""
+        return "step" if self.card.network.step_channels else ""
+
+    @property
     def in_channels(self) -> int:
-        """Channels of a batch: six a frame of the window, or one of luma alone."""
+        """Channels of a batch: six a frame of the window, or one of luma alone; or a step's."""
+        if self.card.network.step_channels:
+            return self.card.network.step_channels
         return CHANNELS[self.card.layout] * len(self.card.network.offsets)
 
 

@@ -16,8 +16,8 @@ import numpy as np
 
 from upreel.errors import OptionError
 from upreel.inference.engine import EngineReport
+from upreel.inference.kinds import CardUpscaler, StatefulUpscaler, upscaler_of
 from upreel.inference.picture import PictureForm, Planes
-from upreel.inference.recurrent import RecurrentUpscaler
 from upreel.inference.tiles import memory_available
 from upreel.inference.upscaler import PlaneUpscaler
 from upreel.video.frame import Colour, PixelFormat, Plane
@@ -26,7 +26,6 @@ from upreel.zoo import ModelCard, card_names, load_card
 __all__ = ["EnsembleUpscaler", "check_ensemble"]
 
 _WAYS = tuple(product((False, True), repeat=3))
-_Member = PlaneUpscaler | RecurrentUpscaler
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,7 +42,7 @@ class _Way:
     transposes: bool
     flips: bool
     mirrors: bool
-    member: _Member
+    member: CardUpscaler
 
     def turned(self, plane: Plane) -> Plane:
         """There."""
@@ -124,12 +123,12 @@ class EnsembleUpscaler:
         )
         limit = memory_available() // 2 if memory_limit is None else memory_limit
         bits = self._form.bits
-        opened = cast("Callable[..., _Member]", RecurrentUpscaler if card.state else PlaneUpscaler)
+        opened = cast("Callable[..., CardUpscaler]", upscaler_of(card))
 
         # A network that carries a state, or keeps answers to frames, goes along with one way alone.
         shares = not card.state and not card.network.each_frame
 
-        def network(*, transposes: bool, tile: int | tuple[int, int] | None) -> _Member:
+        def network(*, transposes: bool, tile: int | tuple[int, int] | None) -> CardUpscaler:
             rows, columns = (width, height) if transposes else (height, width)
             return opened(
                 card,
@@ -145,7 +144,7 @@ class EnsembleUpscaler:
             )
 
         self._ways: list[_Way] = []
-        shared: dict[bool, _Member] = {}  # by whether the picture is transposed
+        shared: dict[bool, CardUpscaler] = {}  # by whether the picture is transposed
         for transposes, flips, mirrors in _WAYS:
             # What the first one chose, or was given, is the others' too: where it is cut may show.
             chosen = self._ways[0].member.tile if self._ways else tile
@@ -183,7 +182,7 @@ class EnsembleUpscaler:
     def reset(self) -> None:
         """The next frame submitted begins a scene."""
         for way in self._ways:
-            cast("RecurrentUpscaler", way.member).reset()
+            cast("StatefulUpscaler", way.member).reset()
 
     def submit(self, window: Sequence[Planes]) -> None:
         """Take a frame; nothing is computed before it is collected.

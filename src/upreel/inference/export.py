@@ -12,7 +12,7 @@ from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import onnx
@@ -22,9 +22,10 @@ from safetensors.torch import save
 from torch import Tensor, nn
 
 from upreel.networks.build import build_network
-from upreel.networks.recurrent import RecurrentNetwork
+from upreel.networks.frame_recurrent import FrameRecurrentNetwork, FrameStep
+from upreel.networks.recurrent import Motion, RecurrentNetwork
 from upreel.networks.sizes import CELL, CHANNELS
-from upreel.zoo import Layout, ModelCard, NetworkConfig, RecurrentConfig
+from upreel.zoo import FrameRecurrentConfig, Layout, ModelCard, NetworkConfig, RecurrentConfig
 from upreel.zoo.card import write_card
 
 __all__ = ["cells_to_onnx", "export_card", "header_of", "onnx_of", "to_onnx"]
@@ -47,7 +48,7 @@ def to_onnx(
     in_channels: int,
     header: dict[str, str],
     *,
-    layout: Layout = "packed",
+    layout: Layout | Literal["seen"] = "packed",
     multiple: int = 1,
     each_frame: str = "",
 ) -> bytes:
@@ -61,7 +62,7 @@ def to_onnx(
         network: the module to run; put into evaluation mode.
         in_channels: channels of its input.
         header: entries of the file's metadata.
-        layout: names the input.
+        layout: names the input; "seen" of a step.
         multiple: height and width may be any multiple of it.
         each_frame: a part that answers to each frame alone; the tensors that it takes and gives,
             frames along the batch, are then named ``frames`` and ``answers`` in the file, so that
@@ -109,6 +110,20 @@ def cells_to_onnx(
         outputs = _OUTPUTS.get(name, _STATE)
         files.append(onnx_of(cell, inputs, outputs, header))
     return files
+
+
+def steps_to_onnx(
+    config: FrameRecurrentConfig, network: nn.Module, header: dict[str, str]
+) -> list[bytes]:
+    """A frame-recurrent network as ONNX, motion between two frames and a step: see `to_onnx`."""
+    assert isinstance(network, FrameRecurrentNetwork)
+    side = config.motion_multiple
+    free = {axis: side * size for axis, size in _free_sides(1).items()}
+    frames = {name: (torch.zeros(1, 1, 2 * side, 2 * side), free) for name in ("current", "other")}
+    return [
+        onnx_of(Motion(), frames, _OUTPUTS["motion"], header),
+        to_onnx(FrameStep(network), config.step_channels, header, layout="seen"),
+    ]
 
 
 def onnx_of(
@@ -324,6 +339,8 @@ def export_card(
     (folder / f"{name}.safetensors").write_bytes(save(rounded, metadata=header))
     if isinstance(config, RecurrentConfig):
         files = cells_to_onnx(config, network, header)
+    elif isinstance(config, FrameRecurrentConfig):
+        files = steps_to_onnx(config, network, header)
     else:
         folded = getattr(network, "folded", None)
         data = to_onnx(

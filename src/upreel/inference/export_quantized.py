@@ -12,6 +12,8 @@ bytes.
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
+from functools import reduce
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -23,7 +25,9 @@ from torch import Tensor
 from upreel.errors import OptionError
 from upreel.inference.export import header_of
 from upreel.networks.build import build_network
+from upreel.networks.frame_recurrent import LEVELS
 from upreel.networks.quantized import LARGEST_WEIGHT, Layer, QuantizedNetwork, Range
+from upreel.networks.quantized_step import MIDDLE, QuantizedStepNetwork
 from upreel.networks.sizes import CHANNELS
 from upreel.zoo import ModelCard, QuantizedConfig
 from upreel.zoo.card import write_card
@@ -66,7 +70,7 @@ def add_quantized(
     if config.activation_bits != 8:
         raise OptionError(f"int8 is of 8 bits, these activations have {config.activation_bits}")
     network = build_network(asdict(config)).eval()
-    assert isinstance(network, QuantizedNetwork)
+    assert isinstance(network, QuantizedNetwork | QuantizedStepNetwork)
     network.load_state_dict(dict(weights))
     header = header_of(
         name=card.name,
@@ -78,7 +82,10 @@ def add_quantized(
         licence=card.licence,
         teacher=teacher,
     )
-    data = quantized_to_onnx(network, config, header)
+    if isinstance(network, QuantizedNetwork):
+        data = quantized_to_onnx(network, config, header)
+    else:
+        data = quantized_step_to_onnx(network, header)
     card.onnx_path("int8").write_bytes(data)
     made = replace(
         card,
@@ -130,6 +137,41 @@ def quantized_to_onnx(
     )
 
 
+def quantized_step_to_onnx(network: QuantizedStepNetwork, header: Mapping[str, str]) -> bytes:
+    """A step in whole numbers as ONNX, as `upreel.networks.frame_recurrent.FrameStep` else is.
+
+    Args:
+        network: to be stored.
+        header: entries of the file's metadata.
+
+    Returns:
+        The file's bytes, the same on every call.
+    """
+    graph, each, carried = _Graph(), network.network.each, network.network.carried
+    levels, layers = Range(least=0, most=LEVELS), network.layers()
+    frame = graph.channels("seen", 0, 1)
+    kernel = network.network.interpolation.numpy()
+    around = graph.whole(graph.padded(frame, kernel.shape[-1] // 2), 1 / LEVELS, levels)
+    pictures = [graph.fixed_convolution(around, part, _GRID, 0) for part in _in_bytes(kernel)]
+    first = reduce(lambda one, other: graph.add("Add", one, other), pictures)
+    middle = MIDDLE / LEVELS
+    difference = graph.add("Sub", graph.channels("seen", 1, 1 + each), first)
+    difference = graph.add("Add", difference, graph.constant(np.array(middle, np.float32)))
+    features = graph.channels("seen", 1 + each, 1 + each + carried)
+    parts = (
+        graph.padded(frame, 1),
+        graph.padded(difference, 1, middle),
+        graph.padded(features, 1, 0.0),
+    )
+    values = graph.whole(graph.add("Concat", *parts, axis=1), 1 / LEVELS, levels)
+    for k, (layer, behind) in enumerate(pairwise(layers)):
+        values = graph.add("Relu", graph.convolution(values, layer, int(k > 0)))
+        values = graph.whole(values, behind.step, levels)
+    answer = graph.add("Add", first, graph.convolution(values, layers[-1], bias=False))
+    graph.add("Concat", answer, graph.channels(values, 0, carried), axis=1, output="answer")
+    return graph.finished("seen", network.network.head.in_channels, each + carried, header)
+
+
 def _in_bytes(kernel: npt.NDArray[np.float32]) -> list[npt.NDArray[np.int8]]:
     """Weights of the interpolation, whole multiples of `_GRID` beyond a byte, as sums of bytes."""
     whole = np.rint(kernel / _GRID).astype(np.int32)
@@ -169,8 +211,20 @@ class _Graph:
         how = (self.constant(np.array(step, np.float32)), self.constant(np.zeros((), kind)))
         return self.add("DequantizeLinear", self.add("QuantizeLinear", values, *how), *how)
 
-    def convolution(self, values: str, layer: Layer) -> str:
-        """A convolution in whole numbers."""
+    def channels(self, values: str, first: int, last: int) -> str:
+        """Some of the channels."""
+        ends = (np.array([k], np.int64) for k in (first, last, 1))
+        return self.add("Slice", values, *map(self.constant, ends))
+
+    def padded(self, values: str, margin: int, value: float | None = None) -> str:
+        """Values with a margin of one value, or of the border's for None."""
+        sides = self.constant(np.array([0, 0, margin, margin] * 2, np.int64))
+        if value is None:
+            return self.add("Pad", values, sides, mode="edge")
+        return self.add("Pad", values, sides, self.constant(np.array(value, np.float32)))
+
+    def convolution(self, values: str, layer: Layer, margin: int = 1, *, bias: bool = True) -> str:
+        """A convolution in whole numbers, zeros around it; a bias of zeros may be left out."""
         units = layer.weight_step.numpy()
         weight = self.add(
             "DequantizeLinear",
@@ -179,17 +233,30 @@ class _Graph:
             self.constant(np.zeros(len(units), np.int8)),
             axis=0,
         )
-        bias = self.add(
-            "DequantizeLinear",
-            self.constant(layer.bias.numpy()),
-            self.constant(layer.meaning.numpy()),
-            self.constant(np.zeros(len(units), np.int32)),
-            axis=0,
-        )
-        return self.add("Conv", values, weight, bias, pads=[1] * 4)
+        taken = [values, weight]
+        if bias:
+            taken.append(
+                self.add(
+                    "DequantizeLinear",
+                    self.constant(layer.bias.numpy()),
+                    self.constant(layer.meaning.numpy()),
+                    self.constant(np.zeros(len(units), np.int32)),
+                    axis=0,
+                )
+            )
+        return self.add("Conv", *taken, pads=[margin] * 4)
 
-    def fixed_convolution(self, values: str, kernel: npt.NDArray[np.int8], step: float) -> str:
-        """A convolution by whole multiples of a step, without a bias."""
+    def fixed_convolution(
+        self, values: str, kernel: npt.NDArray[np.int8], step: float, margin: int | None = None
+    ) -> str:
+        """A convolution by whole multiples of a step, without a bias.
+
+        Args:
+            values: what it sees.
+            kernel: in steps.
+            step: what 1 stands for.
+            margin: zeros around what it sees; None for as many as keep the size.
+        """
         weight = self.add(
             "DequantizeLinear",
             self.constant(kernel),
@@ -197,7 +264,8 @@ class _Graph:
             self.constant(np.zeros(len(kernel), np.int8)),
             axis=0,
         )
-        return self.add("Conv", values, weight, pads=[kernel.shape[-1] // 2] * 4)
+        sides = kernel.shape[-1] // 2 if margin is None else margin
+        return self.add("Conv", values, weight, pads=[sides] * 4)
 
     def finished(
         self, name: str, in_channels: int, out_channels: int, header: Mapping[str, str]

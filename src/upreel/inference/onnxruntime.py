@@ -4,7 +4,7 @@
 # pyright: reportUnknownArgumentType=false
 
 from collections import deque
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from typing import cast
 
@@ -66,7 +66,9 @@ class OnnxRuntimeSession:
     def __init__(self, request: SessionRequest) -> None:
         self._request = request
         self._report = _report(request)
-        self._session = _opened(request.card.verified_onnx(precision=request.precision), request)
+        self._session = _opened(
+            request.card.verified_onnx(request.cell, request.precision), request
+        )
         self._input = self._session.get_inputs()[0].name
         self._answers: deque[Batch] = deque()
 
@@ -108,15 +110,17 @@ class OnnxRuntimeCells:
 
     Args:
         request: shape, precision and device.
+        only: the cells that are wanted; empty for all of them.
 
     Raises:
         BackendUnavailableError: the provider is not there, or fell back to the CPU.
     """
 
-    def __init__(self, request: SessionRequest) -> None:
+    def __init__(self, request: SessionRequest, only: Sequence[str] = ()) -> None:
         self._report = _report(request)
         self._cells = {
-            cell: _opened(request.card.verified_onnx(cell), request) for cell in request.card.cells
+            cell: _opened(request.card.verified_onnx(cell), request)
+            for cell in only or request.card.cells
         }
 
     def run(self, cell: str, *inputs: Values) -> tuple[Values, ...]:

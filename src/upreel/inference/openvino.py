@@ -10,7 +10,7 @@ Of a recurrent network's cells some are exact, `exact_cells`, and the others may
 # pyright: reportUnknownArgumentType=false
 
 from collections import deque
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from functools import lru_cache
@@ -165,16 +165,17 @@ class OpenVinoCells:
 
     Args:
         request: shape, precision and device.
+        only: the cells that are wanted; empty for all of them.
 
     Raises:
         BackendUnavailableError: the device is not there or has no such precision.
     """
 
-    def __init__(self, request: SessionRequest) -> None:
+    def __init__(self, request: SessionRequest, only: Sequence[str] = ()) -> None:
         self._report = _report(request)
         self._cells: dict[str, ov.InferRequest] = {}
         self._in_levels: set[str] = set()  # take and give 255 times what callers do
-        for cell in request.card.cells:
+        for cell in only or request.card.cells:
             model = core().read_model(request.card.verified_onnx(cell))
             if request.bits == 8 and request.precision == "bf16" and _only_convolves(model):
                 _scale_biases(model, request.max_value)
@@ -378,7 +379,7 @@ def _graph(request: SessionRequest) -> ov.Model:
 
     Answers to each frame alone, where it has them, are its second input.
     """
-    model = core().read_model(request.card.verified_onnx(precision=request.precision))
+    model = core().read_model(request.card.verified_onnx(request.cell, request.precision))
     answers = None
     if request.card.network.each_frame:
         answers = _replaced(_port(model, "answers"), "answers")

@@ -3,6 +3,7 @@
 Never a silent substitute: what was asked for and is not there is an error.
 """
 
+from collections.abc import Sequence
 from importlib.util import find_spec
 from typing import TypedDict, Unpack
 
@@ -70,7 +71,7 @@ def open_session(
         OptionError: a recurrent model, which is run as cells: `open_cells`.
         WeightsError: the weights are missing or not the card's.
     """
-    if card.state:
+    if card.state and not card.network.step_channels:
         raise OptionError(f"{card.name} is recurrent: it is opened by open_cells()")
     engine, request = session_request(card, height, width, batch=batch, **conditions)
     if engine == "openvino":
@@ -82,19 +83,33 @@ def open_session(
     return OnnxRuntimeSession(request)
 
 
-def open_cells(card: ModelCard, height: int, width: int, **conditions: Unpack[Conditions]) -> Cells:
+def open_cells(
+    card: ModelCard,
+    height: int,
+    width: int,
+    *,
+    only: Sequence[str] = (),
+    **conditions: Unpack[Conditions],
+) -> Cells:
     """Compile a recurrent model for one shape; see `open_session`.
 
     What goes in and out is in [0, 1]: bits and depth only say what precision they need.
+
+    Args:
+        card: the model.
+        height: rows of its grid.
+        width: columns of it.
+        only: the cells that are wanted; empty for all of them.
+        conditions: see `Conditions`.
     """
     engine, request = session_request(card, height, width, **conditions)
     if engine == "openvino":
         from upreel.inference.openvino import OpenVinoCells
 
-        return OpenVinoCells(request)
+        return OpenVinoCells(request, only)
     from upreel.inference.onnxruntime import OnnxRuntimeCells
 
-    return OnnxRuntimeCells(request)
+    return OnnxRuntimeCells(request, only)
 
 
 def session_request(

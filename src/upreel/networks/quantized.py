@@ -16,7 +16,7 @@ flat stays flat here too; see `upreel.networks.fast`.
 # pyright: reportUnknownMemberType=false, reportUnknownVariableType=false
 # pyright: reportUnknownArgumentType=false
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -29,7 +29,17 @@ from upreel.networks.fast import FastNetwork
 from upreel.networks.planes import to_grid
 from upreel.networks.precision import in_f32
 
-__all__ = ["LARGEST_WEIGHT", "Layer", "QuantizedNetwork", "Range"]
+__all__ = [
+    "LARGEST_WEIGHT",
+    "Layer",
+    "QuantizedNetwork",
+    "Range",
+    "best_step",
+    "sampled",
+    "straight",
+    "to_whole",
+    "whole_weights",
+]
 
 LARGEST_WEIGHT = 127
 _LARGEST_BIAS = 1 << 22
@@ -107,7 +117,7 @@ class QuantizedNetwork(nn.Module):
             flat: whether `seen` is one position of a picture that is the same everywhere.
         """
         biases = self._biases
-        whole = _to_whole(seen / self.input_step, self.input_range)
+        whole = to_whole(seen / self.input_step, self.input_range)
         first = self.network.head_weight()
         values = F.relu(self._convolved(whole, first, biases[0], 0, flat=flat))
         if upto == 0:
@@ -149,32 +159,16 @@ class QuantizedNetwork(nn.Module):
 
     def _whole(self, values: Tensor, k: int) -> Tensor:
         """Activation `k` in its steps."""
-        return _to_whole(values / self.steps[k].exp2(), self.ranges[k])
+        return to_whole(values / self.steps[k].exp2(), self.ranges[k])
 
     def _step_before(self, k: int) -> Tensor:
         """What 1 stands for in what convolution `k` sees."""
         return self.steps.new_tensor(self.input_step) if k == 0 else self.steps[k - 1].exp2()
 
     def _rounded(self, weight: Tensor, bias: Tensor, k: int) -> tuple[Tensor, Tensor, Tensor]:
-        """Weights and biases of convolution `k` in whole numbers, and what a sum of 1 means.
-
-        Numbers are as large as fits: the largest weight of an output is the largest whole number,
-        but where that would take its bias beyond what sums of f32 hold exactly. First weights are
-        rounded to sums, for which one may become larger by one.
-        """
-        step = self._step_before(k)
-        with torch.no_grad():
-            largest = weight.flatten(1).abs().amax(dim=1).clamp(min=1e-8)
-            unit = torch.maximum(
-                largest / (LARGEST_WEIGHT - (k == 0)), bias.abs() / (step * _LARGEST_BIAS)
-            )
-        scaled = weight / unit[:, None, None, None]
-        if k == 0:
-            scaled = scaled + (self._zero_sums(scaled.detach()) - scaled.detach())
-        else:
-            scaled = _straight(scaled)
-        meaning = step * unit
-        return scaled, _straight(bias / meaning), meaning
+        """Convolution `k` in whole numbers; see `whole_weights`."""
+        sums = self._zero_sums if k == 0 else None
+        return whole_weights(weight, bias, self._step_before(k), sums)
 
     def _zero_sums(self, whole: Float[Tensor, "C F 3 3"]) -> Float[Tensor, "C F 3 3"]:
         """First weights rounded so that they sum to zero over each plane that they summed over."""
@@ -193,23 +187,10 @@ class QuantizedNetwork(nn.Module):
 
     @torch.no_grad()
     def calibrate(self, inputs: Sequence[Float[Tensor, "B F H W"]]) -> None:
-        """Choose steps by what activations are on such inputs, one after the other.
-
-        Of ends of a range, fractions of the largest value, the one with the least squared error.
-        """
+        """Choose steps by what activations are on such inputs, one after the other."""
         for k, span in enumerate(self.ranges):
-            parts: list[Tensor] = []
-            for each in inputs:
-                found = self._features(each, upto=k).flatten()
-                # An odd stride: sides of pictures are even, and every column shall be seen.
-                parts.append(found[:: -(-len(found) * len(inputs) // _SEEN) | 1].clone())
-            values = torch.cat(parts)
-            largest = values.abs().max().clamp(min=1e-6) / span.most
-            tried = [largest * part / max(_TRIED) for part in _TRIED]
-            errors = [
-                (_to_whole(values / step, span) * step - values).square().mean() for step in tried
-            ]
-            self.steps[k] = tried[int(torch.stack(errors).argmin())].log2()
+            values = sampled([self._features(each, upto=k).flatten() for each in inputs])
+            self.steps[k] = best_step(values, span).log2()
 
     @torch.no_grad()
     def layers(self) -> list[Layer]:
@@ -236,6 +217,51 @@ class QuantizedNetwork(nn.Module):
         return found
 
 
+def whole_weights(
+    weight: Float[Tensor, "O I 3 3"],
+    bias: Float[Tensor, " O"],
+    step: Tensor,
+    zero_sums: Callable[[Tensor], Tensor] | None = None,
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Weights and biases of a convolution in whole numbers, and what a sum of 1 means.
+
+    Numbers are as large as fits: the largest weight of an output is the largest whole number, but
+    where that would take its bias beyond what sums of f32 hold exactly.
+
+    Args:
+        weight: of the convolution.
+        bias: of it.
+        step: what 1 stands for in its input.
+        zero_sums: rounds first weights so that their sums stay zero, for which one may become
+            larger by one; None rounds each for itself.
+    """
+    with torch.no_grad():
+        largest = weight.flatten(1).abs().amax(dim=1).clamp(min=1e-8)
+        room = LARGEST_WEIGHT - (zero_sums is not None)
+        unit = torch.maximum(largest / room, bias.abs() / (step * _LARGEST_BIAS))
+    scaled = weight / unit[:, None, None, None]
+    if zero_sums is None:
+        scaled = straight(scaled)
+    else:
+        scaled = scaled + (zero_sums(scaled.detach()) - scaled.detach())
+    meaning = step * unit
+    return scaled, straight(bias / meaning), meaning
+
+
+def best_step(values: Tensor, span: Range) -> Tensor:
+    """The step with the least squared error: of ends of a range, fractions of the largest value."""
+    largest = values.abs().max().clamp(min=1e-6) / span.most
+    tried = [largest * part / max(_TRIED) for part in _TRIED]
+    errors = [(to_whole(values / step, span) * step - values).square().mean() for step in tried]
+    return tried[int(torch.stack(errors).argmin())]
+
+
+def sampled(parts: Sequence[Tensor]) -> Tensor:
+    """Some of all values, as many as a range is chosen by."""
+    # An odd stride: sides of pictures are even, and every column shall be seen.
+    return torch.cat([part[:: -(-len(part) * len(parts) // _SEEN) | 1].clone() for part in parts])
+
+
 def _ranges(depth: int, bits: int, *, signed: bool) -> tuple[Range, ...]:
     """Behind the first convolution, then of each pair within it and, perhaps signed, behind it."""
     positive = Range(least=0, most=(1 << bits) - 1)
@@ -243,11 +269,11 @@ def _ranges(depth: int, bits: int, *, signed: bool) -> tuple[Range, ...]:
     return (positive, *(positive, behind) * (depth // 2))
 
 
-def _straight(values: Tensor) -> Tensor:
+def straight(values: Tensor) -> Tensor:
     """Rounded, with the gradient of what was there before."""
     return values + (values.round() - values).detach()
 
 
-def _to_whole(values: Tensor, span: Range) -> Tensor:
+def to_whole(values: Tensor, span: Range) -> Tensor:
     """Rounded into a range; no gradient beyond its ends."""
-    return _straight(values.clamp(span.least, span.most))
+    return straight(values.clamp(span.least, span.most))

@@ -101,13 +101,10 @@ class DefaultBackend:
         tile: int | tuple[int, int] | None,
         self_ensemble: bool,
     ) -> ReportingUpscaler:
-        """See `upreel.inference.PlaneUpscaler`, `RecurrentUpscaler` and `EnsembleUpscaler`."""
-        from upreel.inference import EnsembleUpscaler, PlaneUpscaler, RecurrentUpscaler
+        """See `upreel.inference.upscaler_of` and `EnsembleUpscaler`."""
+        from upreel.inference import EnsembleUpscaler, upscaler_of
 
-        if self_ensemble:
-            kind = EnsembleUpscaler
-        else:
-            kind = RecurrentUpscaler if card.state else PlaneUpscaler
+        kind = EnsembleUpscaler if self_ensemble else upscaler_of(card)
         return kind(
             card,
             pixel_format=pixel_format,

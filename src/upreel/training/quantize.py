@@ -15,11 +15,12 @@ from upreel.datasets.clips import Clip
 from upreel.datasets.patches import Pair
 from upreel.errors import OptionError
 from upreel.networks.quantized import QuantizedNetwork
+from upreel.networks.quantized_step import QuantizedStepNetwork
 from upreel.training.config import TrainConfig
 from upreel.training.run import Progress, train
 from upreel.training.team import check_alone
 from upreel.training.trainer import Trainer
-from upreel.training.validation import frame_tensor, score
+from upreel.training.validation import clip_tensor, frame_tensor, score
 from upreel.zoo import QuantizedConfig
 
 __all__ = ["ALLOWED_LOSS", "calibrate", "quantize"]
@@ -107,22 +108,33 @@ def calibrate(trainer: Trainer, pairs: Sequence[Pair]) -> None:
     """Choose the steps of a trainer's network, and of its average, by the material.
 
     Args:
-        trainer: its network is a `QuantizedNetwork`.
+        trainer: its network is a `QuantizedNetwork` or a `QuantizedStepNetwork`.
         pairs: material; the middle frames of some clips, spread over it, are looked at.
     """
     network, config = trainer.network, trainer.config.network
-    assert isinstance(network, QuantizedNetwork)
+    assert isinstance(network, QuantizedNetwork | QuantizedStepNetwork)
     chosen = [pairs[len(pairs) * k // _CLIPS] for k in range(min(_CLIPS, len(pairs)))]
-    network.calibrate(
-        [frame_tensor(p.low, len(p.low.luma) // 2, config, trainer.device) for p in chosen]
-    )
+    if isinstance(network, QuantizedNetwork):
+        middles = (len(pair.low.luma) // 2 for pair in chosen)
+        network.calibrate(
+            [
+                frame_tensor(pair.low, t, config, trainer.device)
+                for pair, t in zip(chosen, middles, strict=True)
+            ]
+        )
+    else:
+        sequence = trainer.config.sequence
+        found = (clip_tensor(pair.low, trainer.device)[:, :sequence] for pair in chosen)
+        # Sides that it does not take are cut: less is seen, and nothing that is not there.
+        m = config.multiple
+        network.calibrate([x[..., : x.shape[2] // m * m, : x.shape[3] // m * m] for x in found])
     trainer.ema["steps"].copy_(network.steps.detach())
 
 
 def _mean_scores(trainer: Trainer, pairs: Sequence[Pair]) -> tuple[float, float]:
     """Y-PSNR in dB of the float network within a quantised one, and of that one."""
     network, config = trainer.network, trainer.config.network
-    assert isinstance(network, QuantizedNetwork)
+    assert isinstance(network, QuantizedNetwork | QuantizedStepNetwork)
     assert isinstance(config, QuantizedConfig)
     found: list[float] = []
     for each, its in ((network.network, config.network), (network, config)):

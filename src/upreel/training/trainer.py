@@ -19,7 +19,9 @@ from upreel.networks.branches import merged, with_branches
 from upreel.networks.build import build_network
 from upreel.networks.encoder_decoder import EncoderDecoder
 from upreel.networks.fast import FastNetwork
+from upreel.networks.frame_recurrent import FrameRecurrentNetwork
 from upreel.networks.planes import channels_last, pack
+from upreel.networks.quantized_step import QuantizedStepNetwork
 from upreel.networks.recurrent import RecurrentNetwork
 from upreel.networks.sizes import CHANNELS
 from upreel.training.checkpoint import (
@@ -166,6 +168,9 @@ class Trainer:
         Then what its backward direction does, if that counts.
         """
         config = self.config
+        if isinstance(self.network, FrameRecurrentNetwork | QuantizedStepNetwork):
+            order = there_and_back(config.sequence, range(-self.around, config.sequence))
+            return [self.network.answers(inputs[:, order], self.around).flatten(0, 1)]
         if not isinstance(self.network, RecurrentNetwork):
             return [self.network(inputs)]
         order = there_and_back(config.sequence, range(-self.around, config.sequence + self.around))

@@ -15,7 +15,7 @@ from upreel.datasets.patches import Pair
 from upreel.networks.planes import interpolation_kernel, luma_of, pack
 from upreel.zoo import NetworkConfig
 
-__all__ = ["answers_to_frames", "frame_tensor", "score"]
+__all__ = ["answers_to_frames", "clip_tensor", "frame_tensor", "score"]
 
 _VALIDATION_FRAMES = 3  # a clip, spread over its length
 
@@ -38,7 +38,7 @@ def score(
     for pair in pairs:
         num_frames = pair.low.luma.shape[0]
         whole = (
-            _answers(network, _clip_tensor(pair.low, device), config.multiple)
+            _answers(network, clip_tensor(pair.low, device), config.multiple)
             if config.recurrent
             else None
         )
@@ -76,7 +76,7 @@ def answers_to_frames(
     period = config.period
     m = -(-config.margin // period) * period
     windows = (frame_tensor(clip, t, config, device) for t in range(len(clip.luma)))
-    for frames in [_clip_tensor(clip, device)] if config.recurrent else windows:
+    for frames in [clip_tensor(clip, device)] if config.recurrent else windows:
         rows, columns = frames.shape[2:]
         far = [m + -side % period for side in (rows, columns)]
         padded = F.pad(frames, (m, far[1], m, far[0]), mode="replicate")
@@ -97,7 +97,7 @@ def frame_tensor(clip: Clip, t: int, config: NetworkConfig, device: torch.device
     return torch.cat(seen, dim=1)
 
 
-def _clip_tensor(clip: Clip, device: torch.device) -> Tensor:
+def clip_tensor(clip: Clip, device: torch.device) -> Tensor:
     """Luma of all frames, (1, T, h, w) in [0, 1]."""
     return torch.from_numpy(clip.luma[None]).to(device).float() / 255
 

@@ -6,6 +6,7 @@ from upreel.zoo.configs import BranchConfig as BranchConfig
 from upreel.zoo.configs import EncoderDecoderConfig as EncoderDecoderConfig
 from upreel.zoo.configs import EspcnConfig as EspcnConfig
 from upreel.zoo.configs import FastConfig as FastConfig
+from upreel.zoo.configs import FrameRecurrentConfig as FrameRecurrentConfig
 from upreel.zoo.configs import FusionConfig as FusionConfig
 from upreel.zoo.configs import Layout as Layout
 from upreel.zoo.configs import NetworkConfig as NetworkConfig
@@ -26,6 +27,7 @@ __all__ = [
     "EncoderDecoderConfig",
     "EspcnConfig",
     "FastConfig",
+    "FrameRecurrentConfig",
     "FusionConfig",
     "Layout",
     "ModelCard",

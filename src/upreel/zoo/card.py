@@ -25,7 +25,6 @@ __all__ = [
 ]
 
 CARD_VERSION = 1
-_RECURRENT_CONTEXT = (16, 8)
 Precision = Literal["f32", "bf16", "f16", "int8"]
 
 
@@ -90,7 +89,7 @@ class ModelCard:
 
         Those of the window; a recurrent network warms up on the ones before, and looks ahead.
         """
-        return _RECURRENT_CONTEXT if self.state else self.window
+        return self.network.warm_up if self.state else self.window
 
     @property
     def cells(self) -> tuple[str, ...]:

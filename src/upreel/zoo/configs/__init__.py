@@ -14,6 +14,7 @@ from typing import Any, cast
 from upreel.zoo.configs.common import Layout as Layout
 from upreel.zoo.configs.espcn import EspcnConfig as EspcnConfig
 from upreel.zoo.configs.fast import FastConfig as FastConfig
+from upreel.zoo.configs.frame_recurrent import FrameRecurrentConfig as FrameRecurrentConfig
 from upreel.zoo.configs.fusion import BranchConfig as BranchConfig
 from upreel.zoo.configs.fusion import FusionConfig as FusionConfig
 from upreel.zoo.configs.quantized import QuantizedConfig as QuantizedConfig
@@ -28,6 +29,7 @@ __all__ = [
     "EncoderDecoderConfig",
     "EspcnConfig",
     "FastConfig",
+    "FrameRecurrentConfig",
     "FusionConfig",
     "Layout",
     "NetworkConfig",
@@ -48,6 +50,7 @@ NetworkConfig = (
     | FusionConfig
     | TemporalAdaptiveConfig
     | RecurrentConfig
+    | FrameRecurrentConfig
     | QuantizedConfig
 )
 _KINDS: dict[str, type[NetworkConfig]] = {
@@ -59,6 +62,7 @@ _KINDS: dict[str, type[NetworkConfig]] = {
     "fusion": FusionConfig,
     "temporal_adaptive": TemporalAdaptiveConfig,
     "recurrent": RecurrentConfig,
+    "frame_recurrent": FrameRecurrentConfig,
     "quantized": QuantizedConfig,
 }
 

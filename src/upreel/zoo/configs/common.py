@@ -74,6 +74,16 @@ class Architecture(ABC):
         return ("",)
 
     @property
+    def step_channels(self) -> int:
+        """Channels that its ``step`` sees of a frame and of what is carried; 0: it has none."""
+        return 0
+
+    @property
+    def warm_up(self) -> tuple[int, int]:
+        """Frames before and after a stretch of video that a recurrent one is shown beside it."""
+        return (0, 0)
+
+    @property
     def exact_cells(self) -> tuple[str, ...]:
         """Those that are computed in f32, whatever the others are."""
         return ()

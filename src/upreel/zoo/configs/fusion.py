@@ -4,6 +4,7 @@ import math
 from dataclasses import dataclass
 from typing import Literal
 
+from upreel.networks.sizes import FLOW_MULTIPLE
 from upreel.zoo.configs.common import (
     CENTRED,
     LumaWindowed,
@@ -19,7 +20,6 @@ from upreel.zoo.configs.fast import FastConfig
 from upreel.zoo.configs.srcnn import EncoderDecoderConfig, SrcnnConfig
 
 __all__ = [
-    "FLOW_MULTIPLE",
     "FLOW_RADIUS",
     "FLOW_REACH",
     "BranchConfig",
@@ -31,8 +31,6 @@ __all__ = [
 BranchConfig = FastConfig | EspcnConfig | SrcnnConfig | EncoderDecoderConfig
 """A network of one frame; each has a form for more, stacked at its input."""
 
-FLOW_MULTIPLE = 16
-"""Rows and columns that `upreel.networks.motion.cell_motion` takes are multiples of it."""
 FLOW_REACH = 14
 """Pixels that a displacement of it reaches: a pixel of a level each round."""
 FLOW_RADIUS = 192

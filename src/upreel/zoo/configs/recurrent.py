@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
+from upreel.networks.sizes import FLOW_MULTIPLE
 from upreel.zoo.configs.common import (
     LumaFrame,
     Phase,
@@ -15,7 +16,6 @@ from upreel.zoo.configs.common import (
 from upreel.zoo.configs.espcn import EspcnConfig
 from upreel.zoo.configs.fast import FastConfig
 from upreel.zoo.configs.fusion import (
-    FLOW_MULTIPLE,
     BranchConfig,
     check_branch,
 )
@@ -86,6 +86,11 @@ class RecurrentConfig(LumaFrame):
     def recurrent(self) -> bool:
         """In both directions."""
         return True
+
+    @property
+    def warm_up(self) -> tuple[int, int]:
+        """It warms up on the ones before, and looks ahead."""
+        return (16, 8)
 
     @property
     def radius(self) -> int:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from upreel.networks.sizes import CHANNELS, NEAREST_FIRST
+from upreel.networks.sizes import CHANNELS, FLOW_MULTIPLE, NEAREST_FIRST
 from upreel.zoo.configs.common import (
     Architecture,
     Layout,
@@ -13,7 +13,6 @@ from upreel.zoo.configs.common import (
     convolution,
 )
 from upreel.zoo.configs.fusion import (
-    FLOW_MULTIPLE,
     FLOW_RADIUS,
     BranchConfig,
     FusionConfig,

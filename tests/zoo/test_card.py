@@ -110,8 +110,8 @@ def test_unknown_names_are_answered_with_the_known_ones(name: str) -> None:
 
     assert str(caught.value) == (
         f"no model {name!r}; there are: fast-x2, fast-x2-clean, fast-x3, fast-x4, fast-x4-clean, "
-        "tan-x2, tan-x4, best-x2, best-x4, best-x4-bd, srcnn-x4, espcn-x4, vespcn-x4, "
-        "encoder-decoder-x4, or the path of a card (.json)"
+        "live-x4-clean, tan-x2, tan-x4, best-x2, best-x4, best-x4-bd, srcnn-x4, espcn-x4, "
+        "vespcn-x4, encoder-decoder-x4, or the path of a card (.json)"
     )
 
 
@@ -143,7 +143,7 @@ def test_bundled_cards_are_whole(name: str) -> None:
     card = load_card(name)
 
     assert card.name == name
-    families = "fast|tan|best|srcnn|espcn|vespcn|encoder-decoder"
+    families = "fast|live|tan|best|srcnn|espcn|vespcn|encoder-decoder"
     assert re.fullmatch(rf"({families})-x{card.scale}(-clean|-bd)?", name)
     assert all(card.verified_onnx(cell) for cell in card.cells)
     assert card.licence == "Apache-2.0"

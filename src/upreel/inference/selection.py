@@ -36,8 +36,9 @@ class Conditions(TypedDict, total=False):
     Attributes:
         bits: significant bits of the code values, 8 to 16.
         depth: of the picture that they were made from; 0 for as many.
-        precision: "auto" for the device's default, but f32 for a depth of more than 10 bits: to
-            shorter numbers some of its levels are the same.
+        precision: "auto" for the device's default, but int8 of a network that is made for live
+            video, up to 8 bits, and f32 for a depth of more than 10 bits: to shorter numbers some
+            of its levels are the same.
         device: "auto", or one of `available_devices()`.
         threads: 0 for all that this process may use.
     """
@@ -133,9 +134,12 @@ def session_request(
     info = there[device]
     default = info.precisions[0]
     reason = ""
+    whole = "int8" in card.precisions and "int8" in info.precisions
     if precision == "auto":
         precision = default
-        if default not in card.precisions:
+        if card.network.step_channels and whole and (depth or bits) <= _WHOLE_BITS:
+            precision, reason = "int8", f"{card.name} is made for live video, int8 is fastest"
+        elif default not in card.precisions:
             precision, reason = "f32", f"{card.name} is not offered in {default}"
         elif default != "f32" and (depth or bits) > _HALF_BITS:
             precision, reason = "f32", f"{default} would round levels of {depth or bits} bits"

@@ -1,10 +1,10 @@
-r"""The frame-recurrent network's runs: real time at x4 from the answer before.
+r"""The live family's runs: the frame-recurrent network, x4 in real time from the answer before.
 
-upreel train recipes/frame_recurrent.py:fast_x4_recurrent_short --data DIR
-upreel train recipes/frame_recurrent.py:fast_x4_recurrent --data DIR \
-        --start runs/fast-x4-recurrent-short.ckpt
-    upreel quantize recipes/frame_recurrent.py:fast_x4_recurrent_int8 --data DIR \
-        --start runs/fast-x4-recurrent.ckpt
+    upreel train recipes/live.py:live_x4_clean_short --data DIR
+    upreel train recipes/live.py:live_x4_clean --data DIR --start runs/live-x4-clean-short.ckpt
+    upreel quantize recipes/live.py:live_x4_clean_int8 --data DIR --start runs/live-x4-clean.ckpt
+
+Short sequences come first: a state is worth carrying for long once there is something in it.
 """
 
 from dataclasses import replace
@@ -14,10 +14,10 @@ from upreel.training.config import Loss, TrainConfig
 from upreel.zoo import FrameRecurrentConfig, QuantizedConfig
 
 
-def fast_x4_recurrent_short() -> TrainConfig:
+def live_x4_clean_short() -> TrainConfig:
     """x4 for clean bicubic input: sequences of seven frames."""
     return TrainConfig(
-        name="fast-x4-recurrent-short",
+        name="live-x4-clean-short",
         network=FrameRecurrentConfig(scale=4, channels=32, depth=6, carried=16),
         degradation=Degradation(kernels=("bicubic",)),
         steps=3000,
@@ -34,12 +34,12 @@ def fast_x4_recurrent_short() -> TrainConfig:
     )
 
 
-def fast_x4_recurrent() -> TrainConfig:
-    """The same on longer sequences, from states that were carried for up to sixteen frames."""
-    short = fast_x4_recurrent_short()
+def live_x4_clean() -> TrainConfig:
+    """The same on longer sequences, from states that were carried for up to twelve frames."""
+    short = live_x4_clean_short()
     return replace(
         short,
-        name="fast-x4-recurrent",
+        name="live-x4-clean",
         start=short.name,
         batch=2,
         patch=64,
@@ -52,9 +52,9 @@ def fast_x4_recurrent() -> TrainConfig:
     )
 
 
-def fast_x4_recurrent_int8() -> TrainConfig:
-    """`fast_x4_recurrent` in whole numbers; its steps follow where calibration loses too much."""
-    run = fast_x4_recurrent()
+def live_x4_clean_int8() -> TrainConfig:
+    """`live_x4_clean` in whole numbers; its steps follow where calibration loses too much."""
+    run = live_x4_clean()
     assert isinstance(run.network, FrameRecurrentConfig)
     return replace(
         run,

@@ -41,9 +41,9 @@ def test_it_plays_and_says_what_it_came_to(film: Path, tmp_path: Path) -> None:
                                    "got '12'\n"),
         (["FILM", "-o", "out.webm"], "upreel: --output takes a file ending in .mkv, .mp4, .mov, "
                                      ".ts, a folder (DIR/), or pipe:, got 'out.webm'\n"),
-        (["FILM", "-m", "best-x4"], "upreel: best-x4 carries a state, which takes too long to play;"
-                                    " there are: fast-x4, fast-x3, fast-x2 and other models of past"
-                                    " pictures, or lanczos\n"),
+        (["FILM", "-m", "best-x4"], "upreel: best-x4 sees 8 later pictures, which takes too "
+                                    "long to play; there are: fast-x4, fast-x3, fast-x2 and "
+                                    "other models of past pictures, or lanczos\n"),
     ],
 )  # fmt: skip
 def test_what_cannot_be_is_one_line(film: Path, arguments: list[str], message: str) -> None:

@@ -11,16 +11,20 @@ from clips import draw_planes, shown_number, write_clip
 from stand_in import Repeater, StandIn
 from stand_in import card as card_like
 
+from upreel.inference import upscaler_of
 from upreel.pipeline import UpscaleJob
 from upreel.pipeline.calibrate import chosen
 from upreel.player.rungs import (
     LanczosRung,
     NetworkRung,
+    Planes,
     cards_for,
     fitted_size,
     open_network,
     remembered_speed,
 )
+from upreel.video.formats import pixel_format
+from upreel.video.frame import Colour, Plane
 from upreel.video.probe import probe
 from upreel.zoo import ModelCard, load_card
 
@@ -74,6 +78,36 @@ def test_another_size_without_opening_the_network_again() -> None:
     rung.fit((32, 24))
     rung.submit((draw_planes(1),))
     assert rung.collect()[0].shape == (24, 32)
+
+
+def test_what_is_carried_begins_anew_where_a_window_does() -> None:
+    """Over a picture that was skipped it goes on; at a cut and behind a seek it does not."""
+    card = load_card("live-x4-clean")
+    a, b, c, d, e = (draw_planes(k) for k in range(5))
+    luma = upscaler_of(card)(
+        card, pixel_format=pixel_format("gray"), colour=Colour(), width=64, height=48
+    )
+
+    def answers(*scenes: tuple[Planes, ...]) -> list[Plane]:
+        found: list[Plane] = []
+        for scene in scenes:
+            luma.reset()  # type: ignore[union-attr]
+            for planes in scene:
+                luma.submit([planes[:1]])
+                found.append(luma.collect()[0])
+        return found
+
+    rung = NetworkRung(card, 64, 48, (256, 192), opened=open_network())
+    found: list[Plane] = []
+    for window in ((a, a), (a, b), (c, d), (e, e), (e, a)):
+        rung.submit(window)
+        found.append(rung.collect()[0])
+
+    assert rung.past == 1
+    for plane, other in zip(found, answers((a, b, d), (e, a)), strict=True):
+        np.testing.assert_array_equal(plane, other)
+    (alone,) = answers((b,))
+    assert (alone != found[1]).any()
 
 
 def test_pictures_keep_their_shape() -> None:

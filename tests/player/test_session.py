@@ -224,7 +224,7 @@ def test_a_single_title_that_cannot_be_played_is_an_error(tmp_path: Path) -> Non
 def test_what_is_asked_for_must_be_possible(film: Path) -> None:
     with pytest.raises(ModelError, match="no model 'nope'"):
         watch(film, model="nope")
-    with pytest.raises(OptionError, match="best-x4 carries a state"):
+    with pytest.raises(OptionError, match="best-x4 sees 8 later pictures"):
         watch(film, model="best-x4")
     with pytest.raises(OptionError, match="tan-x2 sees 2 later pictures"):
         watch(film, model="tan-x2")

@@ -7,10 +7,11 @@ networks of luma, is made by FFmpeg's Lanczos with its siting kept.
 
 from collections import deque
 from collections.abc import Callable, Sequence
-from typing import Protocol
+from typing import Protocol, cast
 
 from upreel.errors import OptionError
-from upreel.inference import PlaneUpscaler
+from upreel.inference import upscaler_of
+from upreel.inference.kinds import CardUpscaler, StatefulUpscaler
 from upreel.pipeline.calibrate import remembered_fps
 from upreel.pipeline.enhance import Upscaler
 from upreel.video.display import DISPLAY, SitedScaler
@@ -29,6 +30,7 @@ __all__ = [
     "cards_for",
     "fitted_size",
     "open_network",
+    "pictures_before",
     "remembered_speed",
 ]
 
@@ -121,12 +123,12 @@ class OpenNetwork(Protocol):
 
 
 def open_network(device: str = "auto", precision: str = "auto", threads: int = 0) -> OpenNetwork:
-    """What opens networks with these options of `upreel.inference.PlaneUpscaler`."""
+    """What opens networks with these options of `upreel.inference.base.PictureUpscaler`."""
 
     def opened(
         card: ModelCard, *, pixel_format: PixelFormat, width: int, height: int
-    ) -> PlaneUpscaler:
-        return PlaneUpscaler(
+    ) -> CardUpscaler:
+        return upscaler_of(card)(
             card,
             pixel_format=pixel_format,
             colour=_LEFT,
@@ -166,8 +168,19 @@ def remembered_speed(device: str = "auto", precision: str = "auto", threads: int
     return known
 
 
+def pictures_before(card: ModelCard) -> int:
+    """Pictures that a network wants to see before the current one.
+
+    One that carries a state wants the one before only to know whether a scene begins.
+    """
+    return 1 if card.state else card.window[0]
+
+
 class NetworkRung:
     """A network, and what it needs around it.
+
+    One that carries a state goes on from the picture that it was given last, shown or not; it
+    begins anew where a window begins with its own picture, as it does at cuts and behind seeks.
 
     Args:
         card: the model; it sees no later pictures.
@@ -190,7 +203,8 @@ class NetworkRung:
         opened: OpenNetwork,
     ) -> None:
         self.name = card.name
-        self.past = card.window[0]
+        self.past = pictures_before(card)
+        self._carries = card.state
         self._luma = card.layout == "luma"
         fmt = _GRAY if self._luma else DISPLAY
         self._network = opened(card, pixel_format=fmt, width=width, height=height)
@@ -208,6 +222,10 @@ class NetworkRung:
     def submit(self, window: Sequence[Planes]) -> None:
         """See `Rung`."""
         seen = window[len(window) - 1 - self.past :]
+        if self._carries:
+            if seen[0] is seen[-1]:
+                cast("StatefulUpscaler", self._network).reset()
+            seen = seen[-1:]
         self._network.submit([planes[:1] for planes in seen] if self._luma else seen)
         self._waiting.append(window[-1])
 
@@ -249,7 +267,7 @@ def cards_for(
 
     Raises:
         ModelError: no such model.
-        OptionError: a model that sees later pictures, or carries a state.
+        OptionError: a model that sees later pictures.
     """
     if model == LANCZOS:
         return ()
@@ -262,10 +280,10 @@ def cards_for(
         most = min(reaching, default=cards[0].scale)
         return tuple(card for card in cards if card.scale <= most)
     card = load_card(name_at_scale(model, None))
-    if card.state or card.window[1]:
-        what = "carries a state" if card.state else f"sees {card.window[1]} later pictures"
+    if card.context[1]:
         raise OptionError(
-            f"{card.name} {what}, which takes too long to play; there are: {', '.join(FAST)} and "
+            f"{card.name} sees {card.context[1]} later pictures, which takes too long to play; "
+            f"there are: {', '.join(FAST)} and "
             f"other models of past pictures, or {LANCZOS}"
         )
     return (card,)

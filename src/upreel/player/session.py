@@ -30,6 +30,7 @@ from upreel.player.rungs import (
     cards_for,
     fitted_size,
     open_network,
+    pictures_before,
     remembered_speed,
 )
 from upreel.player.shelf import Picture, Shelf
@@ -164,7 +165,7 @@ class _Title:
         cards = cards_for(config.model, (2, 2), (8, 8))
         self._shelf = Shelf(_SHELF, _LARGE, lossy=info.live)
         self._reader = Reader(
-            source, self._shelf, past=max((card.window[0] for card in cards), default=0),
+            source, self._shelf, past=max(map(pictures_before, cards), default=0),
             arrived=self._arrived, reconnect=config.reconnect, resumed=self._resumed,
         )  # fmt: skip
         self._tracks = Tracks(

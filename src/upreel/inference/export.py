@@ -121,7 +121,7 @@ def steps_to_onnx(
     free = {axis: side * size for axis, size in _free_sides(1).items()}
     frames = {name: (torch.zeros(1, 1, 2 * side, 2 * side), free) for name in ("current", "other")}
     return [
-        onnx_of(Motion(), frames, _OUTPUTS["motion"], header),
+        onnx_of(Motion(network.iterations), frames, _OUTPUTS["motion"], header),
         to_onnx(FrameStep(network), config.step_channels, header, layout="seen"),
     ]
 

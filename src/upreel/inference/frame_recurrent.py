@@ -312,7 +312,7 @@ def moved_state(
     dx, dy = np.rint(scale * flow).astype(np.int32)
     top = np.clip(scale * rows + dy, -scale, scale * height) + scale
     left = np.clip(scale * columns + dx, -scale, scale * width) + scale
-    places = top * pitch + left
+    places = (top * pitch + left).astype(np.intp)
     size = scale * answer.itemsize
     item = np.dtype(f"u{size}" if size in (2, 4, 8) else (np.void, size))  # numbers go faster
     every = np.ndarray((answer.size - scale + 1,), item, answer, strides=(answer.itemsize,))

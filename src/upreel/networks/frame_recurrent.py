@@ -33,7 +33,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from upreel.networks.alignment import shift
-from upreel.networks.motion import cell_motion, enlarged_motion
+from upreel.networks.motion import ITERATIONS, cell_motion, enlarged_motion
 from upreel.networks.planes import channels_last, interpolation_kernel
 from upreel.networks.precision import in_f32
 from upreel.networks.sizes import CELL, FLOW_MULTIPLE
@@ -52,10 +52,14 @@ class FrameRecurrentNetwork(nn.Module):
         channels: features C of each convolution.
         depth: convolutions between the first and the last.
         carried: features K that the next frame sees, at most C.
+        rounds: of Lucas-Kanade, at each level of the pyramid that motion is found on.
     """
 
-    def __init__(self, *, scale: int, channels: int, depth: int, carried: int) -> None:
+    def __init__(
+        self, *, scale: int, channels: int, depth: int, carried: int, rounds: int = 1
+    ) -> None:
         super().__init__()
+        self.iterations: tuple[int, ...] = (rounds,) * len(ITERATIONS)
         self.scale, self.each, self.carried = scale, scale * scale, carried
         self.head = _convolution(1 + self.each + carried, channels, padding=0)
         self.body = nn.ModuleList(_convolution(channels, channels) for _ in range(depth))
@@ -95,7 +99,7 @@ class FrameRecurrentNetwork(nn.Module):
                 through them (truncated back-propagation).
             step: in place of this network's own.
         """
-        motion = motion_to_past(frames)
+        motion = motion_to_past(frames, self.iterations)
         found: list[Tensor] = []
         seen = self.begin(frames[:, :1])
         for t in range(frames.shape[1]):
@@ -177,13 +181,15 @@ class FrameStep(nn.Module):
         return torch.cat((first + self.tail(values), values[:, : self.carried]), dim=1)
 
 
-def motion_to_past(frames: Float[Tensor, "B T H W"]) -> Float[Tensor, "B T-1 2 H/4 W/4"]:
+def motion_to_past(
+    frames: Float[Tensor, "B T H W"], iterations: tuple[int, ...] = ITERATIONS
+) -> Float[Tensor, "B T-1 2 H/4 W/4"]:
     """From each frame but the first to the one before it, `upreel.networks.motion.cell_motion`."""
     rows, columns = frames.shape[2:]
     far = [-side % FLOW_MULTIPLE for side in (columns, rows)]
     padded = F.pad(frames, (0, far[0], 0, far[1]), mode="replicate")
     here, before = (part.flatten(0, 1)[:, None] for part in (padded[:, 1:], padded[:, :-1]))
-    motion = cell_motion(here, before)[:, 0].unflatten(0, (len(frames), -1))
+    motion = cell_motion(here, before, iterations)[:, 0].unflatten(0, (len(frames), -1))
     return motion[..., : rows // CELL, : columns // CELL]
 
 

@@ -42,23 +42,26 @@ _RIDGE = 4.0  # levels of 255 squared: flat areas keep what the coarser level sa
 
 
 def cell_motion(
-    current: Float[Tensor, "B 1 H W"], neighbours: Float[Tensor, "B K H W"]
+    current: Float[Tensor, "B 1 H W"],
+    neighbours: Float[Tensor, "B K H W"],
+    iterations: tuple[int, ...] = ITERATIONS,
 ) -> Float[Tensor, "B K 2 H/4 W/4"]:
     """Where the middle of each cell is found in each neighbour, without a gradient.
 
     Args:
         current: luma in [0, 1].
         neighbours: luma of the other frames.
+        iterations: rounds at each level, the finest first.
     """
     with in_f32(current.device.type):
         count = neighbours.shape[1]
         here = 255 * current.detach().float().expand_as(neighbours).flatten(0, 1)[:, None]
         there = 255 * neighbours.detach().float().flatten(0, 1)[:, None]
         levels = [(here, there)]
-        for _ in ITERATIONS[1:]:
+        for _ in iterations[1:]:
             levels.append((F.avg_pool2d(levels[-1][0], 2), F.avg_pool2d(levels[-1][1], 2)))
         motion: Tensor | None = None
-        for (frame, other), rounds in reversed(list(zip(levels, ITERATIONS, strict=True))):
+        for (frame, other), rounds in reversed(list(zip(levels, iterations, strict=True))):
             coarse = None if motion is None else 2 * enlarged_motion(motion, 2)
             frame, other = _softened(frame), _softened(other)
             motion = _median(_refined(frame, other, coarse, rounds))

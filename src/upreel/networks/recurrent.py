@@ -41,7 +41,7 @@ from torch import Tensor, nn
 from upreel.networks.alignment import Interpolation, warp
 from upreel.networks.fast import FastNetwork, ResidualPairs
 from upreel.networks.fusion import make_branch, moved_answers
-from upreel.networks.motion import cell_motion, enlarged_motion
+from upreel.networks.motion import ITERATIONS, cell_motion, enlarged_motion
 from upreel.networks.sizes import CELL, NEAREST_FIRST
 from upreel.networks.temporal_adaptive import TemporalAdaptiveNetwork
 
@@ -268,13 +268,21 @@ class ForwardStep(nn.Module):
 
 
 class Motion(nn.Module):
-    """`upreel.networks.motion.cell_motion` of one pair of frames: what is exported."""
+    """`upreel.networks.motion.cell_motion` of one pair of frames: what is exported.
+
+    Args:
+        iterations: rounds at each level, the finest first.
+    """
+
+    def __init__(self, iterations: tuple[int, ...] = ITERATIONS) -> None:
+        super().__init__()
+        self.iterations: tuple[int, ...] = iterations
 
     def forward(
         self, current: Float[Tensor, "B 1 H W"], other: Float[Tensor, "B 1 H W"]
     ) -> Float[Tensor, "B 2 H/4 W/4"]:
         """From the current frame to the other one."""
-        return cell_motion(current, other)[:, 0]
+        return cell_motion(current, other, self.iterations)[:, 0]
 
 
 class FirstAnswer(nn.Module):

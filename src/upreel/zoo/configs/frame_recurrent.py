@@ -24,12 +24,14 @@ class FrameRecurrentConfig(LumaFrame):
         channels: features of each convolution.
         depth: convolutions between the first and the last.
         carried: features that the next frame sees.
+        rounds: of Lucas-Kanade, at each level of the pyramid that motion is found on.
     """
 
     scale: int
     channels: int = 32
     depth: int = 6
     carried: int = 16
+    rounds: int = 1
     kind: Literal["frame_recurrent"] = "frame_recurrent"
 
     def __post_init__(self) -> None:
@@ -38,6 +40,7 @@ class FrameRecurrentConfig(LumaFrame):
         check_positive("channels", (self.channels,))
         check_positive("depth", (self.depth,))
         check_positive("carried", (self.carried,))
+        check_positive("rounds", (self.rounds,))
         if self.carried > self.channels:
             raise ValueError(
                 f"carried must be at most channels {self.channels}, got {self.carried}"

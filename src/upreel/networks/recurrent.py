@@ -413,8 +413,8 @@ class RecurrentNetwork(nn.Module):
         """From each frame to the other one of its number."""
         if frames.shape[1] == 0:
             return []
-        pairs = (part.flatten(0, 1)[:, None] for part in (frames, others))
-        return list(cell_motion(*pairs)[:, 0].unflatten(0, (len(frames), -1)).unbind(dim=1))
+        here, there = (part.flatten(0, 1)[:, None] for part in (frames, others))
+        return list(cell_motion(here, there)[:, 0].unflatten(0, (len(frames), -1)).unbind(dim=1))
 
     def first_answers(self, frames: Float[Tensor, "B T H W"]) -> Float[Tensor, "B T A H W"]:
         """What is refined: answers to each frame, of the frames about it where `first` sees them.

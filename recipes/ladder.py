@@ -1,17 +1,18 @@
 r"""The fast family in three sizes: plain chains, alone and with a teacher, then in whole numbers.
 
     upreel train recipes/ladder.py:fast_x2_m_clean --data DIR
-    upreel distill recipes/ladder.py:fast_x2_m_clean_taught --teacher tan-x2 --answers DIR \
-        --data DIR
+    upreel distill recipes/ladder.py:fast_x2_m_clean_taught --teacher fast-x2-clean --data DIR
     upreel distill recipes/ladder.py:fast_x2_m --start runs/fast-x2-m-clean-taught.ckpt \
-        --teacher tan-x2 --answers DIR --data DIR
+        --teacher fast-x2 --data DIR
     upreel quantize recipes/ladder.py:fast_x2_m_int8 --start runs/fast-x2-m.ckpt --data DIR
 
 Sizes come from what untrained networks take (docs/decisions.md). `..._clean` is for clean bicubic
-input; without it, for video as it is delivered, for which the teacher is given clean input. What
-a teacher is worth is the difference of `..._clean` and `..._clean_taught`, which take equal steps;
-what branches are worth, that of `..._clean` and `..._clean_branches`. At x3 the teacher is the
-result of `fast_x3_l_clean`.
+input; without it, for video as it is delivered. Teachers are larger networks that see the same,
+whose features are learned: answers of networks that see more frames teach nothing
+(docs/experiments.md). What branches are worth is the difference of `..._clean` and
+`..._clean_branches`, what a teacher is worth beside them that of `..._clean_taught`; all take equal
+steps. At x4 teachers are `fast-x4-clean` and `fast-x4`; at x3 results of `fast_x3_l_clean` and
+`fast_x3_l`.
 """
 
 from dataclasses import replace
@@ -70,9 +71,19 @@ def _clean(scale: int, size: Size) -> TrainConfig:
     )
 
 
+def _branches(alone: TrainConfig) -> TrainConfig:
+    """The same with a 1x1 beside each filter while it learns."""
+    return replace(alone, name=f"{alone.name}-branches", branches=True)
+
+
 def _taught(alone: TrainConfig) -> TrainConfig:
-    """The same with a teacher, at equal steps."""
-    return replace(alone, name=f"{alone.name}-taught", distillation=Distillation(output=1.0))
+    """The same with branches and a teacher, at equal steps."""
+    return replace(
+        alone,
+        name=f"{alone.name}-taught",
+        branches=True,
+        distillation=Distillation(output=0.0, features=0.03),
+    )
 
 
 def _delivered(taught: TrainConfig) -> TrainConfig:
@@ -84,7 +95,6 @@ def _delivered(taught: TrainConfig) -> TrainConfig:
         degradation=DELIVERED,
         variants=2,
         losses=(Loss(kind="charbonnier"),),
-        distillation=Distillation(given="clean", output=0.5),
         learning_rate=1e-3,
         seed=2,
     )
@@ -101,6 +111,7 @@ def _int8(run: TrainConfig) -> TrainConfig:
         parts=(("network", run.name),),
         distillation=None,
         variants=1,
+        branches=False,
         learning_rate=1e-4,
         optimizer="adam",
         steps=2000,
@@ -114,9 +125,8 @@ def fast_x2_s_clean() -> TrainConfig:
 
 
 def fast_x2_s_clean_branches() -> TrainConfig:
-    """x2, small, alone, with a 1x1 beside each filter while it learns."""
-    alone = _clean(2, "s")
-    return replace(alone, name=f"{alone.name}-branches", branches=True)
+    """x2, small, alone, with branches."""
+    return _branches(_clean(2, "s"))
 
 
 def fast_x2_s_clean_taught() -> TrainConfig:
@@ -137,6 +147,11 @@ def fast_x2_s_int8() -> TrainConfig:
 def fast_x2_m_clean() -> TrainConfig:
     """x2, middle, alone."""
     return _clean(2, "m")
+
+
+def fast_x2_m_clean_branches() -> TrainConfig:
+    """x2, middle, alone, with branches."""
+    return _branches(_clean(2, "m"))
 
 
 def fast_x2_m_clean_taught() -> TrainConfig:

@@ -61,6 +61,11 @@ class Distillation:
         if self.features and self.given != "input":
             raise ValueError(f"features need a teacher that is given input, got {self.given!r}")
 
+    @property
+    def wants_answers(self) -> bool:
+        """Whether what the teacher answers counts, and not its features alone."""
+        return self.output > 0 or self.temporal > 0
+
 
 @dataclass(frozen=True, kw_only=True)
 class TrainConfig:

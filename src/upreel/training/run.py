@@ -202,7 +202,7 @@ def _trained(
     )
     validation = make_pairs(held_back, scale, config.degradation, variants=1, seed=seed)
     check_sizes(pairs, config.patch)
-    if teacher is not None and config.distillation is not None:
+    if teacher and config.distillation and config.distillation.wants_answers:
         pairs = taught_pairs(
             pairs,
             teacher,

@@ -48,7 +48,7 @@ ROUND_SECONDS = 2.0
 """About what one contestant may take of a round: slow ones get fewer frames."""
 
 _MEMORY_FRAMES = 8  # more do not raise a peak: a few are in flight, the rest wait
-_FAMILY = "fast-"
+_FAMILIES = ("fast-", "live-")
 _REFERENCE = "bicubic"
 
 OnStep = Callable[[str, int, int], None]
@@ -163,7 +163,7 @@ def _entrants(
     absent: dict[str, str] = {}
     for name in card_names():
         card = backend.load_card(name)
-        if not name.startswith(_FAMILY) or card.scale != scale:
+        if not name.startswith(_FAMILIES) or card.scale != scale:
             continue
         for precision in card.precisions:
             label = f"{name} {precision}"

@@ -25,6 +25,7 @@ from clips import (
     write_sequence,
 )
 from processes import ENVIRONMENT, run_upreel
+from stopping import Stoppable
 from typer.testing import CliRunner, Result
 
 from upreel.cli import app
@@ -50,15 +51,8 @@ def numbers_of(path: str | Path) -> list[int]:
     return [shown_number(frame.planes[0]) for frame in frames_of(path)]
 
 
-def in_short_parts(*arguments: str, moment: str = "never:0") -> subprocess.CompletedProcess[str]:
-    """The command with the bundled network and parts of five frames, killed at a moment."""
-    return subprocess.run(
-        [sys.executable, "-m", "stand_in_command", *arguments],
-        env=ENVIRONMENT | {"MOMENT": moment, "SIGNAL": "SIGKILL", "NETWORK": "bundled"},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+IN_SHORT_PARTS = Stoppable(module="stand_in_command", environment={"NETWORK": "bundled"})
+"""The command with the bundled network and parts of five frames."""
 
 
 def test_killed_and_resumed_across_damage_the_bytes_are_the_same(tmp_path: Path) -> None:
@@ -69,18 +63,18 @@ def test_killed_and_resumed_across_damage_the_bytes_are_the_same(tmp_path: Path)
         audio=[AudioTrack(seconds=Fraction(1))],
     )
     damage_packets(clip, [12])  # in the third of five parts
-    straight = in_short_parts("upscale", str(clip), "-o", str(tmp_path / "a.mp4"))
+    straight = IN_SHORT_PARTS("upscale", clip, "-o", tmp_path / "a.mp4")
     assert straight.returncode == 0, straight.stderr
     assert "note: frame 12 at 0:00:00.480 " in straight.stderr
     assert ", 1 damaged" in straight.stdout
     output = tmp_path / "b.mp4"
-    arguments = ("upscale", str(clip), "-o", str(output))
+    arguments = ("upscale", clip, "-o", output)
 
     for moment in ("part-finished:0", "frame:4"):
-        killed = in_short_parts(*arguments, moment=moment)
+        killed = IN_SHORT_PARTS(*arguments, moment=moment)
         assert killed.returncode == -9, killed.stderr
         assert not output.exists()
-    done = in_short_parts(*arguments)
+    done = IN_SHORT_PARTS(*arguments)
 
     assert done.returncode == 0, done.stderr
     assert "from before" in done.stdout
@@ -178,8 +172,9 @@ cp "$2/out.mp4" "$3"
 def test_a_full_disk_keeps_what_is_done_and_goes_on_when_there_is_room(tmp_path: Path) -> None:
     """A file system of 96 kB; where it cannot be mounted, no file may grow beyond 20 kB."""
     clip = write_clip(tmp_path / "in.mp4", count=23, audio=[AudioTrack()])
-    straight = tmp_path / "straight.mp4"
-    assert in_short_parts("upscale", str(clip), "-o", str(straight)).returncode == 0
+    expected = IN_SHORT_PARTS.undisturbed(
+        tmp_path / "straight.mp4", "upscale", clip, "-o", tmp_path / "straight.mp4"
+    )
     disk, copied = tmp_path / "disk", tmp_path / "copied.mp4"
     disk.mkdir()
     own_names = ["unshare", "--user", "--map-root-user", "--mount"]
@@ -206,7 +201,7 @@ def test_a_full_disk_keeps_what_is_done_and_goes_on_when_there_is_room(tmp_path:
     assert line.startswith("upreel: no room left for ")
     assert "from before" in "".join(files)
     assert second.startswith("0")
-    assert copied.read_bytes() == straight.read_bytes()
+    assert copied.read_bytes() == expected
 
 
 def y4m(count: int) -> bytes:

@@ -4,29 +4,16 @@ Mutations tried: a record written before its part; parts that are taken for fini
 """
 
 import signal
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 from clips import AudioTrack, write_clip
 from compressing import packed
-from processes import ENVIRONMENT
+from stopping import Stoppable, check_stopped
 
 FRAMES = 30
 OPTIONS = ("--codec", "stand-in", "-c", "ffv1")
-
-
-def command(
-    *arguments: str, moment: str = "never:0", signum: signal.Signals = signal.SIGKILL
-) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "compress_command", "decompress", *arguments],
-        env=ENVIRONMENT | {"MOMENT": moment, "SIGNAL": signum.name},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+COMMAND = Stoppable(module="compress_command")
 
 
 @pytest.fixture(scope="module")
@@ -46,9 +33,7 @@ def stream(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def expected(stream: Path, tmp_path_factory: pytest.TempPathFactory) -> bytes:
     """What an undisturbed run gives."""
     output = tmp_path_factory.mktemp("expected") / "out.mkv"
-    done = command(str(stream), str(output), *OPTIONS)
-    assert done.returncode == 0, done.stderr
-    return output.read_bytes()
+    return COMMAND.undisturbed(output, "decompress", stream, output, *OPTIONS)
 
 
 MOMENTS = ("saved:0", "frame:0", "written:0", "committed:1", "frame:8", "saved:1", "renamed:0")
@@ -58,46 +43,22 @@ def test_killed_at_one_moment_after_the_other_it_ends_with_the_same_bytes(
     stream: Path, expected: bytes, tmp_path: Path
 ) -> None:
     output = tmp_path / "out.mkv"
-    arguments = (str(stream), str(output), *OPTIONS)
-    killed = 0
-    for moment in MOMENTS:
-        done = command(*arguments, moment=moment)
-        killed += done.returncode == -signal.SIGKILL
-        assert done.returncode in (0, -signal.SIGKILL), (moment, done.stderr)
-        assert not output.exists() or output.read_bytes() == expected, moment
-        if done.returncode == 0:
-            break
-    assert killed >= 5
-
-    done = command(*arguments, "--overwrite")
-
-    assert done.returncode == 0, done.stderr
-    assert output.read_bytes() == expected
-    assert [path.name for path in tmp_path.iterdir()] == ["out.mkv"]
+    COMMAND.check_kills(output, expected, ("decompress", stream, output, *OPTIONS), MOMENTS)
 
 
 def test_a_polite_signal_keeps_finished_parts_and_says_how_to_go_on(
     stream: Path, expected: bytes, tmp_path: Path
 ) -> None:
     output = tmp_path / "out.mkv"
-    arguments = (str(stream), str(output), *OPTIONS)
+    arguments = ("decompress", stream, output, *OPTIONS)
 
-    stopped = command(*arguments, moment="frame:20", signum=signal.SIGTERM)
+    stopped = COMMAND(*arguments, moment="frame:20", signum=signal.SIGTERM)
 
-    assert stopped.returncode == 143
-    assert stopped.stderr.endswith(
-        "upreel: stopped; finished parts are kept, and the same command goes on from there\n"
-    )
-    assert not output.exists()
-    kept = {path.name for path in (tmp_path / ".out.mkv.upreel").iterdir()}
-    assert {"plan.json", "part-00000.json"} <= kept
-    assert not any(name.endswith(".tmp") for name in kept)
-
-    other = command(str(stream), str(output), "--codec", "stand-in", "-c", "x264", "--crf", "30")
+    check_stopped(stopped, signal.SIGTERM, output, {"plan.json", "part-00000.json"})
+    other = COMMAND(*arguments[:-1], "x264", "--crf", "30")
     assert other.returncode == 1
     assert "holds parts of another job (other encoder, crf)" in other.stderr
-
-    done = command(*arguments)
+    done = COMMAND(*arguments)
     assert done.returncode == 0, done.stderr
     assert " from before)" in done.stdout
     assert "cannot be decoded: the one before is shown" in done.stderr
@@ -106,9 +67,8 @@ def test_a_polite_signal_keeps_finished_parts_and_says_how_to_go_on(
 
 def test_raw_planes_begin_anew(stream: Path, tmp_path: Path) -> None:
     output = tmp_path / "out.y4m"
-    stopped = command(
-        str(stream), str(output), "--codec", "stand-in", moment="frame:20", signum=signal.SIGTERM
-    )
+    arguments = ("decompress", stream, output, "--codec", "stand-in")
+    stopped = COMMAND(*arguments, moment="frame:20", signum=signal.SIGTERM)
     assert stopped.returncode == 143
     assert stopped.stderr.endswith("upreel: stopped\n")
     assert list(tmp_path.iterdir()) == []

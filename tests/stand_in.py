@@ -7,11 +7,12 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Unpack
 
 import numpy as np
 
-from upreel.video.frame import Colour, PixelFormat, Plane, plane_size
+from upreel.pipeline.backend import UpscalerOptions
+from upreel.video.frame import PixelFormat, Plane, plane_size
 from upreel.zoo import FastConfig, ModelCard
 
 Planes = tuple[Plane, ...]
@@ -145,30 +146,19 @@ class StandIn:
         return card(scale, seen=self.seen, recurrent=self.recurrent, layout=self.layout)
 
     def open(
-        self,
-        card: ModelCard,
-        *,
-        pixel_format: PixelFormat,
-        colour: Colour,
-        width: int,
-        height: int,
-        output_size: tuple[int, int],
-        device: str,
-        precision: str,
-        threads: int,
-        tile: int | tuple[int, int] | None,
-        self_ensemble: bool,
+        self, card: ModelCard, *, self_ensemble: bool, **options: Unpack[UpscalerOptions]
     ) -> Repeater:
         assert isinstance(card, StandInCard)
+        tile, whole = options["tile"], (options["height"], options["width"])
         self.tiles.append(tile)
         self.ensembles.append(self_ensemble)
         repeater = Repeater(
             card=card,
-            format=pixel_format,
-            width=output_size[0],
-            height=output_size[1],
+            format=options["pixel_format"],
+            width=options["output_size"][0],
+            height=options["output_size"][1],
             on_submit=self.on_submit,
-            tile=(tile, tile) if isinstance(tile, int) else tile or (height, width),
+            tile=(tile, tile) if isinstance(tile, int) else tile or whole,
         )
         self.opened.append(repeater)
         return repeater

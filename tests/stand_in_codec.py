@@ -8,12 +8,13 @@ less a bit.
 import zlib
 from collections.abc import Callable
 from pathlib import Path
+from typing import Unpack
 
 import numpy as np
 
 from upreel.codec.header import Arithmetic
 from upreel.errors import BitstreamError, UnknownModelError
-from upreel.pipeline.coding import FrameCodec
+from upreel.pipeline.coding import CodecOptions, FrameCodec
 from upreel.video.frame import Plane
 from upreel.zoo.codec_card import CodecCard
 from upreel.zoo.configs.codec import CodecConfig
@@ -100,20 +101,8 @@ class StandInCodecs:
     def arithmetic(self, device: str, precision: str) -> Arithmetic:
         return Arithmetic(precision=precision, engine="zlib 1", machine=f"any {device}")
 
-    def open(
-        self,
-        card: CodecCard,
-        *,
-        height: int,
-        width: int,
-        bits: int,
-        device: str,
-        precision: str,
-        threads: int,
-        sends: bool,
-    ) -> FrameCodec:
-        self.opened.append({"card": card.name, "sends": sends, "threads": threads})
-        self.opened[-1] |= {"device": device, "precision": precision}
+    def open(self, card: CodecCard, **options: Unpack[CodecOptions]) -> FrameCodec:
+        self.opened.append({"card": card.name, **options})
         if self._codec is not None:
-            return self._codec(height, width)
-        return StandInCodec(height, width, bits, self._on_send)
+            return self._codec(options["height"], options["width"])
+        return StandInCodec(options["height"], options["width"], options["bits"], self._on_send)

@@ -5,25 +5,32 @@ Times   of its own calls, frame by frame: with what they pack and unpack, withou
 """
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
-from typing import Any
+from typing import Any, ParamSpec, TypeVar, Unpack
 
 from upreel.codec.header import Arithmetic
 from upreel.codec.packet import MAX_QUALITY
 from upreel.evaluation.rd import ClipFacts, RdJob
 from upreel.evaluation.rd_coders import Coded, spread
-from upreel.pipeline.coding import CodecBackend, CompressJob, DecompressJob, FrameCodec
+from upreel.pipeline.coding import (
+    CodecBackend,
+    CodecOptions,
+    CompressJob,
+    DecompressJob,
+    FrameCodec,
+)
 from upreel.pipeline.compression import compress
 from upreel.pipeline.decompression import decompress
-from upreel.video.frame import Plane
 from upreel.video.info import SourceInfo
 from upreel.zoo.codec_card import CodecCard
 
 __all__ = ["OurCoder"]
 
+_Given = ParamSpec("_Given")
+_Got = TypeVar("_Got")
 _Size = tuple[int, int, int]
 _ONE_PART = Fraction(86_400)  # seconds: nothing is to be resumed
 
@@ -39,36 +46,26 @@ class _Clock:
         taken, self.seconds = self.seconds, 0.0
         return taken
 
+    def timed(self, function: Callable[_Given, _Got]) -> Callable[_Given, _Got]:
+        """`function`, its calls counted."""
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+        def counted(*arguments: _Given.args, **options: _Given.kwargs) -> _Got:
+            started = time.perf_counter()
+            try:
+                return function(*arguments, **options)
+            finally:
+                self.seconds += time.perf_counter() - started
+
+        return counted
+
+
 class _Timed:
     """A codec whose calls are timed."""
 
-    codec: FrameCodec
-    clock: _Clock
-
-    def send(
-        self, planes: tuple[Plane, ...], quality: int, before: object, /
-    ) -> tuple[bytes, object]:
-        started = time.perf_counter()
-        try:
-            return self.codec.send(planes, quality, before)
-        finally:
-            self.clock.seconds += time.perf_counter() - started
-
-    def receive(self, code: bytes, quality: int, before: object, /) -> object:
-        started = time.perf_counter()
-        try:
-            return self.codec.receive(code, quality, before)
-        finally:
-            self.clock.seconds += time.perf_counter() - started
-
-    def planes(self, state: object, /) -> tuple[Plane, ...]:
-        started = time.perf_counter()
-        try:
-            return self.codec.planes(state)
-        finally:
-            self.clock.seconds += time.perf_counter() - started
+    def __init__(self, codec: FrameCodec, clock: _Clock) -> None:
+        self.send = clock.timed(codec.send)
+        self.receive = clock.timed(codec.receive)
+        self.planes = clock.timed(codec.planes)
 
 
 @dataclass(kw_only=True)
@@ -87,33 +84,12 @@ class _TimedCodecs:
     def arithmetic(self, device: str, precision: str) -> Arithmetic:
         return self.backend.arithmetic(device, precision)
 
-    def open(
-        self,
-        card: CodecCard,
-        *,
-        height: int,
-        width: int,
-        bits: int,
-        device: str,
-        precision: str,
-        threads: int,
-        sends: bool,
-    ) -> FrameCodec:
-        size = (height, width, bits)
+    def open(self, card: CodecCard, **options: Unpack[CodecOptions]) -> FrameCodec:
+        size, sends = (options["height"], options["width"], options["bits"]), options["sends"]
         if self.opened.get(sends, (None, None))[0] != size:
             self.opened.pop(sends, None)  # before another one takes memory
-            codec = self.backend.open(
-                card,
-                height=height,
-                width=width,
-                bits=bits,
-                device=device,
-                precision=precision,
-                threads=threads,
-                sends=sends,
-            )
-            self.opened[sends] = (size, codec)
-        return _Timed(codec=self.opened[sends][1], clock=self.clock)
+            self.opened[sends] = (size, _Timed(self.backend.open(card, **options), self.clock))
+        return self.opened[sends][1]
 
 
 class OurCoder:

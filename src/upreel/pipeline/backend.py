@@ -1,12 +1,12 @@
 """Where networks come from: the zoo and the engines, or a stand-in that tests hand over."""
 
-from typing import Protocol
+from typing import Protocol, TypedDict, Unpack
 
 from upreel.pipeline.enhance import Upscaler
 from upreel.video.frame import Colour, PixelFormat
 from upreel.zoo import ModelCard
 
-__all__ = ["Backend", "DefaultBackend", "Report", "ReportingUpscaler"]
+__all__ = ["Backend", "DefaultBackend", "Report", "ReportingUpscaler", "UpscalerOptions"]
 
 
 class Report(Protocol):
@@ -51,6 +51,33 @@ class ReportingUpscaler(Upscaler, Protocol):
         ...
 
 
+class UpscalerOptions(TypedDict):
+    """What a network is opened for.
+
+    Attributes:
+        pixel_format: of the frames.
+        colour: of the frames.
+        width: columns of the source.
+        height: rows of the source.
+        output_size: (width, height) that it is to answer.
+        device: "auto", or a device as `upreel devices` lists them.
+        precision: "auto", or one of the card's.
+        threads: 0 for the engine's choice.
+        tile: rows and columns of the source that it sees at once, one number for both; None:
+            chosen from the memory limit.
+    """
+
+    pixel_format: PixelFormat
+    colour: Colour
+    width: int
+    height: int
+    output_size: tuple[int, int]
+    device: str
+    precision: str
+    threads: int
+    tile: int | tuple[int, int] | None
+
+
 class Backend(Protocol):
     """Loads cards and opens networks."""
 
@@ -59,21 +86,15 @@ class Backend(Protocol):
         ...
 
     def open(
-        self,
-        card: ModelCard,
-        *,
-        pixel_format: PixelFormat,
-        colour: Colour,
-        width: int,
-        height: int,
-        output_size: tuple[int, int],
-        device: str,
-        precision: str,
-        threads: int,
-        tile: int | tuple[int, int] | None,
-        self_ensemble: bool,
+        self, card: ModelCard, *, self_ensemble: bool, **options: Unpack[UpscalerOptions]
     ) -> ReportingUpscaler:
-        """The network of that card, opened for frames of that kind."""
+        """The network of that card, opened for frames of that kind.
+
+        Args:
+            card: what to open.
+            self_ensemble: whether a picture is answered turned over in eight ways, and averaged.
+            options: what it is opened for.
+        """
         ...
 
 
@@ -87,33 +108,10 @@ class DefaultBackend:
         return load_card(name)
 
     def open(
-        self,
-        card: ModelCard,
-        *,
-        pixel_format: PixelFormat,
-        colour: Colour,
-        width: int,
-        height: int,
-        output_size: tuple[int, int],
-        device: str,
-        precision: str,
-        threads: int,
-        tile: int | tuple[int, int] | None,
-        self_ensemble: bool,
+        self, card: ModelCard, *, self_ensemble: bool, **options: Unpack[UpscalerOptions]
     ) -> ReportingUpscaler:
         """See `upreel.inference.upscaler_of` and `EnsembleUpscaler`."""
         from upreel.inference import EnsembleUpscaler, upscaler_of
 
         kind = EnsembleUpscaler if self_ensemble else upscaler_of(card)
-        return kind(
-            card,
-            pixel_format=pixel_format,
-            colour=colour,
-            width=width,
-            height=height,
-            output_size=output_size,
-            device=device,
-            precision=precision,
-            threads=threads,
-            tile=tile,
-        )
+        return kind(card, **options)

@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from fractions import Fraction
-from typing import Any, Protocol
+from typing import Any, Protocol, TypedDict, Unpack
 
 from upreel.codec.header import Arithmetic
 from upreel.codec.model import CodecModel
@@ -21,6 +21,7 @@ __all__ = [
     "DEFAULT_KEYINT",
     "DEFAULT_QUALITY",
     "CodecBackend",
+    "CodecOptions",
     "CompressJob",
     "CompressResult",
     "DecompressJob",
@@ -253,6 +254,28 @@ class FrameCodec(Protocol):
         ...
 
 
+class CodecOptions(TypedDict):
+    """What a codec is opened for.
+
+    Attributes:
+        height: rows of luma.
+        width: columns of luma.
+        bits: of a sample.
+        device: as `upreel devices` lists them.
+        precision: "f32" or "bf16".
+        threads: of the networks, 0 for all cores.
+        sends: whether it sends frames; else it receives them.
+    """
+
+    height: int
+    width: int
+    bits: int
+    device: str
+    precision: str
+    threads: int
+    sends: bool
+
+
 class CodecBackend(Protocol):
     """Where codecs come from: cards and the engines, or a stand-in that tests hand over."""
 
@@ -268,18 +291,7 @@ class CodecBackend(Protocol):
         """
         ...
 
-    def open(
-        self,
-        card: CodecCard,
-        *,
-        height: int,
-        width: int,
-        bits: int,
-        device: str,
-        precision: str,
-        threads: int,
-        sends: bool,
-    ) -> FrameCodec:
+    def open(self, card: CodecCard, **options: Unpack[CodecOptions]) -> FrameCodec:
         """Compile it for frames of one size."""
         ...
 
@@ -300,29 +312,10 @@ class DefaultCodecs:
             machine=machine_kind() if device in _PROCESSORS else "",
         )
 
-    def open(
-        self,
-        card: CodecCard,
-        *,
-        height: int,
-        width: int,
-        bits: int,
-        device: str,
-        precision: str,
-        threads: int,
-        sends: bool,
-    ) -> FrameCodec:
+    def open(self, card: CodecCard, **options: Unpack[CodecOptions]) -> FrameCodec:
         """Compile it for frames of one size."""
-        _check_device(device)
-        return CodecModel(card).open(
-            height=height,
-            width=width,
-            bits=bits,
-            device=device,
-            precision=precision,
-            threads=threads,
-            sends=sends,
-        )
+        _check_device(options["device"])
+        return CodecModel(card).open(**options)
 
 
 def _check_device(device: str) -> None:

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Any, Protocol, TypedDict, Unpack
 
@@ -12,7 +12,7 @@ from upreel.codec.packet import MAX_QUALITY
 from upreel.errors import BackendUnavailableError, OptionError
 from upreel.inference.graphs import engine_name
 from upreel.inference.selection import available_devices
-from upreel.pipeline.job import check_stretch, check_threads
+from upreel.pipeline.job import RunResult, check_stretch, check_threads
 from upreel.pipeline.plan import machine_kind
 from upreel.video.frame import Plane
 from upreel.zoo.codec_card import CodecCard, load_codec_card
@@ -92,58 +92,24 @@ class CompressJob:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class CompressResult:
-    """What was done.
+class CompressResult(RunResult):
+    """What `compress` did.
 
     Attributes:
-        source: as asked for.
-        output: where it is.
-        width: columns.
-        height: rows.
-        frames: in the output.
-        keyframes: of these, frames alone.
-        repeated_frames: of these, equal to the frame before and sent as that.
-        resumed_frames: of these, done by an earlier run.
-        damaged_frames: in which the source's decoder concealed errors.
+        keyframes: of the frames, those alone.
+        repeated_frames: of the frames, those equal to the one before and sent as that.
         quality: mean of the frames that were sent, 0 to 63.
         bitrate: bits a second of the video's packets.
-        seconds: of this run.
-        fps: frames a second of this run.
-        bytes: size of the output.
-        video_bytes: of these, the video's packets.
+        video_bytes: of the output, the video's packets.
         codec: name of its card.
-        device: where it ran.
-        precision: how.
-        peak_memory_bytes: largest resident size of this process.
-        cpu_use: CPU time over wall time and cores, 0 to 1.
-        notices: one line for all that the user should know.
     """
 
-    source: str
-    output: str
-    width: int
-    height: int
-    frames: int
     keyframes: int
     repeated_frames: int
-    resumed_frames: int
-    damaged_frames: int
     quality: float
     bitrate: float
-    seconds: float
-    fps: float
-    bytes: int
     video_bytes: int
     codec: str
-    device: str
-    precision: str
-    peak_memory_bytes: int
-    cpu_use: float
-    notices: tuple[str, ...] = ()
-
-    def to_json(self) -> dict[str, Any]:
-        """Plain values for `json.dumps`."""
-        return asdict(self)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -185,52 +151,18 @@ class DecompressJob:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class DecompressResult:
-    """What was done.
+class DecompressResult(RunResult):
+    """What `decompress` did.
 
     Attributes:
-        source: as asked for.
-        output: where it is.
-        width: columns.
-        height: rows.
-        frames: in the output.
-        resumed_frames: of these, done by an earlier run.
-        damaged_frames: of these, shown in place of ones that could not be decoded.
-        seconds: of this run.
-        fps: frames a second of this run.
-        bytes: size of the output, 0 for stdout.
         codec: name of its card.
-        device: where it ran.
-        precision: how.
         exact: whether the pictures are the sender's to the bit, as far as the file tells.
         encoder: word for the encoder, "" where samples are stored as they are.
-        peak_memory_bytes: largest resident size of this process.
-        cpu_use: CPU time over wall time and cores, 0 to 1.
-        notices: one line for all that the user should know.
     """
 
-    source: str
-    output: str
-    width: int
-    height: int
-    frames: int
-    resumed_frames: int
-    damaged_frames: int
-    seconds: float
-    fps: float
-    bytes: int
     codec: str
-    device: str
-    precision: str
     exact: bool
     encoder: str
-    peak_memory_bytes: int
-    cpu_use: float
-    notices: tuple[str, ...] = ()
-
-    def to_json(self) -> dict[str, Any]:
-        """Plain values for `json.dumps`."""
-        return asdict(self)
 
 
 _State = Any

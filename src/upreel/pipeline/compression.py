@@ -40,13 +40,13 @@ from upreel.pipeline.coding import (
 )
 from upreel.pipeline.enhance import QUEUE_FRAMES
 from upreel.pipeline.job import Progress
-from upreel.pipeline.plan import fingerprint, frame_range, machine_kind, source_identity
+from upreel.pipeline.plan import frame_range, machine_kind, source_identity
 from upreel.pipeline.planning import missing_end
 from upreel.pipeline.sending import Sender
-from upreel.pipeline.summary import OnProgress, no_progress
-from upreel.pipeline.upv_parts import RECORD_VERSION, OpenPart, PartCounter, PartRecord, part_name
+from upreel.pipeline.summary import Counter, OnProgress, no_progress
+from upreel.pipeline.upv_parts import RECORD_VERSION, OpenPart, PartRecord, part_name
 from upreel.pipeline.usage import CpuMeter, peak_memory_bytes
-from upreel.pipeline.work import Work, put_in_place, stored_job
+from upreel.pipeline.work import Work, put_in_place, save_job, stored_job
 from upreel.video.advice import frame_rate
 from upreel.video.aside import AsideFile
 from upreel.video.carry import CarriedPacket, CarriedStreams, carried_packets, carry
@@ -55,7 +55,7 @@ from upreel.video.fields import field_notice
 from upreel.video.info import SourceInfo, Timeline
 from upreel.video.join import film_cut
 from upreel.video.mux import Cut
-from upreel.video.notice import Notice
+from upreel.video.notice import Notice, drained
 from upreel.video.probe import probe
 from upreel.video.read import read_frames
 from upreel.video.scan import scan
@@ -155,22 +155,21 @@ class _Run:
         cut = film_cut(self.info, timeline, first, stop, kind=output_kind(".mkv"), trimmed=trimmed)
         header = self._header(timeline, cut, first, stop)
         if stored is None:
-            self.work.clear()
-            values = {"version": RECORD_VERSION, "fingerprint": fingerprint(identity)}
-            self.work.save("plan.json", values | {"identity": identity})
+            save_job(self.work, identity, version=RECORD_VERSION)
         done = list(self._finished())
         resumed = sum(part.frames for part in done)
         if not (done and done[-1].last):
             shift = round(cut.shift / timeline.time_base)
             self._send(timeline, first, stop, header, done, shift)
-        seconds = self.meter.seconds
-        if not any(part.frames for part in done):
+        frames = sum(part.frames for part in done)
+        fps = self.meter.rate(frames - resumed)
+        if not frames:
             self.work.clear()
             raise DamagedError(f"no frame of {self.info.path} can be decoded")
         num_bytes = self._join(done, header, cut)
         self.work.remove()
         return self._result(
-            timeline, done, num_bytes, first=first, stop=stop, resumed=resumed, seconds=seconds
+            timeline, done, num_bytes, first=first, stop=stop, resumed=resumed, fps=fps
         )
 
     def _identity(self) -> dict[str, Any]:
@@ -293,16 +292,21 @@ class _Run:
         frames = read_frames(
             self.info, timeline=timeline, first=begin, stop=stop, on_notice=notices.append
         )
-        counter = PartCounter(stop - first, self.tell, done)
+        counter = Counter(
+            "compress",
+            stop - first,
+            self.tell,
+            resumed=sum(part.frames for part in done),
+            resumed_bytes=sum(part.video_bytes for part in done),
+        )
         part: OpenPart | None = None
 
         def finish(place: int, rate: dict[str, Any], *, last: bool) -> None:
             assert part is not None
-            texts = tuple(notices.popleft().text for _ in range(len(notices)))
-            record = part.finish(stop=place, notices=texts, rate=rate, last=last)
+            record = part.finish(stop=place, notices=drained(notices), rate=rate, last=last)
             self.work.save(part_name(len(done), ".json"), record.to_json())
             done.append(record)
-            counter.part_done(record)
+            counter.part_done(record.frames, record.video_bytes)
 
         try:
             with prefetched(frames, size=QUEUE_FRAMES, name="upreel-decode") as ahead:
@@ -387,7 +391,7 @@ class _Run:
         first: int,
         stop: int,
         resumed: int,
-        seconds: float,
+        fps: float,
     ) -> CompressResult:
         frames = sum(part.frames for part in done)
         repeated = sum(part.repeated for part in done)
@@ -417,7 +421,7 @@ class _Run:
             quality=sum(part.quality for part in done) / max(frames - repeated, 1),
             bitrate=bitrate,
             seconds=self.meter.seconds,
-            fps=(frames - resumed) / max(seconds, 1e-9),
+            fps=fps,
             bytes=num_bytes,
             video_bytes=video_bytes,
             codec=self.card.name,

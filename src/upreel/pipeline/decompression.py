@@ -25,17 +25,17 @@ from upreel.pipeline.enhance import QUEUE_FRAMES
 from upreel.pipeline.job import Progress
 from upreel.pipeline.machine import cpu_count
 from upreel.pipeline.parts import runs_of
-from upreel.pipeline.plan import Part, fingerprint, machine_kind, part_borders, source_identity
-from upreel.pipeline.summary import OnProgress, no_progress
+from upreel.pipeline.plan import Part, machine_kind, part_borders, source_identity
+from upreel.pipeline.summary import Counter, OnProgress, no_progress
 from upreel.pipeline.upv_source import UpvSource
 from upreel.pipeline.usage import CpuMeter, peak_memory_bytes
-from upreel.pipeline.work import PartDone, Work, put_in_place, stored_job
+from upreel.pipeline.work import PartDone, Work, put_in_place, save_job, stored_job
 from upreel.video.aside import AsideFile
 from upreel.video.containers import container_losses, output_kind
 from upreel.video.encoders import EncoderSettings, choose_encoder
 from upreel.video.formats import pixel_format
 from upreel.video.join import film_cut, join
-from upreel.video.notice import Notice
+from upreel.video.notice import Notice, drained
 from upreel.video.restore import Restored, RestoredStreams
 from upreel.video.write import PartWriter, StreamWriter, part_suffix
 
@@ -134,7 +134,7 @@ class _Run:
             resumed_frames=self.resumed,
             damaged_frames=self.damaged,
             seconds=self.meter.seconds,
-            fps=(self.frames - self.resumed) / max(self.meter.seconds, 1e-9),
+            fps=self.meter.rate(self.frames - self.resumed),
             bytes=num_bytes,
             codec=self.source.card.name,
             device=self.source.device,
@@ -192,10 +192,6 @@ class _Run:
         where = "standard output" if self.job.output == "-" else "y4m"
         return [f"{where} cannot carry {', '.join(lost)}"] if lost else []
 
-    def _progress(self, done: int) -> None:
-        fps = (done - self.resumed) / max(self.meter.seconds, 1e-9)
-        self.tell(Progress(stage="decompress", done=done, total=self.frames, fps=fps))
-
     def _to_stream(self, file: BinaryIO) -> int:
         kind = "y4m" if self.raw else "matroska"
         frames = self.source.frames(
@@ -205,10 +201,11 @@ class _Run:
             StreamWriter(file, self.settings, kind=kind) as writer,
             prefetched(frames, size=QUEUE_FRAMES, name="upreel-codec") as ahead,
         ):
-            for done, frame in enumerate(ahead, 1):
+            counter = Counter("decompress", self.frames, self.tell)
+            for frame in ahead:
                 writer.write(frame)
                 self.damaged += frame.damaged
-                self._progress(done)
+                counter.frame_done()
         return 0
 
     def _to_planes(self, output: Path) -> int:
@@ -226,10 +223,7 @@ class _Run:
         identity = self._identity()
         stored = stored_job(work, identity, version=_VERSION, overwrite=self.job.overwrite)
         if stored is None:
-            work.clear()
-            values = {"version": _VERSION, "fingerprint": fingerprint(identity)}
-            values |= {"identity": identity, "settings": self.settings.to_json()}
-            work.save("plan.json", values)
+            save_job(work, identity, version=_VERSION, settings=self.settings.to_json())
         else:
             self.settings = EncoderSettings.from_json(stored["settings"])
         borders = part_borders(self.timeline, 0, self.frames, seconds=self.job.part_seconds)
@@ -240,24 +234,30 @@ class _Run:
         suffix = part_suffix(self.settings)
         done = {part.index: work.finished(part, suffix) for part in parts}
         missing = [part for part in parts if done[part.index] is None]
-        self.resumed = self.frames - sum(part.num_frames for part in missing)
-        count = self.resumed
+        finished = [record for record in done.values() if record is not None]
+        self.resumed = sum(record.frames for record in finished)
+        counter = Counter(
+            "decompress",
+            self.frames,
+            self.tell,
+            resumed=self.resumed,
+            resumed_bytes=sum(record.bytes for record in finished),
+        )
         for run in runs_of(missing):
-            for part, record in self._written(run, work, suffix, count):
+            for part, record in self._written(run, work, suffix, counter):
                 work.finish(part, record)
+                counter.part_done(record.frames, record.bytes)
                 done[part.index] = record
-            count += run[-1].stop - run[0].first
         finished = [record for record in done.values() if record is not None]
         self.damaged = sum(len(record.damaged) for record in finished)
         self.notices += [text for record in finished for text in record.notices]
         return self._join([work.part_path(part, suffix) for part in parts], output, work)
 
     def _written(
-        self, run: list[Part], work: Work, suffix: str, begun: int
+        self, run: list[Part], work: Work, suffix: str, counter: Counter
     ) -> Iterator[tuple[Part, PartDone]]:
-        """Write parts that follow each other, `begun` frames being done; each with its record."""
+        """Write parts that follow each other; each with its record."""
         notices: deque[Notice] = deque()
-        count = begun
         frames = self.source.frames(self.timeline, run[0].first, run[-1].stop, notices.append)
         with prefetched(frames, size=QUEUE_FRAMES, name="upreel-codec") as ahead:
             for part in run:
@@ -267,19 +267,17 @@ class _Run:
                         writer.write(frame)
                         if frame.damaged:
                             damaged.append(frame.index)
-                        count += 1
-                        self._progress(count)
+                        counter.frame_done()
                 if part is run[-1]:
                     for _ in ahead:  # none: but what is told of the file comes with its end
                         pass
-                texts = tuple(notices.popleft().text for _ in range(len(notices)))
                 yield (
                     part,
                     PartDone(
                         frames=part.num_frames,
                         bytes=writer.num_bytes,
                         damaged=tuple(damaged),
-                        notices=texts,
+                        notices=drained(notices),
                     ),
                 )
 

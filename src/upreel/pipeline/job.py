@@ -11,6 +11,8 @@ from upreel.video.info import Deinterlace
 
 __all__ = [
     "Progress",
+    "RunResult",
+    "Stage",
     "UpscaleJob",
     "UpscaleResult",
     "check_stretch",
@@ -148,8 +150,8 @@ class Progress:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class UpscaleResult:
-    """What was done.
+class RunResult:
+    """What was done, whatever it was.
 
     Attributes:
         source: as asked for.
@@ -158,17 +160,13 @@ class UpscaleResult:
         height: rows of the output.
         frames: in the output.
         resumed_frames: of these, done by an earlier run.
-        lost_frames: in the source's index, but not decodable from a truncated file.
-        damaged_frames: in which the decoder concealed errors.
+        damaged_frames: in which a decoder concealed errors, or that stand for ones it could not
+            decode.
         seconds: of this run.
         fps: frames a second of this run.
-        bytes: size of the output.
-        model: name of the card.
-        engine: what ran the network.
-        device: where.
+        bytes: size of the output, 0 for stdout.
+        device: where networks ran.
         precision: how.
-        reason: why these were chosen.
-        encoder: word for the encoder, "" where pictures are not encoded.
         peak_memory_bytes: largest resident size of this process.
         cpu_use: CPU time over wall time and cores, 0 to 1.
         notices: one line for all that the user should know.
@@ -180,17 +178,12 @@ class UpscaleResult:
     height: int
     frames: int
     resumed_frames: int = 0
-    lost_frames: int = 0
     damaged_frames: int = 0
     seconds: float
     fps: float
     bytes: int
-    model: str
-    engine: str
     device: str
     precision: str
-    reason: str
-    encoder: str
     peak_memory_bytes: int
     cpu_use: float
     notices: tuple[str, ...] = ()
@@ -198,6 +191,25 @@ class UpscaleResult:
     def to_json(self) -> dict[str, Any]:
         """Plain values for `json.dumps`."""
         return asdict(self)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class UpscaleResult(RunResult):
+    """What `upscale` did.
+
+    Attributes:
+        lost_frames: in the source's index, but not decodable from a truncated file.
+        model: name of the card.
+        engine: what ran the network.
+        reason: why engine, device and precision were chosen.
+        encoder: word for the encoder, "" where pictures are not encoded.
+    """
+
+    lost_frames: int = 0
+    model: str
+    engine: str
+    reason: str
+    encoder: str
 
 
 _FRACTIONS = ("start", "end", "part_seconds")

@@ -23,7 +23,7 @@ from upreel.pipeline.work import PartDone, Work
 from upreel.video.encoders import EncoderSettings
 from upreel.video.frame import Frame
 from upreel.video.info import Deinterlace, SourceInfo, Timeline
-from upreel.video.notice import Notice
+from upreel.video.notice import Notice, drained
 from upreel.video.read import read_frames
 from upreel.video.write import ImageWriter, PartWriter
 
@@ -177,9 +177,8 @@ class _PartSink:
                         damaged.append(item.index)
                     item = next(items, None)
             num_bytes = writer.num_bytes
-        notices = [self._notices.popleft().text for _ in range(len(self._notices))]
         done = PartDone(
-            frames=count, bytes=num_bytes, damaged=tuple(damaged), notices=tuple(notices)
+            frames=count, bytes=num_bytes, damaged=tuple(damaged), notices=drained(self._notices)
         )
         self._work.finish(part, done)
         self._on_part(done)

@@ -20,7 +20,6 @@ from upreel.pipeline.plan import (
     source_identity,
 )
 from upreel.pipeline.resolve import Resolved
-from upreel.pipeline.work import Work
 from upreel.video.info import SourceInfo, Timeline
 from upreel.video.scan import scan
 
@@ -30,7 +29,6 @@ __all__ = [
     "make_plan",
     "missing_end",
     "open_upscaler",
-    "stale_message",
 ]
 
 
@@ -168,12 +166,3 @@ def least_bytes(plan: Plan, encoding: Encoding) -> int:
     bits = samples * fmt.bits / 4 if lossless else width * height * 0.02
     copies = 1 if encoding.pictures else 2
     return int(plan.num_frames * bits / 8 * copies)
-
-
-def stale_message(work: Work, stored: Plan, identity: dict[str, Any]) -> str:
-    """Which of a job's properties differ from those of the parts that are there."""
-    differ = [key for key, value in identity.items() if stored.identity.get(key) != value]
-    return (
-        f"{work.folder} holds parts of another job (other {', '.join(differ) or 'properties'}); "
-        "run that one again, or remove them with --overwrite"
-    )

@@ -15,13 +15,12 @@ from upreel.pipeline.planning import (
     make_plan,
     missing_end,
     open_upscaler,
-    stale_message,
 )
 from upreel.pipeline.resolve import Resolved, resolve
 from upreel.pipeline.straight import run_straight
 from upreel.pipeline.summary import Counter, OnProgress, no_progress, result_of
 from upreel.pipeline.usage import CpuMeter
-from upreel.pipeline.work import PartDone, Work, check_free_space
+from upreel.pipeline.work import PartDone, Work, check_free_space, other_job
 from upreel.video.probe import probe
 
 __all__ = ["upscale"]
@@ -89,9 +88,9 @@ class _Run:
             used = sum(part.bytes for part in finished)
             check_free_space(self.work.folder, least_bytes(plan, encoding) - used)
             self._run_missing(plan, upscaler, encoding, unfinished, finished)
-        seconds = self.meter.seconds
         parts = [self._finished(part, encoding) for part in plan.parts]
         frames = sum(part.frames for part in parts)
+        fps = self.meter.rate(frames - resumed)
         if not frames:
             self.work.clear()
             raise DamagedError(f"no frame of {self.resolved.info.path} can be decoded")
@@ -109,7 +108,7 @@ class _Run:
             resumed_frames=resumed,
             lost_frames=lost,
             damaged_frames=sum(len(part.damaged) for part in parts),
-            fps=(frames - resumed) / max(seconds, 1e-9),
+            fps=fps,
             num_bytes=num_bytes,
             notices=(
                 *(notice for part in parts for notice in part.notices),
@@ -138,7 +137,7 @@ class _Run:
             if fingerprint(identity) == fingerprint(stored.identity):
                 return stored, upscaler
             if not job.overwrite:
-                raise StaleWorkError(stale_message(self.work, stored, identity))
+                raise other_job(self.work, stored.identity, identity)
             if tile != job.tile:
                 upscaler = open_upscaler(self.resolved, self.backend, tile=job.tile)
         self.work.clear()
@@ -156,12 +155,18 @@ class _Run:
         finished: list[PartDone],
     ) -> None:
         """Run parts, counting what goes through."""
-        counter = Counter(plan.num_frames, self.tell, finished)
+        counter = Counter(
+            "upscale",
+            plan.num_frames,
+            self.tell,
+            resumed=sum(part.frames for part in finished),
+            resumed_bytes=sum(part.bytes for part in finished),
+        )
         tile = plan.tile
 
         def on_part(done: PartDone) -> None:
             nonlocal tile
-            counter.part_done(done)
+            counter.part_done(done.frames, done.bytes)
             now = upscaler.tile
             if now != tile:  # a lack of memory made it smaller: a resumed run begins with that
                 tile = now

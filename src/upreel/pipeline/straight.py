@@ -86,7 +86,7 @@ def run_straight(
         _enlarged(resolved, upscaler, seen) as (frames, total),
         StreamWriter(sys.stdout.buffer, encoding.settings, kind=kind) as writer,
     ):
-        _write(frames, writer, seen, Counter(total, tell, []))
+        _write(frames, writer, seen, Counter("upscale", total, tell))
     if not seen.pts:
         raise DamagedError(f"no frame of {resolved.info.path} can be decoded")
     return _result(resolved, upscaler, meter, seen, num_bytes=0)
@@ -109,7 +109,7 @@ def _to_file(
             else PartWriter(path, encoding.settings)
         ) as writer:
             writer.write(_noted(first, seen))
-            _write(frames, writer, seen, Counter(total, tell, []))
+            _write(frames, writer, seen, Counter("upscale", total, tell))
     count = len(seen.pts)
     report = upscaler.describe()
     plan = Plan(
@@ -199,7 +199,7 @@ def _result(
         meter,
         frames=frames,
         damaged_frames=seen.damaged,
-        fps=frames / max(meter.seconds, 1e-9),
+        fps=meter.rate(frames),
         num_bytes=num_bytes,
         notices=(*(notice.text for notice in seen.notices), *notices),
     )

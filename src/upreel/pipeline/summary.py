@@ -1,13 +1,11 @@
 """Counting while a job runs, and what is said when it is done."""
 
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 from upreel.pipeline.backend import ReportingUpscaler
-from upreel.pipeline.job import Progress, UpscaleResult
+from upreel.pipeline.job import Progress, Stage, UpscaleResult
 from upreel.pipeline.resolve import Resolved
 from upreel.pipeline.usage import CpuMeter, peak_memory_bytes
-from upreel.pipeline.work import PartDone
 
 __all__ = ["Counter", "OnProgress", "no_progress", "result_of"]
 
@@ -19,16 +17,30 @@ def no_progress(_progress: Progress) -> None:
 
 
 class Counter:
-    """Turns finished frames and parts into `Progress`."""
+    """Turns finished frames and parts into `Progress`.
 
-    def __init__(self, total: int | None, tell: OnProgress, finished: Sequence[PartDone]) -> None:
-        self._total = total
-        self._tell = tell
-        self._done = sum(part.frames for part in finished)
-        self._resumed = self._done
-        self._in_parts = self._done
-        self._bytes = sum(part.bytes for part in finished)
-        self._start = time.perf_counter()
+    Args:
+        stage: what is done.
+        total: frames of it, None where it is not known.
+        tell: told of each frame.
+        resumed: frames of it that an earlier run has done.
+        resumed_bytes: what these take.
+    """
+
+    def __init__(
+        self,
+        stage: Stage,
+        total: int | None,
+        tell: OnProgress,
+        *,
+        resumed: int = 0,
+        resumed_bytes: int = 0,
+    ) -> None:
+        self._stage: Stage = stage
+        self._total, self._tell = total, tell
+        self._done = self._resumed = self._in_parts = resumed
+        self._bytes = resumed_bytes
+        self._meter = CpuMeter()
 
     def frame_done(self) -> None:
         """One more frame has left the network."""
@@ -36,21 +48,20 @@ class Counter:
         expected = None
         if self._in_parts and self._total is not None:
             expected = self._bytes * self._total // self._in_parts
-        seconds = time.perf_counter() - self._start
         self._tell(
             Progress(
-                stage="upscale",
+                stage=self._stage,
                 done=self._done,
                 total=self._total,
-                fps=(self._done - self._resumed) / max(seconds, 1e-9),
+                fps=self._meter.rate(self._done - self._resumed),
                 expected_bytes=expected,
             )
         )
 
-    def part_done(self, part: PartDone) -> None:
-        """One more part is on the disk."""
-        self._bytes += part.bytes
-        self._in_parts += part.frames
+    def part_done(self, frames: int, num_bytes: int) -> None:
+        """One more part, of so many frames and bytes, is on the disk."""
+        self._in_parts += frames
+        self._bytes += num_bytes
 
 
 def result_of(

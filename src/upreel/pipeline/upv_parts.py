@@ -9,12 +9,9 @@ from typing import Any
 from upreel.codec.header import Header
 from upreel.codec.packet import Packet, PacketType
 from upreel.codec.writer import Writer
-from upreel.pipeline.job import Progress
-from upreel.pipeline.summary import OnProgress
-from upreel.pipeline.usage import CpuMeter
 from upreel.video.aside import AsideFile
 
-__all__ = ["RECORD_VERSION", "OpenPart", "PartCounter", "PartRecord", "part_name"]
+__all__ = ["RECORD_VERSION", "OpenPart", "PartRecord", "part_name"]
 
 RECORD_VERSION = 1
 
@@ -110,37 +107,6 @@ class OpenPart:
     def discard(self) -> None:
         """Remove what was written."""
         self._file.discard()
-
-
-class PartCounter:
-    """Turns finished frames and parts into `Progress`."""
-
-    def __init__(self, total: int, tell: OnProgress, done: list[PartRecord]) -> None:
-        self._total, self._tell = total, tell
-        self._done = self._resumed = self._in_parts = sum(part.frames for part in done)
-        self._bytes = sum(part.video_bytes for part in done)
-        self._meter = CpuMeter()
-
-    def frame_done(self) -> None:
-        """One more frame has been sent."""
-        self._done += 1
-        expected = None
-        if self._in_parts:
-            expected = self._bytes * self._total // self._in_parts
-        self._tell(
-            Progress(
-                stage="compress",
-                done=self._done,
-                total=self._total,
-                fps=(self._done - self._resumed) / max(self._meter.seconds, 1e-9),
-                expected_bytes=expected,
-            )
-        )
-
-    def part_done(self, part: PartRecord) -> None:
-        """One more part is on the disk."""
-        self._in_parts += part.frames
-        self._bytes += part.video_bytes
 
 
 def part_name(number: int, suffix: str) -> str:

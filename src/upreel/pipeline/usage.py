@@ -36,6 +36,10 @@ class CpuMeter:
         """Wall time."""
         return time.perf_counter() - self._wall
 
+    def rate(self, count: int) -> float:
+        """`count` over wall time: things a second."""
+        return count / max(self.seconds, 1e-9)
+
     @property
     def use(self) -> float:
         """CPU time over wall time and cores, 0 to 1."""

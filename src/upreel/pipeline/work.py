@@ -20,7 +20,16 @@ from upreel.errors import DiskFullError, ExistsError, LockedError, OutputError, 
 from upreel.pipeline.plan import Part, Plan, fingerprint
 from upreel.video.aside import lock_file, output_error
 
-__all__ = ["PartDone", "Work", "check_free_space", "os_errors", "put_in_place", "stored_job"]
+__all__ = [
+    "PartDone",
+    "Work",
+    "check_free_space",
+    "os_errors",
+    "other_job",
+    "put_in_place",
+    "save_job",
+    "stored_job",
+]
 
 PART_VERSION = 1
 
@@ -232,13 +241,30 @@ def stored_job(
     if (stored.get("version"), stored.get("fingerprint")) == (version, fingerprint(identity)):
         return stored
     if not overwrite:
-        other: dict[str, Any] = stored.get("identity", {})
-        differ = [key for key, value in identity.items() if other.get(key) != value]
-        raise StaleWorkError(
-            f"{work.folder} holds parts of another job (other {', '.join(differ) or 'version'}); "
-            "run that one again, or remove them with --overwrite"
-        )
+        raise other_job(work, stored.get("identity", {}), identity)
     return None
+
+
+def save_job(work: Work, identity: Mapping[str, Any], *, version: int, **values: object) -> None:
+    """Begin anew: nothing but a plan.json that `stored_job` finds again, with further values."""
+    work.clear()
+    known = {"version": version, "fingerprint": fingerprint(identity), "identity": identity}
+    work.save("plan.json", known | values)
+
+
+def other_job(work: Work, there: Mapping[str, Any], identity: Mapping[str, Any]) -> StaleWorkError:
+    """What to raise where a folder holds parts of another job; it names what differs.
+
+    Args:
+        work: the folder.
+        there: identity of the job whose parts are there.
+        identity: of the job that was asked for.
+    """
+    differ = [key for key, value in identity.items() if there.get(key) != value]
+    return StaleWorkError(
+        f"{work.folder} holds parts of another job (other {', '.join(differ) or 'version'}); "
+        "run that one again, or remove them with --overwrite"
+    )
 
 
 def put_in_place(joined: Path, output: Path, *, overwrite: bool) -> None:

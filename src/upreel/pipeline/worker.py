@@ -18,10 +18,10 @@ from upreel.pipeline.finish import output_exists, work_name
 from upreel.pipeline.job import UpscaleJob, UpscaleResult
 from upreel.pipeline.parts import run_parts
 from upreel.pipeline.plan import Plan, fingerprint
-from upreel.pipeline.planning import identity_of, make_plan, open_upscaler, stale_message
+from upreel.pipeline.planning import identity_of, make_plan, open_upscaler
 from upreel.pipeline.resolve import resolve
 from upreel.pipeline.run import upscale
-from upreel.pipeline.work import PartDone, Work
+from upreel.pipeline.work import PartDone, Work, other_job
 from upreel.video.probe import probe
 
 __all__ = ["join_job", "num_parts", "plan_job", "run_part"]
@@ -76,7 +76,7 @@ def run_part(folder: Path, number: int, *, backend: Backend | None = None) -> Pa
     upscaler = open_upscaler(resolved, backend, tile=plan.tile)
     identity = identity_of(resolved, upscaler)
     if fingerprint(identity) != fingerprint(plan.identity):
-        raise StaleWorkError(stale_message(work, plan, identity))
+        raise other_job(work, plan.identity, identity)
 
     def as_planned() -> None:
         # Where a recurrent network's tiles are cut shows; the other parts are cut as planned.

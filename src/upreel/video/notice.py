@@ -1,10 +1,11 @@
 """What reading a source found that its user should know: plain records, in the order found."""
 
+from collections import deque
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Literal
 
-__all__ = ["Notice", "NoticeKind", "clock"]
+__all__ = ["Notice", "NoticeKind", "clock", "drained"]
 
 NoticeKind = Literal[
     "damaged",
@@ -37,6 +38,11 @@ class Notice:
     text: str
     index: int = -1
     time: Fraction | None = None
+
+
+def drained(notices: deque[Notice]) -> tuple[str, ...]:
+    """Texts of those that are there, which are taken out; a reading thread may add more."""
+    return tuple(notices.popleft().text for _ in range(len(notices)))
 
 
 def clock(seconds: Fraction) -> str:

@@ -1,7 +1,7 @@
 """Small networks of every kind, and a small codec, exported once for the whole run."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from pathlib import Path
 
 import pytest
@@ -22,7 +22,16 @@ def shared_folder(tmp_path_factory: pytest.TempPathFactory, name: str) -> Path:
 
 
 @pytest.fixture(scope="session")
-def small_codec(tmp_path_factory: pytest.TempPathFactory) -> CodecCard:
+def shared_traces(tmp_path_factory: pytest.TempPathFactory) -> Generator[None]:
+    """From the first test on that wants it, no process traces what another has traced."""
+    from traced_once import traced_once
+
+    with traced_once(shared_folder(tmp_path_factory, "traces")):
+        yield
+
+
+@pytest.fixture(scope="session")
+def small_codec(tmp_path_factory: pytest.TempPathFactory, shared_traces: None) -> CodecCard:
     """A codec with random weights, exported by whichever process needs it first."""
     from small_codec import export_small_codec
 
@@ -33,7 +42,9 @@ def small_codec(tmp_path_factory: pytest.TempPathFactory) -> CodecCard:
 
 
 @pytest.fixture(scope="session")
-def small_cards(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], ModelCard]:
+def small_cards(
+    tmp_path_factory: pytest.TempPathFactory, shared_traces: None
+) -> Callable[[str], ModelCard]:
     """Small networks by name, exported when they are first asked for, whichever process asks."""
     folder = shared_folder(tmp_path_factory, "cards")
     made: dict[str, ModelCard] = {}

@@ -8,12 +8,15 @@ from pathlib import Path
 
 import pytest
 from clips import write_clip
+from small_codec import CONFIG
 from typer.testing import CliRunner
 
 from upreel.cli import app
 from upreel.zoo.codec_card import load_codec_card
 
-RECIPE = """
+pytestmark = pytest.mark.usefixtures("shared_traces")
+
+RECIPE = f"""
 from upreel.training.codec import CodecRun
 from upreel.zoo.configs.codec import CodecConfig
 
@@ -21,7 +24,7 @@ from upreel.zoo.configs.codec import CodecConfig
 def small() -> CodecRun:
     return CodecRun(
         name="small",
-        network=CodecConfig(channels=(6, 8, 10), latents=6, hyper=3, prior=4, anchors=2),
+        network={CONFIG!r},
         stage="alone",
         steps=2,
         batch=2,

@@ -10,6 +10,8 @@ from upreel.cli import app
 from upreel.training.checkpoint import load_checkpoint
 from upreel.zoo import FastConfig
 
+pytestmark = pytest.mark.usefixtures("shared_traces")
+
 RECIPE = """
 from upreel.degradation.degrade import Degradation
 from upreel.training.config import TrainConfig

@@ -9,6 +9,8 @@ from typer.testing import CliRunner
 from upreel.cli import app
 from upreel.zoo.card import read_card
 
+pytestmark = pytest.mark.usefixtures("shared_traces")
+
 RECIPE = """
 from upreel.degradation.degrade import Degradation
 from upreel.training.config import TrainConfig

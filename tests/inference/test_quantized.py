@@ -23,6 +23,8 @@ from upreel.networks.sizes import CHANNELS
 from upreel.zoo import FastConfig, ModelCard, QuantizedConfig, load_card
 from upreel.zoo.card import read_card
 
+pytestmark = pytest.mark.usefixtures("shared_traces")
+
 HEIGHT, WIDTH, MARGIN = 40, 56, 4
 NAMES = ("fast-luma", "fast-two", "fast-packed", "fast-plain")
 

@@ -296,6 +296,7 @@ def test_engines_agree_with_the_cells(
 
 
 @pytest.mark.parametrize("device", ["cpu", "ort-cpu"])
+@pytest.mark.usefixtures("shared_traces")
 def test_answers_moved_by_a_cubic_are_those_of_training(device: str, tmp_path: Path) -> None:
     assert isinstance(CARD.network, RecurrentConfig)
     config = replace(CARD.network, interpolation="bicubic")

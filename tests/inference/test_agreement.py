@@ -51,12 +51,13 @@ def test_engines_agree_with_the_network(name: str, device: str, precision: str, 
             open_session(card, HEIGHT, WIDTH, bits=bits, device=device, precision=precision)
 
 
-@pytest.mark.parametrize("bits", [8, 10, 16])
+@pytest.mark.parametrize("bits", [8, 10])
 @pytest.mark.parametrize("device", ["cpu", "ort-cpu"])
 @pytest.mark.parametrize("name", SMALL)
 def test_engines_agree_on_every_kind_of_network(
     name: str, device: str, bits: int, small_cards: Callable[[str], ModelCard]
 ) -> None:
+    """Sixteen bits are read as ten are: above, by networks of both layouts."""
     agrees(small_cards(name), device, "f32", bits)
 
 

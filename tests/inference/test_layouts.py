@@ -139,11 +139,11 @@ def another_scene(before: Thumbnail, after: Thumbnail) -> bool:
 
 
 def clip(lengths: Sequence[int]) -> list[Frame]:
-    """Scenes of so many frames, every other one with a bright lower edge."""
+    """Small scenes of so many frames, every other one with a bright lower edge."""
     frames: list[Frame] = []
     for scene, length in enumerate(lengths):
         for _ in range(length):
-            planes = draw_planes(len(frames), width=WIDTH, height=HEIGHT)
+            planes = draw_planes(len(frames), width=27, height=21)
             planes[0][-4:] = 220 if scene % 2 else 40
             frames.append(make_frame(len(frames), planes=planes))
     return frames
@@ -167,7 +167,8 @@ def test_windows_end_where_clips_and_scenes_do(
     past, future = card.window
     scenes = [scene for scene, length in enumerate(lengths) for _ in range(length)]
 
-    large = list(enhance(iter(frames), upscaler(card), card, cuts=another_scene))
+    made = upscaler(card, width=27, height=21)
+    large = list(enhance(iter(frames), made, card, cuts=another_scene))
 
     assert [frame.index for frame in large] == list(range(len(frames)))
     for n, frame in enumerate(large):

@@ -6,15 +6,18 @@ Mutations tried: another loss, a tenth of the learning rate, nothing frozen, Ada
 
 import json
 import os
+from collections.abc import Callable
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 
 import pytest
 import torch
 from recipe_runs import FILES, recipes
 
-from upreel.datasets.clips import Clip, drawn_clips
-from upreel.datasets.patches import make_pairs
+from upreel.datasets.clips import drawn_clips
+from upreel.datasets.patches import Pair, make_pairs
+from upreel.degradation.degrade import Degradation
 from upreel.training.trainer import Trainer
 
 GOLDEN = Path(__file__).parent / "five_steps_of_recipes.json"
@@ -27,13 +30,17 @@ RECIPES = {
 
 
 @pytest.fixture(scope="module")
-def material() -> list[Clip]:
-    return drawn_clips(2, num_frames=3, height=144, width=144)
+def pairs_of() -> Callable[[int, Degradation], list[Pair]]:
+    """Drawn clips at a scale, degraded once for all recipes that degrade alike."""
+    material = drawn_clips(2, num_frames=3, height=144, width=144)
+    return cache(lambda scale, how: make_pairs(material, scale, how, variants=1, seed=0))
 
 
 @pytest.mark.parametrize("name", RECIPES)
 def test_five_steps_lose_what_they_did(
-    name: str, material: list[Clip], monkeypatch: pytest.MonkeyPatch
+    name: str,
+    pairs_of: Callable[[int, Degradation], list[Pair]],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """In f32, to one part in 200: machines add in other orders. GENERATE_EXPECTED=1 redraws."""
     monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: False)
@@ -42,8 +49,7 @@ def test_five_steps_lose_what_they_did(
     config = replace(
         config, batch=1, patch=32, variants=1, warmup=1, sequence=sequence, distillation=None
     )
-    pairs = make_pairs(material, config.network.scale, config.degradation, variants=1, seed=0)
-    trainer = Trainer(config, pairs)
+    trainer = Trainer(config, pairs_of(config.network.scale, config.degradation))
 
     losses = [trainer.train_step().item() for _ in range(5)]
 

@@ -25,9 +25,10 @@ RECURRENT = [name for name in card_names() if load_card(name).state]
 FRAMES = 200
 
 
-def high_resolution(moves: bool) -> list[Plane]:
-    """160x128 samples of the bundled clip: its first frame, or eight frames there and back."""
-    frames = [frame.planes[0][100:228, 200:360] for frame in read_frames(probe(str(SAMPLE)))][:8]
+def high_resolution(card: ModelCard, moves: bool) -> list[Plane]:
+    """What becomes 40x32 samples, of the bundled clip's first frame or of eight there and back."""
+    rows, columns = (slice(at, at + side * card.scale) for at, side in ((100, 32), (200, 40)))
+    frames = [frame.planes[0][rows, columns] for frame in read_frames(probe(str(SAMPLE)))][:8]
     order = [*range(7), *range(7, 0, -1)] if moves else [0]
     return [frames[order[t % len(order)]] for t in range(FRAMES)]
 
@@ -36,9 +37,8 @@ def high_resolution(moves: bool) -> list[Plane]:
 @pytest.mark.parametrize("name", RECURRENT)
 def test_long_scenes_stay_as_good_as_they_begin(name: str, moves: bool) -> None:
     card = load_card(name)
-    high = high_resolution(moves)
-    chroma = np.zeros((len(high), 2, 64, 80), np.uint8)
-    low, _ = shrink(np.stack(high), chroma, card.scale, kernel(card))
+    high = high_resolution(card, moves)
+    low = shrunk(card, high)
 
     gains = [psnr(*pair) for pair in zip(high, answers(card, list(low)), strict=True)]
 
@@ -50,8 +50,7 @@ def test_long_scenes_stay_as_good_as_they_begin(name: str, moves: bool) -> None:
 @pytest.mark.parametrize("name", RECURRENT)
 def test_engines_agree(name: str) -> None:
     card = load_card(name)
-    high = high_resolution(moves=True)[:5]
-    low, _ = shrink(np.stack(high), np.zeros((5, 2, 64, 80), np.uint8), card.scale, kernel(card))
+    low = shrunk(card, high_resolution(card, moves=True)[:5])
 
     one, other = (
         answers(card, list(low), device=device, precision="f32") for device in ("cpu", "ort-cpu")
@@ -65,8 +64,7 @@ def test_engines_agree(name: str) -> None:
 def test_what_is_stored_moves_as_the_network_does(name: str) -> None:
     """A file exported before motion was changed would answer otherwise than its weights."""
     card = load_card(name)
-    high = high_resolution(moves=True)[:2]
-    low, _ = shrink(np.stack(high), np.zeros((2, 2, 64, 80), np.uint8), card.scale, kernel(card))
+    low = shrunk(card, high_resolution(card, moves=True)[:2])
     here, there = (np.pad(frame, ((0, 0), (0, -frame.shape[1] % 16)), mode="edge") for frame in low)
     pair = [frame[None, None].astype(np.float32) / 255 for frame in (here, there)]
 
@@ -84,6 +82,14 @@ def test_flat_scenes_stay_flat(name: str, level: int) -> None:
 
     for answer in answers(load_card(name), scene):
         assert np.unique(answer).tolist() == [level]
+
+
+def shrunk(card: ModelCard, high: list[Plane]) -> np.ndarray:
+    """Frames as the card's network was trained on them, (T, H, W)."""
+    luma = np.stack(high)
+    chroma = np.zeros((len(luma), 2, luma.shape[1] // 2, luma.shape[2] // 2), np.uint8)
+    low, _ = shrink(luma, chroma, card.scale, kernel(card))
+    return low
 
 
 def kernel(card: ModelCard) -> Downscale:

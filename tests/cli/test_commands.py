@@ -14,8 +14,8 @@ OPTIONS = {
         "--output", "-o", "--model", "-m", "--min-fps", "--scale", "-s", "--size", "--device",
         "-d", "--precision", "--tile", "-t", "--threads", "--self-ensemble", "--adapt",
         "--codec", "-c", "--crf", "--preset", "--encoder-option", "-e", "--pix-fmt", "--start",
-        "--end", "--deinterlace", "--no-audio", "--no-subs", "--dry-run", "--overwrite", "--json",
-        "--quiet", "-q",
+        "--end", "--deinterlace", "--no-audio", "--no-subs", "--upv-codec", "--dry-run",
+        "--overwrite", "--json", "--quiet", "-q",
     },
     "compress": {
         "--quality", "--bitrate", "--keyint", "--codec", "--device", "-d", "--precision",

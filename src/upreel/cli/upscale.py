@@ -32,8 +32,8 @@ Sources = Annotated[
     list[str],
     typer.Argument(
         metavar="IN",
-        help="Videos, folders of videos, a folder or %06d.png pattern of pictures, or - for "
-        "standard input (y4m or Matroska).",
+        help="Videos (.upv, too), folders of videos, a folder or %06d.png pattern of pictures, or "
+        "- for standard input (y4m or Matroska).",
     ),
 ]
 Output = Annotated[
@@ -98,6 +98,10 @@ Codec = Annotated[
         "chroma and size.",
     ),
 ]
+UpvCodec = Annotated[
+    str | None,
+    typer.Option(metavar="CARD", help="Of .upv files: path of the codec's card (.json)."),
+]
 Crf = Annotated[float | None, typer.Option(help="Encoder's quality; lower is better.")]
 Preset = Annotated[str | None, typer.Option(help="Encoder's speed, such as veryfast.")]
 EncoderOptions = Annotated[
@@ -154,6 +158,7 @@ def upscale(
     deinterlace: Deinterlacing = "auto",
     no_audio: NoAudio = False,
     no_subs: NoSubs = False,
+    upv_codec: UpvCodec = None,
     dry_run: DryRun = False,
     overwrite: Overwrite = False,
     as_json: Json = False,
@@ -192,6 +197,7 @@ def upscale(
             deinterlace=deinterlace,
             audio=not no_audio,
             subtitles=not no_subs,
+            upv_codec=upv_codec,
             overwrite=overwrite,
         )
         screen = _Screen(quiet=quiet, as_json=as_json, to_stdout=output != "-")

@@ -44,13 +44,14 @@ def upscale(
     deinterlace: Deinterlace = "auto",
     audio: bool = True,
     subtitles: bool = True,
+    upv_codec: str | Path | None = None,
     overwrite: bool = False,
     on_progress: OnProgress | None = None,
 ) -> UpscaleResult:
     """Upscale a video as `upreel upscale` does; an interrupted call can simply be made again.
 
     Args:
-        source: a video file, or a folder or ``%06d`` pattern of pictures.
+        source: a video file, .upv files among them, or a folder or ``%06d`` pattern of pictures.
         output: a file, or a folder or pattern of pictures; None: beside the source.
         model: a name in the zoo, a family, or the path of a card; None: the default one of the
             scale.
@@ -75,6 +76,7 @@ def upscale(
             interlaced and looks it, "on", or "off".
         audio: whether sound is copied.
         subtitles: whether subtitles are copied.
+        upv_codec: of a source that is an .upv file, the path of the codec's card.
         overwrite: whether an existing output, or parts of another job, may be replaced.
         on_progress: called with how far the job is.
 
@@ -103,6 +105,7 @@ def upscale(
         deinterlace=deinterlace,
         audio=audio,
         subtitles=subtitles,
+        upv_codec=None if upv_codec is None else str(upv_codec),
         overwrite=overwrite,
     )
     return run(job, on_progress)

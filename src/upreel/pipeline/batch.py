@@ -18,7 +18,7 @@ Prepare = Callable[[UpscaleJob], AbstractContextManager[UpscaleJob]]
 VIDEO_ENDINGS = frozenset(
     {".264", ".265", ".3gp", ".avi", ".divx", ".flv", ".h264", ".h265", ".hevc", ".ivf", ".m2ts"}
     | {".m2v", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg", ".mts", ".mxf", ".nut", ".ogv"}
-    | {".rm", ".rmvb", ".ts", ".vob", ".webm", ".wmv", ".y4m"}
+    | {".rm", ".rmvb", ".ts", ".upv", ".vob", ".webm", ".wmv", ".y4m"}
 )
 """What a folder is searched for."""
 

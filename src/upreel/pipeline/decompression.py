@@ -68,7 +68,7 @@ def decompress(
     source = UpvSource(
         job.source,
         codec=job.codec,
-        device="cpu" if job.device == "auto" else job.device,
+        device=job.device,
         precision=job.precision,
         threads=job.threads,
         backend=backend,

@@ -13,8 +13,8 @@ from upreel.pipeline.parts import run_parts
 from upreel.pipeline.plan import Part
 from upreel.pipeline.planning import make_plan, open_upscaler
 from upreel.pipeline.resolve import resolve
+from upreel.pipeline.upv_source import probe_source
 from upreel.pipeline.work import PartDone, Work
-from upreel.video.probe import probe
 
 __all__ = ["Preview", "preview"]
 
@@ -79,7 +79,7 @@ def preview(job: UpscaleJob, *, backend: Backend | None = None) -> Preview:
     backend = backend or DefaultBackend()
     if job.source == "-":
         raise OptionError("a dry run needs a source that can be read twice, not standard input")
-    resolved = resolve(job, probe(job.source), backend)
+    resolved = resolve(job, probe_source(job), backend)
     upscaler = open_upscaler(resolved, backend, tile=job.tile)
     sampled: list[PartDone] = []
     with tempfile.TemporaryDirectory(prefix="upreel-") as name, Work(Path(name) / "sample") as work:

@@ -59,7 +59,8 @@ class UpscaleJob:
     """One source, one output, and how to get there. Paths as the user gave them.
 
     Attributes:
-        source: a video file, a folder or ``%06d`` pattern of pictures, or "-" for stdin.
+        source: a video file, .upv files among them, a folder or ``%06d`` pattern of pictures, or
+            "-" for stdin.
         output: a file, a folder or pattern of pictures, "-" for stdout; None: beside the source.
         model: a name in the zoo, a family, or the path of a card; None: the default one of the
             scale.
@@ -83,6 +84,8 @@ class UpscaleJob:
             interlaced and looks it, "on", or "off".
         audio: whether sound is copied.
         subtitles: whether subtitles are copied.
+        upv_codec: of a source that is an .upv file: a codec's name, or the path of its card; None:
+            what the file names.
         overwrite: whether an existing output, or parts of another job, may be replaced.
         part_seconds: length that parts are aimed at; pixels do not depend on it.
     """
@@ -108,6 +111,7 @@ class UpscaleJob:
     deinterlace: Deinterlace = "auto"
     audio: bool = True
     subtitles: bool = True
+    upv_codec: str | None = None
     overwrite: bool = False
     part_seconds: Fraction = Fraction(5)
 

@@ -124,6 +124,7 @@ def identity_of(resolved: Resolved, upscaler: ReportingUpscaler) -> dict[str, An
         "subtitles": job.subtitles,
         "part length": str(job.part_seconds),
         "machine": machine_kind(),
+        **({} if resolved.info.foreign is None else resolved.info.foreign.identity()),
     }
 
 

@@ -19,9 +19,9 @@ from upreel.pipeline.planning import (
 from upreel.pipeline.resolve import Resolved, resolve
 from upreel.pipeline.straight import run_straight
 from upreel.pipeline.summary import Counter, OnProgress, no_progress, result_of
+from upreel.pipeline.upv_source import probe_source
 from upreel.pipeline.usage import CpuMeter
 from upreel.pipeline.work import PartDone, Work, check_free_space, other_job
-from upreel.video.probe import probe
 
 __all__ = ["upscale"]
 
@@ -47,7 +47,7 @@ def upscale(
     """
     backend = backend or DefaultBackend()
     meter = CpuMeter()
-    resolved = resolve(job, probe(job.source), backend)
+    resolved = resolve(job, probe_source(job), backend)
     tell = on_progress or no_progress
     if on_notice is not None:
         for notice in (*resolved.notices, *resolved.losses):

@@ -1,7 +1,9 @@
 """An .upv file as a source like any other: `SourceInfo.foreign` of what reads it."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from fractions import Fraction
+from math import floor
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +16,7 @@ from upreel.codec.parser import Damage, Placed
 from upreel.codec.survey import is_upv
 from upreel.errors import DamagedError, InputError, ModelError, UnknownModelError
 from upreel.pipeline.coding import CodecBackend, DefaultCodecs, FrameCodec
+from upreel.pipeline.job import UpscaleJob
 from upreel.pipeline.sending import Receiver
 from upreel.video.carry import CarriedPacket
 from upreel.video.formats import pixel_format
@@ -22,23 +25,30 @@ from upreel.video.info import SourceInfo, StreamInfo, Timeline
 from upreel.video.notice import Notice
 from upreel.video.payload import Carried, restored_streams
 from upreel.video.probe import probe
-from upreel.video.restore import carried_infos
+from upreel.video.restore import CarriedSource, carried_infos
 from upreel.zoo.codec_card import CodecCard
 
-__all__ = ["UpvSource", "probe_any", "wanted_card"]
+__all__ = ["UpvSource", "made_by", "probe_any", "probe_source", "wanted_card"]
 
 _LOOKED_AT = 1000  # packets in which the other streams' first times are looked for
 Events = Iterable[Placed | Damage]
 
 
 def probe_any(
-    path: str | Path, *, codec: str | None = None, backend: CodecBackend | None = None
+    path: str | Path,
+    *,
+    codec: str | None = None,
+    device: str = "auto",
+    threads: int = 0,
+    backend: CodecBackend | None = None,
 ) -> SourceInfo:
     """What a file is, an .upv file among others.
 
     Args:
         path: as `upreel.video.probe.probe` takes it.
         codec: of .upv files: a codec's name, or the path of its card; None: what they name.
+        device: that codecs run on; "auto" for the processor.
+        threads: of codecs, 0 for all cores.
         backend: where codecs come from; None: cards and the engines.
 
     Raises:
@@ -46,7 +56,38 @@ def probe_any(
     """
     if str(path) == "-" or not is_upv(path):
         return probe(path)
-    return UpvSource(path, codec=codec, backend=backend).info
+    source = UpvSource(path, codec=codec, device=device, threads=threads, backend=backend)
+    return source.info
+
+
+def made_by(path: str | Path, codecs: Sequence[str], backend: CodecBackend) -> str | None:
+    """That of some codecs by which an .upv file was made.
+
+    Args:
+        path: of the file.
+        codecs: names of codecs, or paths of their cards.
+        backend: where codecs come from.
+
+    Returns:
+        The first of them if none is, so that a message tells which it was made by; None without
+        any.
+
+    Raises:
+        UpreelError: the file or one of the cards cannot be read.
+    """
+    with UpvFile(path) as file:
+        wanted = file.header.model.sha256.hex()
+    found = (name for name in codecs if backend.load_card(name).sha256 == wanted)
+    return next(found, codecs[0] if codecs else None)
+
+
+def probe_source(job: UpscaleJob) -> SourceInfo:
+    """What a job's source is, an .upv file among others.
+
+    Raises:
+        UpreelError: it cannot be read, or the codec of an .upv file is another one.
+    """
+    return probe_any(job.source, codec=job.upv_codec, device=job.device, threads=job.threads)
 
 
 def wanted_card(
@@ -72,7 +113,8 @@ def wanted_card(
         if codec is not None:
             raise
         raise UnknownModelError(
-            f"{path} was made by {made}: give the path of its card as --codec"
+            f"{path} was made by {made}: give the path of its card as --codec "
+            "(of upscale: --upv-codec)"
         ) from error
     if card.sha256 != model.sha256.hex():
         raise ModelError(
@@ -96,7 +138,7 @@ class UpvSource:
     Args:
         path: of the file.
         codec: a codec's name, or the path of its card; None: what the file names.
-        device: that networks run on.
+        device: that networks run on; "auto" for the processor.
         precision: "auto" for that which the file was made in, "f32" or "bf16".
         threads: of the networks, 0 for all cores.
         backend: where codecs come from; None: cards and the engines.
@@ -112,7 +154,7 @@ class UpvSource:
         path: str | Path,
         *,
         codec: str | None = None,
-        device: str = "cpu",
+        device: str = "auto",
         precision: str = "auto",
         threads: int = 0,
         backend: CodecBackend | None = None,
@@ -123,7 +165,7 @@ class UpvSource:
             self.header = file.header
             self.card = wanted_card(path, codec, file.header, self._backend)
             made = file.header.arithmetic.precision
-            self.device = device
+            self.device = "cpu" if device == "auto" else device
             self.precision = (made or "f32") if precision == "auto" else precision
             self.info = self._info(file)
         self._timeline: Timeline | None = None
@@ -182,10 +224,33 @@ class UpvSource:
         with UpvFile(self._path) as file:
             return restored_streams(self.header.others, self.others(file), numbers)
 
+    def open_streams(self) -> CarriedSource:
+        """All streams but the video, to be read.
+
+        Raises:
+            BitstreamError: their template is damaged.
+        """
+        others = self.header.others
+        return CarriedSource(others, self._others_from, chapters=self.header.chapters)
+
+    def _others_from(self, start: Fraction | None) -> Generator[CarriedPacket]:
+        """The other streams' packets from a keyframe at or before a time (seconds) on."""
+        pts = None if start is None else floor(start / self.header.time_base)
+        with UpvFile(self._path) as file:
+            yield from self.others(file, pts)
+
+    def identity(self) -> Mapping[str, str]:
+        """What decides its frames beside the file: codec, device, precision, engine."""
+        engine = self._backend.arithmetic(self.device, self.precision).engine
+        return {
+            "codec": f"{self.card.name} {self.card.sha256}",
+            "decoding": f"{engine} on {self.device} in {self.precision}",
+        }
+
     @staticmethod
-    def others(file: UpvFile) -> Iterator[CarriedPacket]:
-        """The packets of a file's other streams."""
-        for event in file.read():
+    def others(file: UpvFile, pts: int | None = None) -> Iterator[CarriedPacket]:
+        """The packets of a file's other streams, those from `UpvFile.read` of a time on."""
+        for event in file.read(pts):
             if isinstance(event, Placed) and event.packet.type is PacketType.OTHER:
                 yield carried_packet(event.packet)
 

@@ -21,8 +21,8 @@ from upreel.pipeline.plan import Plan, fingerprint
 from upreel.pipeline.planning import identity_of, make_plan, open_upscaler
 from upreel.pipeline.resolve import resolve
 from upreel.pipeline.run import upscale
+from upreel.pipeline.upv_source import probe_source
 from upreel.pipeline.work import PartDone, Work, other_job
-from upreel.video.probe import probe
 
 __all__ = ["join_job", "num_parts", "plan_job", "run_part"]
 
@@ -36,7 +36,7 @@ def plan_job(job: UpscaleJob, *, backend: Backend | None = None) -> Path:
         StaleWorkError: parts of a job are there already.
     """
     backend = backend or DefaultBackend()
-    resolved = resolve(job, probe(job.source), backend)
+    resolved = resolve(job, probe_source(job), backend)
     if resolved.kind == "stdout" or not resolved.info.seekable:
         raise OptionError("a pipe cannot be planned: it can be read or written once only")
     with Work(work_name(resolved)) as work:
@@ -67,7 +67,8 @@ def run_part(folder: Path, number: int, *, backend: Backend | None = None) -> Pa
     """
     backend = backend or DefaultBackend()
     work, plan = _plan(folder)
-    resolved = resolve(_absolute(plan.job, folder), probe(_path(plan.job.source, folder)), backend)
+    job = _absolute(plan.job, folder)
+    resolved = resolve(job, probe_source(job), backend)
     part = plan.parts[number]
     encoding = replace(resolved.encoding, settings=plan.settings, origin=plan.parts[0].first)
     done = work.finished(part, encoding.suffix)

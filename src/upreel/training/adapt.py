@@ -41,12 +41,12 @@ from upreel.pipeline.finish import output_exists, work_name
 from upreel.pipeline.job import UpscaleJob
 from upreel.pipeline.plan import frame_range, source_identity
 from upreel.pipeline.resolve import Resolved, resolve
+from upreel.pipeline.upv_source import probe_source
 from upreel.pipeline.work import Work, os_errors
 from upreel.training.checkpoint import load_result
 from upreel.training.turning import WAYS, mean_answer, turned
 from upreel.video.frame import Frame
 from upreel.video.info import Deinterlace, SourceInfo, Timeline
-from upreel.video.probe import probe
 from upreel.video.read import read_frames
 from upreel.video.scan import scan
 from upreel.zoo import ModelCard
@@ -445,7 +445,7 @@ def check_job(job: UpscaleJob, *, seconds: float) -> Resolved:
         raise OptionError(f"adapting takes more than 0 seconds, got {seconds:g}")
     if job.source == "-":
         raise OptionError("adapting needs a source that can be read twice, not standard input")
-    resolved = resolve(job, probe(job.source), DefaultBackend())
+    resolved = resolve(job, probe_source(job), DefaultBackend())
     check_ensemble(resolved.card)
     if job.precision == "int8":
         raise OptionError("what is adapted is a network in floating point, not in int8")

@@ -17,16 +17,16 @@ from typing import Literal
 
 import av
 from av.audio.stream import AudioStream
-from av.container import InputContainer, OutputContainer
+from av.container import OutputContainer
 from av.stream import Disposition, Stream
 from av.video.stream import VideoStream
 
 from upreel.errors import EncoderError, InputError, OutputError
 from upreel.video.captions import add_captions, rewritten_codec
 from upreel.video.encoders import EncoderSettings, choose_encoder
+from upreel.video.foreign import StreamSource, open_streams, stream_number
 from upreel.video.frame import PixelFormat
 from upreel.video.info import HdrInfo, SourceInfo, StreamInfo
-from upreel.video.source import open_source
 
 __all__ = [
     "CONTAINERS",
@@ -125,7 +125,7 @@ def is_regenerated(stream: Stream, *, chapters: bool) -> bool:
     return chapters and getattr(stream, "name", None) == "bin_data"
 
 
-def stream_misfits(source: InputContainer, kind: OutputKind) -> dict[int, str]:
+def stream_misfits(source: StreamSource, kind: OutputKind) -> dict[int, str]:
     """Why a muxer refuses a stream, by index, for those that it refuses.
 
     Text subtitles that can be rewritten for it are not among them.
@@ -250,23 +250,23 @@ def _loses_aspect(info: SourceInfo, kind: OutputKind, encoder: str) -> bool:
 
 def _stream_losses(info: SourceInfo, kind: OutputKind) -> list[str]:
     others = [s for s in info.streams if s.index != info.video_index]
-    if not others or info.is_sequence or not info.seekable or info.foreign is not None:
+    if not others or info.is_sequence or not info.seekable:
         return []
     suffix = kind.suffixes[0]
-    with open_source(info.path) as source:
-        misfits = stream_misfits(source, kind)
+    with open_streams(info) as source:
+        misfits = {stream_number(info, place) for place in stream_misfits(source, kind)}
     return [
         f"{suffix} cannot hold {_describe(s)}: it is left out" for s in others if s.index in misfits
     ]
 
 
 def _rewritten(info: SourceInfo, kind: OutputKind) -> list[str]:
-    if info.is_sequence or not info.seekable or info.foreign is not None:
+    if info.is_sequence or not info.seekable or info.container in kind.demuxers:
         return []
-    if info.container in kind.demuxers:
-        return []
-    with open_source(info.path) as source:
-        codecs = {s.index: rewritten_codec(s, kind.muxer) for s in source.streams}
+    with open_streams(info) as source:
+        codecs = {
+            stream_number(info, s.index): rewritten_codec(s, kind.muxer) for s in source.streams
+        }
     return [
         f"{kind.suffixes[0]} holds {_describe(s)} as {codecs[s.index]}: words and times are kept, "
         "styles are not"

@@ -14,7 +14,8 @@ from fractions import Fraction
 from typing import TYPE_CHECKING
 
 import av
-from av.container import InputContainer, OutputContainer
+from av.audio.stream import AudioStream
+from av.container import OutputContainer
 from av.packet import Packet
 from av.stream import Discard, Disposition, Stream
 
@@ -26,9 +27,9 @@ from upreel.video.containers import (
     kept_tags,
     stream_misfits,
 )
+from upreel.video.foreign import StreamSource, open_streams, stream_number
 from upreel.video.info import SourceInfo
 from upreel.video.notice import clock
-from upreel.video.source import open_source
 
 if TYPE_CHECKING:
     from av.container.core import Chapter
@@ -96,25 +97,25 @@ class Copies:
 
     def __enter__(self) -> "Copies":
         with ExitStack() as stack:
-            self.source: InputContainer | None = None
+            self.source: StreamSource | None = None
             self._wanted: list[Stream] = []
             if not self._info.is_sequence and self._info.seekable:
-                self.source = stack.enter_context(open_source(self._info.path))
+                self.source = stack.enter_context(open_streams(self._info))
                 self._wanted = self._choose(self.source)
-                self._covers = _cover_packets(self._info.path, self._wanted)
+                self._covers = _cover_packets(self._info, self._wanted)
             self._stack = stack.pop_all()
         return self
 
     def __exit__(self, *_: object) -> None:
         self._stack.close()
 
-    def _choose(self, source: InputContainer) -> list[Stream]:
+    def _choose(self, source: StreamSource) -> list[Stream]:
         refused = stream_misfits(source, self._kind)
         chapters = bool(source.chapters())
         return [
             stream
             for stream in source.streams
-            if stream.index != self._info.video_index
+            if stream_number(self._info, stream.index) != self._info.video_index
             and stream.index not in refused
             and stream.type not in self._unwanted
             and not is_regenerated(stream, chapters=chapters)
@@ -126,11 +127,11 @@ class Copies:
 
     def add_before(self, output: OutputContainer) -> None:
         """Add the streams that come before the upscaled one in the source."""
-        self._add(output, [s for s in self._wanted if s.index < self._info.video_index])
+        self._add(output, [s for s in self._wanted if not self._is_after(s)])
 
     def add_after(self, output: OutputContainer) -> None:
         """Add the streams that come after the upscaled one in the source."""
-        self._add(output, [s for s in self._wanted if s.index > self._info.video_index])
+        self._add(output, [s for s in self._wanted if self._is_after(s)])
         if self.source is not None:
             for stream in self.source.streams:
                 if stream.index not in self._outputs:
@@ -139,6 +140,9 @@ class Copies:
         else:
             self._packets = iter(())
         self._head = next(self._packets, None)
+
+    def _is_after(self, stream: Stream) -> bool:
+        return stream_number(self._info, stream.index) > self._info.video_index
 
     def _add(self, output: OutputContainer, streams: list[Stream]) -> None:
         for stream in streams:
@@ -155,7 +159,8 @@ class Copies:
         data = self._covers.get(stream.index)
         codec = stream.codec_context.name
         if data is None:
-            self.notices.append(f"cover art stream {stream.index} is empty: it is left out")
+            number = stream_number(self._info, stream.index)
+            self.notices.append(f"cover art stream {number} is empty: it is left out")
             self.num_streams -= 1
             return
         ending, mime = _PICTURE_TYPES.get(codec, (codec, f"image/{codec}"))
@@ -166,7 +171,7 @@ class Copies:
         for key, value in kept_tags(tags).items():
             attached.metadata.setdefault(key, value)
 
-    def _demux(self, source: InputContainer) -> Iterator[tuple[Fraction, Packet]]:
+    def _demux(self, source: StreamSource) -> Iterator[tuple[Fraction, Packet]]:
         """Packets to be written with the time at which they are due, in the source's order."""
         streams = [s for s in source.streams if s.index in self._outputs]
         if not streams:
@@ -216,7 +221,8 @@ class Copies:
         shift = round(self._cut.shift / base)
         packet.pts += shift
         packet.dts += shift
-        if packet.pts < 0 and self._kind.family == "matroska" and self._foreign:
+        begins = packet.pts * base + _priming(source)
+        if begins < 0 and self._kind.family == "matroska" and self._foreign:
             self._tell(
                 index,
                 "begins before 0, which this container cannot say: all times of the output are "
@@ -265,7 +271,8 @@ class Copies:
     def _tell(self, index: int, what: str) -> None:
         if index not in self._moved:
             self._moved.add(index)
-            self.notices.append(f"stream {index} of the source {what}")
+            number = stream_number(self._info, index)
+            self.notices.append(f"stream {number} of the source {what}")
 
     def write_until(self, output: OutputContainer, time: Fraction) -> None:
         """Write the packets that are due at `time` (seconds, of the output) or before."""
@@ -280,6 +287,17 @@ class Copies:
             self._head = next(self._packets, None)
 
 
+def _priming(stream: Stream) -> Fraction:
+    """Seconds before its start that a stream of sound may begin at, as Matroska tells of it.
+
+    They are what its decoder swallows; Matroska's clock may add half a millisecond.
+    """
+    if not isinstance(stream, AudioStream) or not stream.codec_context.sample_rate:
+        return Fraction(0)
+    told = Fraction(stream.codec_context.delay, stream.codec_context.sample_rate)
+    return told + Fraction(1, 2000) if told else told
+
+
 def _rewritten(packet: Packet) -> Packet | None:
     """A text subtitle in the form of the other container."""
     data = rewritten_packet(packet.stream.codec_context.codec.canonical_name, bytes(packet))
@@ -291,13 +309,13 @@ def _rewritten(packet: Packet) -> Packet | None:
     return new
 
 
-def _cover_packets(path: str, streams: list[Stream]) -> dict[int, bytes]:
+def _cover_packets(info: SourceInfo, streams: list[Stream]) -> dict[int, bytes]:
     """The pictures of cover art streams, by index."""
     wanted = [s.index for s in streams if s.disposition & Disposition.attached_pic]
     covers: dict[int, bytes] = {}
     if not wanted:
         return covers
-    with open_source(path) as source:
+    with open_streams(info) as source:
         for packet in source.demux([source.streams[index] for index in wanted]):
             if packet.size:
                 covers.setdefault(packet.stream.index, bytes(packet))

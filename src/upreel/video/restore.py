@@ -5,12 +5,13 @@
 """Carried streams muxed again: the other half of `upreel.video.carry`."""
 
 import io
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from fractions import Fraction
 from math import lcm
-from typing import TYPE_CHECKING
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self
 
 import av
 from av.container import InputContainer, OutputContainer
@@ -27,7 +28,10 @@ from upreel.video.probe import stream_info
 if TYPE_CHECKING:
     from av.container.core import Chapter
 
-__all__ = ["Restored", "RestoredStreams", "carried_infos", "open_template"]
+__all__ = ["CarriedSource", "Restored", "RestoredStreams", "carried_infos", "open_template"]
+
+Chapters = Sequence[tuple[Fraction, Fraction, str]]
+"""(start, end, title), in seconds."""
 
 
 class Restored:
@@ -84,7 +88,7 @@ class Restored:
     @property
     def has_cover(self) -> bool:
         """Whether one of them is a picture beside the video."""
-        return any(stream.disposition & Disposition.attached_pic for stream in self._streams)
+        return any(map(_is_cover, self._streams))
 
     def add_before(self, output: OutputContainer) -> None:
         """Add the streams that come before the video."""
@@ -97,7 +101,7 @@ class Restored:
     def _add(self, output: OutputContainer, streams: list[Stream]) -> None:
         clocks = {s.template_index: s.time_base for s in self._carried.streams}
         for stream in streams:
-            is_cover = bool(stream.disposition & Disposition.attached_pic)
+            is_cover = _is_cover(stream)
             if stream.index in self._misfits:
                 suffix = self._kind.suffixes[0]
                 self.notices.append(f"{suffix} cannot hold {_name(stream)}: it is left out")
@@ -120,7 +124,7 @@ class Restored:
     def start(self, output: OutputContainer) -> None:
         """Write what has no time: covers."""
         for index, copied in self._outputs.items():
-            if self._streams[index].disposition & Disposition.attached_pic:
+            if _is_cover(self._streams[index]):
                 packet = Packet(self._pictures.get(index, b""))
                 packet.stream = copied
                 packet.pts = packet.dts = 0
@@ -144,10 +148,7 @@ class Restored:
         data = record.data
         if rewritten_codec(stream, self._kind.muxer) is not None:
             data = rewritten_packet(stream.codec_context.codec.canonical_name, data)
-        packet = Packet(data)
-        packet.stream, packet.time_base = copied, carried.time_base
-        packet.pts, packet.dts, packet.duration = record.pts, record.dts, record.duration
-        packet.is_keyframe, packet.is_corrupt = record.keyframe, record.corrupt
+        packet = _packet(replace(record, data=data), copied, carried.time_base)
         self._keep_rising(packet, record.stream)
         try:
             output.mux_one(packet)
@@ -186,7 +187,7 @@ class RestoredStreams:
         packets: Iterator[CarriedPacket],
         *,
         time_bases: Sequence[Fraction],
-        chapters: Sequence[tuple[Fraction, Fraction, str]] = (),
+        chapters: Chapters = (),
         shift: Fraction = Fraction(0),
     ) -> None:
         self.notices = restored.notices
@@ -235,19 +236,7 @@ class RestoredStreams:
 
     def chapters(self) -> "list[Chapter]":
         """The source's chapters."""
-        found: list[Chapter] = []
-        for number, (start, end, title) in enumerate(self._chapters):
-            clock = lcm(start.denominator, end.denominator)
-            found.append(
-                {
-                    "id": number + 1,
-                    "start": int(start * clock),
-                    "end": int(end * clock),
-                    "time_base": Fraction(1, clock),
-                    "metadata": {"title": title} if title else {},
-                }
-            )
-        return found
+        return _chapters(self._chapters)
 
     def _due(self, record: CarriedPacket) -> Fraction:
         return record.dts * self._bases[record.stream - 1]
@@ -258,6 +247,115 @@ class RestoredStreams:
             return None if record is None else self._moved()
         later = round(self._shift / self._bases[record.stream - 1])
         return replace(record, pts=record.pts + later, dts=record.dts + later)
+
+
+class CarriedSource:
+    """Carried streams read like those of a container: see `upreel.video.foreign.StreamSource`.
+
+    Attributes:
+        streams: the template's, with the clocks that their packets have; the video is not there.
+
+    Args:
+        carried: the streams.
+        packets: their packets from about a time on (seconds; None: from the first), in the order
+            in which they are due.
+        chapters: of the source.
+
+    Raises:
+        BitstreamError: the template is damaged, or lacks a stream.
+    """
+
+    def __init__(
+        self,
+        carried: CarriedStreams,
+        packets: Callable[[Fraction | None], Generator[CarriedPacket]],
+        *,
+        chapters: Chapters = (),
+    ) -> None:
+        self.streams: list[Any] = []
+        self._carried, self._packets, self._chapters = carried, packets, chapters
+        self._start: Fraction | None = None
+        self._template: InputContainer | None = None
+        if carried.template:
+            self._template = open_template(carried.template)
+            self.streams = list(self._template.streams)
+        for stream in carried.streams:
+            if stream.template_index >= len(self.streams):
+                self._close()
+                raise BitstreamError("the template of the other streams lacks some of them")
+            self.streams[stream.template_index].time_base = stream.time_base
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc_val: BaseException | None,
+        exc_tb: TracebackType | None,
+    ) -> None:
+        self._close()
+
+    def _close(self) -> None:
+        if self._template is not None:
+            self._template.close()
+
+    def chapters(self) -> "list[Chapter]":
+        """The source's chapters."""
+        return _chapters(self._chapters)
+
+    def seek(self, offset: int) -> None:
+        """Go on with packets of about a time, in microseconds, or of an earlier one."""
+        self._start = Fraction(offset, av.time_base)
+
+    def demux(self, streams: Stream | Sequence[Stream]) -> Iterator[Packet]:
+        """The packets of a stream, or of several: covers first, then the others as they are due."""
+        chosen = list(streams) if isinstance(streams, Sequence) else [streams]
+        wanted = {stream.index for stream in chosen}
+        if self._template is not None and any(map(_is_cover, chosen)):
+            for packet in self._template.demux():
+                if packet.size and packet.stream.index in wanted:
+                    packet.pts = packet.dts = 0
+                    yield packet
+        records = self._packets(self._start)
+        try:
+            for record in records:
+                if not 1 <= record.stream <= len(self._carried.streams):
+                    continue
+                carried = self._carried.streams[record.stream - 1]
+                if carried.template_index in wanted:
+                    yield _packet(record, self.streams[carried.template_index], carried.time_base)
+        finally:
+            records.close()
+
+
+def _packet(record: CarriedPacket, stream: Stream, base: Fraction) -> Packet:
+    packet = Packet(record.data)
+    packet.stream, packet.time_base = stream, base
+    packet.pts, packet.dts, packet.duration = record.pts, record.dts, record.duration
+    packet.is_keyframe, packet.is_corrupt = record.keyframe, record.corrupt
+    return packet
+
+
+def _chapters(chapters: Chapters) -> "list[Chapter]":
+    """Chapters as PyAV has them, their times exact."""
+    found: list[Chapter] = []
+    for number, (start, end, title) in enumerate(chapters, 1):
+        clock = lcm(start.denominator, end.denominator)
+        found.append(
+            {
+                "id": number,
+                "start": int(start * clock),
+                "end": int(end * clock),
+                "time_base": Fraction(1, clock),
+                "metadata": {"title": title} if title else {},
+            }
+        )
+    return found
+
+
+def _is_cover(stream: Stream) -> bool:
+    return bool(stream.disposition & Disposition.attached_pic)
 
 
 def carried_infos(carried: CarriedStreams) -> tuple[StreamInfo, ...]:

@@ -52,7 +52,7 @@ OPTIONS = {
     "export": {"--out", "--name", "--sources", "--summary", "--into"},
     "serve": {
         "--host", "--port", "--rungs", "--token", "--user", "--allow-host", "--cache",
-        "--cache-size", "--live", "--encoders", "--connections",
+        "--cache-size", "--live", "--encoders", "--connections", "--codec",
     },
     "play": {
         "--model", "-m", "--size", "--full-screen", "--no-window", "--stats", "--output", "-o",

@@ -38,6 +38,13 @@ LiveSource = Annotated[
 Encoders = Annotated[
     int, typer.Option(min=0, help="Videos encoded at once; 0: half of the processors.")
 ]
+Codec = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="CARD",
+        help="Of .upv files: path of a codec's card (.json). May be given several times.",
+    ),
+]
 Connections = Annotated[int, typer.Option(min=8, help="Open at once, at most.")]
 
 
@@ -54,6 +61,7 @@ def serve(
     live: LiveSource = None,
     encoders: Encoders = 0,
     connections: Connections = 512,
+    codec: Codec = None,
 ) -> None:
     """Serve folders of videos to browsers and players: small, as they are, and live."""
     with exit_with_message(), signals_raise():
@@ -83,6 +91,7 @@ def serve(
             live=live,
             encoders=encoders or default_encoders(),
             connections=connections,
+            codecs=tuple(codec or ()),
         )
 
         def told(address: str) -> None:

@@ -1,6 +1,7 @@
 """What is asked of `compress` and `decompress`, and what came of it; where codecs come from."""
 
 import re
+import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
@@ -28,6 +29,7 @@ __all__ = [
     "DecompressResult",
     "DefaultCodecs",
     "FrameCodec",
+    "KeptCodecs",
     "parse_bitrate",
 ]
 
@@ -248,6 +250,57 @@ class DefaultCodecs:
         """Compile it for frames of one size."""
         _check_device(options["device"])
         return CodecModel(card).open(**options)
+
+
+class KeptCodecs:
+    """Codecs that are opened again and again: each thread keeps the one that it opened last.
+
+    Opening one compiles its networks. A thread's codec is its own, so that nothing waits.
+
+    Args:
+        backend: opens them.
+    """
+
+    def __init__(self, backend: CodecBackend) -> None:
+        self._backend = backend
+        self._kept = threading.local()
+
+    def load_card(self, name: str) -> CodecCard:
+        """A codec by its name, or by the path of its card."""
+        return self._backend.load_card(name)
+
+    def arithmetic(self, device: str, precision: str) -> Arithmetic:
+        """How a device computes here."""
+        return self._backend.arithmetic(device, precision)
+
+    def open(
+        self,
+        card: CodecCard,
+        *,
+        height: int,
+        width: int,
+        bits: int,
+        device: str,
+        precision: str,
+        threads: int,
+        sends: bool,
+    ) -> FrameCodec:
+        """The codec that this thread has, or a new one if it has another."""
+        key = (card.sha256, height, width, bits, device, precision, threads, sends)
+        if getattr(self._kept, "key", None) != key:
+            self._kept.key = self._kept.codec = None
+            self._kept.codec = self._backend.open(
+                card,
+                height=height,
+                width=width,
+                bits=bits,
+                device=device,
+                precision=precision,
+                threads=threads,
+                sends=sends,
+            )
+            self._kept.key = key
+        return self._kept.codec
 
 
 def _check_device(device: str) -> None:

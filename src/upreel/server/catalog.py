@@ -9,6 +9,7 @@ from functools import partial
 from typing import Generic, Literal, TypeVar
 
 from upreel.errors import OutputError, UpreelError
+from upreel.pipeline.coding import DefaultCodecs, KeptCodecs
 from upreel.server.cache import Cache, Lease
 from upreel.server.config import ServeConfig
 from upreel.server.library import Library, Title
@@ -111,6 +112,8 @@ class Catalog:
         self.encoders = Workers("encode", config.encoders, queue=64)
         self._rungs = config.rungs
         self._seconds = config.segment_seconds
+        self._codecs = config.codecs
+        self._backend = KeptCodecs(DefaultCodecs())
         self._metrics = metrics
         self._infos: _Once[SourceInfo] = _Once(_KNOWN_TITLES)
         self._media: _Once[Media] = _Once(_KNOWN_MEDIA)
@@ -154,9 +157,10 @@ class Catalog:
         Raises:
             UnplayableError: it cannot be played.
         """
+        codecs, backend = self._codecs, self._backend
 
         async def look() -> SourceInfo:
-            return await self.light.run(lambda: Media.look(title))
+            return await self.light.run(partial(Media.look, title, codecs=codecs, backend=backend))
 
         with_reason = self._infos.get(_key(title), look)
         return await self._playable(title, with_reason)

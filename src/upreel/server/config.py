@@ -33,6 +33,7 @@ class ServeConfig:
         encoders: videos that are encoded at once.
         connections: open at once, at most.
         segment_seconds: least length of a segment.
+        codecs: of .upv files: names of codecs, or paths of their cards.
     """
 
     sources: tuple[Path, ...] = ()
@@ -48,6 +49,7 @@ class ServeConfig:
     encoders: int = 1
     connections: int = 512
     segment_seconds: int = 4
+    codecs: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if not self.sources and self.live is None:

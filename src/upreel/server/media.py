@@ -5,14 +5,17 @@ Everything here blocks: it is called by workers, never on the event loop.
 
 import io
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Literal
 
 import numpy as np
 
+from upreel.codec.survey import is_upv
 from upreel.errors import InputError, ProbeError
+from upreel.pipeline.coding import CodecBackend
+from upreel.pipeline.upv_source import made_by, probe_any
 from upreel.server.library import Title
 from upreel.video.codec_names import codec_name
 from upreel.video.encoders import EncoderSettings
@@ -101,14 +104,22 @@ class Media:
     tracks: tuple[Track, ...]
 
     @staticmethod
-    def look(title: Title) -> SourceInfo:
+    def look(title: Title, *, codecs: Sequence[str], backend: CodecBackend) -> SourceInfo:
         """What a title's file is.
+
+        Args:
+            title: the title.
+            codecs: of .upv files: names of codecs, or paths of their cards.
+            backend: where codecs come from.
 
         Raises:
             InputError: it is no video that can be played, or is gone.
         """
         if not title.is_current():
             raise InputError(f"{title.name} has changed or is gone")
+        if is_upv(title.path):
+            codec = made_by(title.path, codecs, backend)
+            return probe_any(title.path, codec=codec, backend=backend)
         if not is_self_contained(str(title.path)):
             raise ProbeError(f"{title.name} is not a video that can be read")
         return probe(title.path)

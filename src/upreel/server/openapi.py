@@ -42,6 +42,7 @@ FILE_TYPES = {
     ".ogv": "video/ogg",
     ".ts": "video/mp2t",
     ".avi": "video/x-msvideo",
+    ".upv": "video/x-upv",
 }
 """Media types of plain files by their endings; others are told as bytes."""
 

@@ -10,7 +10,10 @@ import av
 from av.video.stream import VideoStream
 
 from upreel.errors import DamagedError
+from upreel.video.formats import av_from_planes
 from upreel.video.info import SourceInfo
+from upreel.video.read import read_frames
+from upreel.video.scan import scan
 from upreel.video.source import open_source
 
 __all__ = ["poster"]
@@ -42,6 +45,8 @@ def poster(info: SourceInfo, *, width: int = 480) -> bytes:
 
 
 def _frame(info: SourceInfo) -> av.VideoFrame:
+    if info.foreign is not None:
+        return _foreign_frame(info)
     with open_source(info.path) as container:
         stream = cast("VideoStream", container.streams[info.video_index])
         stream.codec_context.thread_count = 1
@@ -54,3 +59,17 @@ def _frame(info: SourceInfo) -> av.VideoFrame:
             except av.FFmpegError:
                 continue
     raise DamagedError(f"{info.path}: no frame can be decoded")
+
+
+def _foreign_frame(info: SourceInfo) -> av.VideoFrame:
+    """The last key frame of the first tenth."""
+    line = scan(info)
+    until = line.pts[0] + (line.pts[-1] - line.pts[0]) * _PLACE // 100
+    keys = line.keyframes[line.pts[line.keyframes] <= until]
+    place = int(keys[-1]) if len(keys) else 0
+    reading = read_frames(info, timeline=line, first=place, stop=place + 1, deinterlace="off")
+    frame = next(reading)
+    picture = av_from_planes(frame.planes, frame.format)
+    picture.color_range = 2 if info.colour.full_range else 1
+    picture.colorspace = info.colour.matrix
+    return picture

@@ -124,10 +124,15 @@ def copy_misfit(info: SourceInfo, timeline: Timeline) -> str | None:
         return "it does not begin with a key frame"
     if info.time_base.numerator != 1:
         return "its clock is not a whole number of ticks a second"
-    gaps = np.diff([*timeline.pts[timeline.keyframes], timeline.pts[-1]])
-    if float(gaps.max(initial=0) * info.time_base) > _LONGEST:
+    if _longest_gap(timeline) > _LONGEST:
         return f"its key frames are more than {_LONGEST} s apart"
     return None
+
+
+def _longest_gap(timeline: Timeline) -> float:
+    """Seconds between two key frames, or from the last one to the end, at most."""
+    gaps = np.diff([*timeline.pts[timeline.keyframes], timeline.pts[-1]])
+    return float(gaps.max(initial=0) * timeline.time_base)
 
 
 def cut_video(info: SourceInfo, timeline: Timeline, *, seconds: Fraction) -> Cutting:
@@ -137,9 +142,16 @@ def cut_video(info: SourceInfo, timeline: Timeline, *, seconds: Fraction) -> Cut
         info: the source.
         timeline: its times.
         seconds: a stretch ends at the first place that is this long after its start, or later:
-            at a key frame if the video can be sent as it is, else at any frame.
+            at a key frame if the video can be sent as it is, else at any frame. Of a foreign
+            source at key frames, too: with a network behind them, frames are too dear to be
+            decoded twice.
     """
     misfit = copy_misfit(info, timeline)
+    at_keyframes = misfit is None or (
+        info.foreign is not None
+        and len(timeline.keyframes) > 0
+        and _longest_gap(timeline) <= _LONGEST
+    )
     due = decoding_times(timeline.pts, max(timeline.delay, _REORDER))
     starts = [int(due[0]) * timeline.time_base]
     starts += [
@@ -149,7 +161,7 @@ def cut_video(info: SourceInfo, timeline: Timeline, *, seconds: Fraction) -> Cut
     ]
     return Cutting(
         timeline=timeline,
-        stretches=_stretches(timeline, seconds, at_keyframes=misfit is None),
+        stretches=_stretches(timeline, seconds, at_keyframes=at_keyframes),
         shift=-floor(min(starts)),
         due=due,
         misfit=misfit,

@@ -13,7 +13,6 @@ from collections.abc import Iterator
 from contextlib import suppress
 from fractions import Fraction
 from math import ceil
-from typing import cast
 
 import av
 import numpy as np
@@ -21,14 +20,13 @@ import numpy.typing as npt
 from av.audio.resampler import AudioResampler
 from av.audio.stream import AudioStream
 from av.bitstream import BitStreamFilterContext
-from av.container import InputContainer
 from av.packet import Packet
 
 from upreel.errors import DamagedError
 from upreel.video.containers import add_copy
+from upreel.video.foreign import StreamSource, open_stream
 from upreel.video.fragments import Fragment, FragmentMuxer, empty_fragment
 from upreel.video.info import SourceInfo
-from upreel.video.source import open_source
 
 __all__ = [
     "BLOCK",
@@ -62,8 +60,7 @@ Span = tuple[Fraction | None, Fraction | None]
 
 def sound_bit_rate(info: SourceInfo, index: int) -> int:
     """Bits a second of a stream as it is sent, as far as its header tells."""
-    with open_source(info.path) as container:
-        stream = cast("AudioStream", container.streams[index])
+    with open_stream(info, index) as (_, stream):
         if stream.codec_context.codec.canonical_name not in SOUNDS_COPIED:
             return _BIT_RATE
         tag = stream.metadata.get("BPS", "")
@@ -83,8 +80,7 @@ def copy_sound(info: SourceInfo, index: int, span: Span, number: int, *, shift: 
     """
     begin, end = span
     for start in _starts(begin):
-        with open_source(info.path) as container:
-            stream = cast("AudioStream", container.streams[index])
+        with open_stream(info, index) as (container, stream):
             base = Fraction(stream.time_base or Fraction(1, 1000))
             packets: list[Packet] = []
             missed, after = False, None
@@ -123,8 +119,7 @@ def copied_sound_init(info: SourceInfo, index: int) -> bytes:
     Raises:
         DamagedError: it has none.
     """
-    with open_source(info.path) as container:
-        stream = cast("AudioStream", container.streams[index])
+    with open_stream(info, index) as (container, stream):
         first = next(_packets(container, stream, None), None)
         if first is None:
             raise DamagedError(f"{info.path}: sound stream {index} is empty")
@@ -155,7 +150,7 @@ def _starts(begin: Fraction | None) -> Iterator[Fraction | None]:
 
 
 def _packets(
-    container: InputContainer, stream: AudioStream, start: Fraction | None
+    container: StreamSource, stream: AudioStream, start: Fraction | None
 ) -> Iterator[Packet]:
     """Packets with a time, from about `start` seconds on."""
     try:
@@ -170,8 +165,8 @@ def _packets(
 
 def encoded_sound_init(info: SourceInfo, index: int) -> bytes:
     """The init segment of a stream that becomes AAC, before any of it is encoded."""
-    with open_source(info.path) as container:
-        rate, layout = _form(cast("AudioStream", container.streams[index]))
+    with open_stream(info, index) as (_, stream):
+        rate, layout = _form(stream)
     muxer, _ = _encoder(rate, layout)
     return muxer.header().init
 
@@ -187,10 +182,10 @@ def encode_sound(info: SourceInfo, index: int, span: Span, number: int, *, shift
         shift: whole seconds added to every time.
     """
     begin, end = span
-    with open_source(info.path) as container:
-        stream = cast("AudioStream", container.streams[index])
+    with open_stream(info, index) as (_, stream):
         rate, layout = _form(stream)
-        told = Fraction(stream.start_time or 0) * (stream.time_base or 1)
+    known = next(s for s in info.streams if s.index == index)
+    told = (known.start or 0) * known.time_base
     first = int(told * rate // BLOCK) if begin is None else _block(begin, rate)
     last = None if end is None else _block(end, rate)
     if last is not None:  # a stream that begins later still has a block in each stretch
@@ -314,8 +309,7 @@ def _decoded(
         parts.clear()
         places.clear()
 
-    with open_source(info.path) as container:
-        stream = cast("AudioStream", container.streams[index])
+    with open_stream(info, index) as (container, stream):
         stream.codec_context.thread_count = 1
         for packet in _packets(container, stream, start):
             try:

@@ -9,8 +9,8 @@ from fractions import Fraction
 import av
 
 from upreel.video.captions import caption_text
+from upreel.video.foreign import open_stream
 from upreel.video.info import SourceInfo
-from upreel.video.source import open_source
 
 __all__ = ["TEXT_CODECS", "webvtt"]
 
@@ -32,8 +32,7 @@ def webvtt(info: SourceInfo, index: int, *, shift: Fraction, hls: bool = False) 
     """
     cues: list[tuple[Fraction, Fraction, str]] = []
     num_bytes = 0
-    with open_source(info.path) as container:
-        stream = container.streams[index]
+    with open_stream(info, index) as (container, stream):
         codec = stream.codec_context.codec.canonical_name
         try:
             for packet in container.demux(stream):

@@ -57,7 +57,7 @@ OPTIONS = {
     "play": {
         "--model", "-m", "--size", "--full-screen", "--no-window", "--stats", "--output", "-o",
         "--start", "--seconds", "--live", "--no-live", "--rows", "--reconnect", "--volume",
-        "--audio-track", "--sub-track",
+        "--audio-track", "--codec", "--sub-track",
         "--no-audio", "--no-subs", "--compare", "--overlay", "--screenshots", "--device", "-d",
         "--precision", "--threads",
     },

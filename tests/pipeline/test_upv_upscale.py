@@ -121,6 +121,11 @@ def test_it_gives_what_its_source_gives(
     assert (done.frames, done.damaged_frames) == (wanted.frames, 0)
     assert contents(tmp_path / f"upv{ending}") == contents(tmp_path / f"film{ending}")
     assert set(done.notices) == set(wanted.notices)
+    kinds = {kind for kind, *_ in contents(tmp_path / f"upv{ending}")[0]}
+    assert ("audio" in kinds, "subtitle" in kinds) == (
+        cut.get("audio", True),
+        cut.get("subtitles", True),
+    )
     if ending == ".mkv":
         frames = [frames_of(tmp_path / f"{name}.mkv") for name in ("upv", "film")]
         for one, other in zip(*frames, strict=True):

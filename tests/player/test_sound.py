@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from upreel.player.clock import Clock
 from upreel.player.presenter import SilentSound
 from upreel.player.sound import SoundFeed
-from upreel.video.playback import Sound
+from upreel.video.pieces import Sound
 
 RATE = 48000
 

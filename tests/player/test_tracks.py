@@ -12,7 +12,7 @@ from upreel.errors import OptionError
 from upreel.player import HeadlessPresenter, PlayConfig, play
 from upreel.player.commands import Command
 from upreel.player.presenter import Samples, SoundDevice, TappedSound
-from upreel.video.playback import SOUND_RATE
+from upreel.video.pieces import SOUND_RATE
 
 
 class Listening(HeadlessPresenter):

@@ -10,7 +10,8 @@ from clips import AudioTrack, SubtitleTrack, shown_number, write_clip, write_seq
 
 from upreel.errors import InputError, OptionError
 from upreel.video.frame import Frame
-from upreel.video.playback import SOUND_RATE, Playback
+from upreel.video.pieces import SOUND_RATE
+from upreel.video.playback import Playback
 from upreel.video.tracks import Caption
 
 GOP = {"g": "10", "keyint_min": "10", "bf": "2", "sc_threshold": "0"}

@@ -78,6 +78,10 @@ NoAudio = Annotated[bool, typer.Option("--no-audio", help="No sound.")]
 NoSubs = Annotated[bool, typer.Option("--no-subs", help="Subtitles off at first.")]
 Compare = Annotated[bool, typer.Option("--compare", help="Slider on at first.")]
 Overlay = Annotated[bool, typer.Option("--overlay", help="Statistics on at first.")]
+Codec = Annotated[
+    str | None,
+    typer.Option(metavar="CARD", help="Of .upv files: path of the codec's card (.json)."),
+]
 Screenshots = Annotated[Path, typer.Option(metavar="DIR", help="Where pictures are saved.")]
 
 
@@ -102,6 +106,7 @@ def play(
     compare: Compare = False,
     overlay: Overlay = False,
     screenshots: Screenshots = Path(),
+    codec: Codec = None,
     device: Device = "auto",
     precision: Precision = "auto",
     threads: Threads = 0,
@@ -155,6 +160,7 @@ def play(
             compare=compare,
             overlay=overlay,
             screenshots=screenshots,
+            codec=codec,
         )
         presenter = _presenter(room, output, no_window=no_window, full_screen=full_screen)
         try:

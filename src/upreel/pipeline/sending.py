@@ -140,16 +140,24 @@ class Receiver:
     def frames(self, events: Iterable[Placed | Damage]) -> Iterator[Frame]:
         """The frames of a stream, damaged ones among them."""
         for event in events:
-            if isinstance(event, Placed):
-                if event.packet.type.is_video:
-                    yield from self._packet(event.packet)
-            elif event.lost is not None:
-                yield from self._lost(event.lost)
-            elif event.num_bytes:
-                self._hole = True
-            else:
-                at = "" if self._last_pts is None else f" at {self._clock(self._next_pts)}"
-                self._tell(f"the file is cut off{at}: what was there is kept")
+            yield from self.take(event)
+        self.finish()
+
+    def take(self, event: Placed | Damage) -> Iterator[Frame]:
+        """The frames that come of one packet or damage; events come in the stream's order."""
+        if isinstance(event, Placed):
+            if event.packet.type.is_video:
+                yield from self._packet(event.packet)
+        elif event.lost is not None:
+            yield from self._lost(event.lost)
+        elif event.num_bytes:
+            self._hole = True
+        else:
+            at = "" if self._last_pts is None else f" at {self._clock(self._next_pts)}"
+            self._tell(f"the file is cut off{at}: what was there is kept")
+
+    def finish(self) -> None:
+        """Tell of what is known only when there are no more events."""
         self._recovered()
         for stream, count in sorted(self._lost_others.items()):
             what = "packet of another stream" if count == 1 else "packets of another stream"

@@ -258,7 +258,7 @@ class UpvSource:
         self, timeline: Timeline, first: int, stop: int, tell: Callable[[Notice], None]
     ) -> Iterator[Frame]:
         """The receiver's frames from the last sound keyframe before a frame on."""
-        codec = self._opened()
+        codec = self.open_codec()
 
         def told(text: str) -> None:
             tell(Notice(kind="damaged", text=text))
@@ -277,7 +277,8 @@ class UpvSource:
                 yield from frames
                 return
 
-    def _opened(self) -> FrameCodec:
+    def open_codec(self) -> FrameCodec:
+        """The codec, opened for the size of its frames, to receive."""
         header = self.header
         return self._backend.open(
             self.card,

@@ -36,6 +36,7 @@ class PlayConfig:
         compare: whether the slider is there at first.
         overlay: whether statistics are shown at first.
         screenshots: folder for them.
+        codec: of .upv files: a codec's name, or the path of its card; None: what they name.
 
     Raises:
         OptionError: a value that cannot be.
@@ -58,6 +59,7 @@ class PlayConfig:
     volume: float = 1.0
     compare: bool = False
     overlay: bool = False
+    codec: str | None = None
     screenshots: Path = Path()
 
     def __post_init__(self) -> None:

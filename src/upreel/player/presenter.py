@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from upreel.player.commands import Command
 from upreel.player.shelf import Picture
-from upreel.video.playback import SOUND_RATE
+from upreel.video.pieces import SOUND_RATE
 
 __all__ = [
     "HeadlessPresenter",

@@ -22,7 +22,7 @@ from upreel.player.patience import Outage, Patience
 from upreel.player.shelf import Picture, Shelf
 from upreel.video.deinterlace import deinterlaced
 from upreel.video.frame import Frame
-from upreel.video.playback import SOUND_RATE, Piece, Playback, Sound
+from upreel.video.pieces import SOUND_RATE, Piece, PlaySource, Sound
 from upreel.video.tracks import Caption
 
 __all__ = ["Reader"]
@@ -55,7 +55,7 @@ class Reader:
 
     def __init__(
         self,
-        source: Playback,
+        source: PlaySource,
         shelf: Shelf,
         *,
         past: int,
@@ -181,6 +181,10 @@ class Reader:
         found = [c.text for c in near if c.start <= media < c.end]
         found += self._source.words_beside(place, media)
         return "\n".join(dict.fromkeys(found))
+
+    def news(self) -> list[str]:
+        """What turned up in the source since this was asked last, one line each."""
+        return self._source.news()
 
     def _guarded(self, work: Callable[[], None]) -> None:
         try:

@@ -35,9 +35,10 @@ from upreel.player.rungs import (
 )
 from upreel.player.shelf import Picture, Shelf
 from upreel.player.sound import SoundFeed
+from upreel.player.sources import open_to_play
 from upreel.player.stats import Statistics
 from upreel.player.tracks import Tracks
-from upreel.video.playback import Playback
+from upreel.video.pieces import PlaySource
 
 __all__ = ["play"]
 
@@ -93,14 +94,7 @@ def play(
         ending: Ending = "ended"
         title: _Title | None = None
         try:
-            with Playback(
-                address,
-                live=config.live,
-                sound=config.sound,
-                rows=config.rows,
-                sound_track=config.sound_track,
-                caption_track=config.caption_track,
-            ) as source:
+            with open_to_play(address, config) as source:
                 title = _Title(
                     source, config, presenter, settings, opened=opened, known=known, tell=tell,
                     start=config.start if first else Fraction(0),
@@ -141,7 +135,7 @@ class _Title:
 
     def __init__(
         self,
-        source: Playback,
+        source: PlaySource,
         config: PlayConfig,
         presenter: Presenter,
         settings: _Settings,
@@ -241,6 +235,7 @@ class _Title:
             self._shelf.close()
             self._enhancer.close()
             self._reader.close()
+            self._tell_news()
             if self._device is not None:
                 self._device.close()
             self._collect()
@@ -281,6 +276,7 @@ class _Title:
             self._keep_time()
             self._tell_choices()
             self._tell_outages()
+            self._tell_news()
             wait = self._show_what_is_due()
             self._presenter.wait(wait)
 
@@ -445,6 +441,12 @@ class _Title:
             if self._num_choices:
                 self._say(line)
             self._num_choices += 1
+
+    def _tell_news(self) -> None:
+        """Say what the source has found out while it was read."""
+        for line in self._reader.news():
+            self.stats.notices.append(line)
+            self._tell(f"{self._info.name}: {line}")
 
     def _tell_outages(self) -> None:
         """Say that the source broke off, and that it is back."""

@@ -6,7 +6,7 @@ import numpy as np
 
 from upreel.player.clock import Clock
 from upreel.player.presenter import SoundDevice
-from upreel.video.playback import SOUND_RATE, Sound
+from upreel.video.pieces import SOUND_RATE, Sound
 
 __all__ = ["SoundFeed"]
 

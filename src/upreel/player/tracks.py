@@ -2,7 +2,7 @@
 
 from typing import Protocol
 
-from upreel.video.playback import PlayInfo
+from upreel.video.pieces import PlayInfo
 
 __all__ = ["Tracks"]
 

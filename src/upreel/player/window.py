@@ -23,7 +23,7 @@ from upreel.player.overlay import text_image
 from upreel.player.presenter import Samples, SoundDevice, View
 from upreel.player.shelf import Picture
 from upreel.video.frame import Plane
-from upreel.video.playback import SOUND_RATE
+from upreel.video.pieces import SOUND_RATE
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # it tells where its library is

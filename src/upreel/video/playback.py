@@ -10,8 +10,7 @@ the source's start. What cannot be decoded is passed over: a player plays on.
 
 import re
 import threading
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
 from fractions import Fraction
 from itertools import chain
 from math import floor
@@ -20,10 +19,6 @@ from types import TracebackType
 from typing import Any, Literal, Self, cast
 
 import av
-import numpy as np
-import numpy.typing as npt
-from av.audio.frame import AudioFrame
-from av.audio.resampler import AudioResampler
 from av.audio.stream import AudioStream
 from av.codec.context import Flags
 from av.container import InputContainer
@@ -36,100 +31,31 @@ from upreel.video.display import DISPLAY, DisplayConverter
 from upreel.video.fields import is_deinterlaced
 from upreel.video.frame import Frame
 from upreel.video.live import LIVE_SCHEMES, REMOTE_PROTOCOLS
+from upreel.video.pieces import (
+    Piece,
+    PlayInfo,
+    Sound,
+    SoundDecoder,
+    caption_of,
+    is_known,
+    is_text,
+    tracks_of,
+)
 from upreel.video.probe import probe, siting_and_aspect
-from upreel.video.source import is_cover, is_sequence, open_source, picture_stream
+from upreel.video.source import is_sequence, open_source, picture_stream
 from upreel.video.tracks import (
     Caption,
     CaptionFile,
-    Track,
-    caption_words,
     captions_beside,
     found_track,
     read_captions,
 )
 
-__all__ = ["SOUND_RATE", "Piece", "PlayInfo", "Playback", "Sound"]
-
-SOUND_RATE = 48000
-"""Samples of sound a second, two channels of float32."""
+__all__ = ["Playback"]
 
 _WAIT = 10.0  # seconds without a byte after which a source is given up
 _BACK = (4, 8, 16, 32)  # seconds further back that a seek tries
 _MOST_AHEAD = 2000  # packets before a key frame that it reads
-_TEXT = ("subrip", "mov_text", "ass", "ssa", "webvtt", "text")
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Piece:
-    """A packet.
-
-    Attributes:
-        kind: what is in it.
-        size: bytes.
-        ticks: `Frame.pts` of the picture in it, None if it does not say, or holds none.
-        packet: PyAV's.
-    """
-
-    kind: Literal["video", "audio", "subtitle"]
-    size: int
-    ticks: int | None
-    packet: Any
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Sound:
-    """Some sound.
-
-    Attributes:
-        at: seconds from the source's start.
-        samples: float32 (N, 2) in [-1, 1], at `SOUND_RATE`.
-    """
-
-    at: Fraction
-    samples: npt.NDArray[np.float32]
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class PlayInfo:
-    """What a source is, as far as playing it goes.
-
-    Attributes:
-        name: to show.
-        width: columns of luma.
-        height: rows of luma.
-        rate: pictures a second, 25 where nothing tells.
-        duration: seconds, None where it has no end that is known.
-        live: whether it is played with as little delay as possible.
-        seekable: whether it can be played from elsewhere.
-        resumable: whether it goes on elsewhere while it is not read, without an end that is
-            known: where it breaks off, it can be connected to anew.
-        rotation: degrees counter-clockwise that a picture is turned by.
-        sample_aspect_ratio: of a sample, above 0.
-        codec: of the video.
-        sound_tracks: what can be heard.
-        caption_tracks: subtitles of text, those of files beside it last.
-        notices: what the viewer should know, one line each.
-    """
-
-    name: str
-    width: int
-    height: int
-    rate: Fraction
-    duration: Fraction | None
-    live: bool
-    seekable: bool
-    resumable: bool = False
-    rotation: int = 0
-    sample_aspect_ratio: Fraction = Fraction(1)
-    codec: str = ""
-    sound_tracks: tuple[Track, ...] = ()
-    caption_tracks: tuple[Track, ...] = ()
-    notices: tuple[str, ...] = ()
-
-    @property
-    def has_sound(self) -> bool:
-        """Whether there is sound."""
-        return bool(self.sound_tracks)
 
 
 class Playback:
@@ -170,6 +96,7 @@ class Playback:
         self._rows, self._wants_sound, self._asked_live = rows, sound, live
         self.sound_place = self.caption_place = 0
         self._beside: list[CaptionFile] = []
+        self._sounding = SoundDecoder()
         self._connect()
         try:
             duration = self._container.duration
@@ -202,8 +129,8 @@ class Playback:
                 rotation=info.rotation if info else 0,
                 sample_aspect_ratio=(info.sample_aspect_ratio if info else ratio) or Fraction(1),
                 codec=context.codec.canonical_name,
-                sound_tracks=_tracks(self._sounds),
-                caption_tracks=_tracks([*self._texts, *self._beside]),
+                sound_tracks=tracks_of(self._sounds),
+                caption_tracks=tracks_of([*self._texts, *self._beside]),
                 notices=tuple(notices),
             )
             self._choose_first(sound_track, caption_track)
@@ -215,8 +142,6 @@ class Playback:
         self._converter: DisplayConverter | None = None
         self._index = 0
         self._next_pts = 0
-        self._sound_due: Fraction | None = None
-        self._resampler = _resampler()
         self._begins_at: Callable[[], Fraction] = Fraction  # 0, but of connections later on
 
     def __enter__(self) -> Self:
@@ -261,8 +186,8 @@ class Playback:
         try:
             self._video = self._chosen_video(self._rows)
             sounds: tuple[AudioStream, ...] = self._container.streams.audio
-            self._sounds = [s for s in sounds if _is_known(s)] if self._wants_sound else []
-            self._texts = [stream for stream in self._container.streams if _is_text(stream)]
+            self._sounds = [s for s in sounds if is_known(s)] if self._wants_sound else []
+            self._texts = [stream for stream in self._container.streams if is_text(stream)]
             self._streams = [self._video, *self._sounds, *self._texts]
             for stream in cast("Iterator[Stream]", self._container.streams):
                 if all(stream is not kept for kept in self._streams):
@@ -312,7 +237,7 @@ class Playback:
 
     def _chosen_video(self, rows: int | None) -> VideoStream:
         first = picture_stream(self._container, _shown_name(self._address))
-        streams = [s for s in self._container.streams.video if _is_known(s) and s.height]
+        streams = [s for s in self._container.streams.video if is_known(s) and s.height]
         if self._container.format.name != "hls" or len(streams) < 2:
             return first
         fitting = [s for s in streams if rows is None or s.height <= rows]
@@ -321,6 +246,10 @@ class Playback:
             if fitting
             else min(streams, key=lambda s: s.height)
         )
+
+    def news(self) -> list[str]:
+        """What the viewer should know that turned up: nothing, of files that FFmpeg reads."""
+        return []
 
     @property
     def interlaced(self) -> bool | None:
@@ -405,8 +334,7 @@ class Playback:
         """Likewise."""
         if self._audio is not None:
             self._audio.codec_context.flush_buffers()
-        self._resampler = _resampler()
-        self._sound_due = None
+        self._sounding.flush()
 
     def video(self, piece: Piece | None) -> list[Frame]:
         """Pictures as screens take them, in display order; None gives the last ones.
@@ -456,44 +384,11 @@ class Playback:
         """The sound of a packet; nothing where it is damaged, or of another track by now."""
         if not self._is_heard(piece.packet):
             return []
-        try:
-            frames = [cast("AudioFrame", frame) for frame in piece.packet.decode()]
-        except av.FFmpegError:
-            return []
-        found: list[Sound] = []
-        for frame in frames:
-            at = self._sound_due
-            if frame.pts is not None and frame.time_base:
-                told = frame.pts * Fraction(frame.time_base) - (self._origin or 0)
-                if at is None or abs(told - at) > Fraction(1, 20):  # else their clock's rounding
-                    at = told
-            if at is None:
-                continue
-            frame.pts = None
-            try:
-                pieces = self._resampler.resample(frame)
-            except ValueError:  # another form than before, as broadcasts have
-                self._resampler = _resampler()
-                pieces = self._resampler.resample(frame)
-            for part in pieces:
-                samples = np.asarray(part.to_ndarray(), np.float32).reshape(-1, 2)
-                found.append(Sound(at=at, samples=samples))
-                at += Fraction(len(samples), SOUND_RATE)
-            self._sound_due = at
-        return found
+        return self._sounding(piece.packet, self._origin or Fraction(0))
 
     def caption(self, piece: Piece) -> Caption | None:
         """The words of a packet of subtitles, None if there are none."""
-        packet = piece.packet
-        if packet.pts is None or piece.kind != "subtitle":
-            return None
-        text = caption_words(packet.stream.codec_context.codec.canonical_name, bytes(packet))
-        start = packet.pts * Fraction(packet.time_base) - (self._origin or 0)
-        length = (packet.duration or 0) * Fraction(packet.time_base)
-        track = next(n for n, stream in enumerate(self._texts) if stream is packet.stream)
-        if not text:
-            return None
-        return Caption(start=start, end=start + (length or 4), text=text, track=track)
+        return caption_of(piece, self._texts, self._origin or Fraction(0))
 
     def words_beside(self, place: int, media: float) -> list[str]:
         """What the file beside it that is a track by that place says at a time, in seconds."""
@@ -549,31 +444,3 @@ def _shown_name(address: str) -> str:
     if address == "-":
         return "standard input"
     return re.sub(r"(?<=://)[^/@]*@", "", address)
-
-
-def _is_known(stream: Stream) -> bool:
-    """Whether FFmpeg has a decoder for it."""
-    return getattr(stream, "codec_context", None) is not None
-
-
-def _is_text(stream: Any) -> bool:  # noqa: ANN401 - any of PyAV's streams
-    context = getattr(stream, "codec_context", None)
-    if stream.type != "subtitle" or context is None or is_cover(stream):
-        return False
-    return context.codec.canonical_name in _TEXT
-
-
-def _tracks(streams: Sequence[Any]) -> tuple[Track, ...]:
-    """What is said of streams, or of files."""
-    found: list[Track] = []
-    for number, stream in enumerate(streams, 1):
-        told = stream.metadata if isinstance(stream, Stream) else {}
-        language = told.get("language", "") or getattr(stream, "language", None) or ""
-        title = told.get("title", "") or getattr(stream, "title", "") or ""
-        known = "" if language == "und" else language
-        found.append(Track(number=number, language=known, title=title))
-    return tuple(found)
-
-
-def _resampler() -> AudioResampler:
-    return AudioResampler(format="flt", layout="stereo", rate=SOUND_RATE)

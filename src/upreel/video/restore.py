@@ -320,13 +320,18 @@ class CarriedSource:
         records = self._packets(self._start)
         try:
             for record in records:
-                if not 1 <= record.stream <= len(self._carried.streams):
-                    continue
-                carried = self._carried.streams[record.stream - 1]
-                if carried.template_index in wanted:
-                    yield _packet(record, self.streams[carried.template_index], carried.time_base)
+                packet = self.packet(record)
+                if packet is not None and packet.stream.index in wanted:
+                    yield packet
         finally:
             records.close()
+
+    def packet(self, record: CarriedPacket) -> Packet | None:
+        """A packet of one of `streams`, None if it is of none that is described."""
+        if not 1 <= record.stream <= len(self._carried.streams):
+            return None
+        carried = self._carried.streams[record.stream - 1]
+        return _packet(record, self.streams[carried.template_index], carried.time_base)
 
 
 def _packet(record: CarriedPacket, stream: Stream, base: Fraction) -> Packet:

@@ -273,32 +273,12 @@ class KeptCodecs:
         """How a device computes here."""
         return self._backend.arithmetic(device, precision)
 
-    def open(
-        self,
-        card: CodecCard,
-        *,
-        height: int,
-        width: int,
-        bits: int,
-        device: str,
-        precision: str,
-        threads: int,
-        sends: bool,
-    ) -> FrameCodec:
+    def open(self, card: CodecCard, **options: Unpack[CodecOptions]) -> FrameCodec:
         """The codec that this thread has, or a new one if it has another."""
-        key = (card.sha256, height, width, bits, device, precision, threads, sends)
+        key = (card.sha256, options)
         if getattr(self._kept, "key", None) != key:
             self._kept.key = self._kept.codec = None
-            self._kept.codec = self._backend.open(
-                card,
-                height=height,
-                width=width,
-                bits=bits,
-                device=device,
-                precision=precision,
-                threads=threads,
-                sends=sends,
-            )
+            self._kept.codec = self._backend.open(card, **options)
             self._kept.key = key
         return self._kept.codec
 

@@ -101,13 +101,13 @@ class FrameRecurrentNetwork(nn.Module):
         """
         motion = motion_to_past(frames, self.iterations)
         found: list[Tensor] = []
-        seen = self.begin(frames[:, :1])
-        for t in range(frames.shape[1]):
+        state: tuple[Tensor, Tensor] | None = None
+        for t, frame in enumerate(frames.split(1, dim=1)):
+            seen = self.begin(frame) if state is None else torch.cat((frame, *state), dim=1)
             with torch.set_grad_enabled(torch.is_grad_enabled() and t >= around):
                 answer, features = (step or self.step)(seen)
                 if t + 1 < frames.shape[1]:
                     state = moved(_in_bytes(answer), _in_bytes(features), motion[:, t])
-                    seen = torch.cat((frames[:, t + 1 : t + 2], *state), dim=1)
             if t >= around:
                 found.append(answer)
         return torch.stack(found, dim=1)
@@ -217,9 +217,10 @@ def _convolution(inputs: int, outputs: int, padding: int = 1) -> nn.Conv2d:
 
 
 def _in_bytes(values: Tensor) -> Tensor:
-    """Whole multiples of 1/255 in [0, 1], with the gradient of what was there before."""
-    kept = (values.float().clamp(0, 1) * LEVELS).round() / LEVELS
-    return values + (kept.to(values.dtype) - values).detach()
+    """Whole multiples of 1/255 in [0, 1], with the gradient of what was there before; in f32."""
+    values = values.float()  # bf16 holds few of them
+    kept = (values.clamp(0, 1) * LEVELS).round() / LEVELS
+    return values + (kept - values).detach()
 
 
 def _bounded(values: Tensor) -> Tensor:

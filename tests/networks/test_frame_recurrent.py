@@ -171,7 +171,8 @@ def test_a_scene_is_its_steps_one_after_the_other(config: FrameRecurrentConfig) 
         if t + 1 < len(seen):
             missing = [(0, -side % 16) for side in (HEIGHT, WIDTH)]
             pair = (np.pad(frames[k], missing, mode="edge")[None, None] for k in (t + 1, t))
-            motion = cell_motion(*(torch.from_numpy(each).float() for each in pair))[0, 0]
+            here, before = (torch.from_numpy(each).float() for each in pair)
+            motion = cell_motion(here, before, (config.rounds,) * 3)[0, 0]
             motion = motion[:, : HEIGHT // 4, : WIDTH // 4].numpy()
             state = plane_of(in_levels(answer)), in_levels(features)
             plane, carried = slow_moved(*state, motion)

@@ -20,6 +20,7 @@ from upreel.zoo.card import write_card
 from upreel.zoo.configs import (
     EncoderDecoderConfig,
     EspcnConfig,
+    FrameRecurrentConfig,
     FusionConfig,
     RecurrentConfig,
     SrcnnConfig,
@@ -59,21 +60,30 @@ CONFIGS: dict[str, NetworkConfig] = {
     "tan-flow": FUSING,
     "recurrent": RecurrentConfig(first=BRANCH, channels=6, depth=2),
     "recurrent-fused": RecurrentConfig(first=FUSING, channels=6, depth=2),
+    "frame-recurrent": FrameRecurrentConfig(scale=4, channels=8, depth=2, carried=4),
 }
 STRENGTHS = {"fast-luma": 0.05, "espcn-relu": 1.5, "vespcn": 0.5}
 """Standard deviation of a last filter: by how much it differs from interpolation, or from black."""
+GAINS = {"frame_recurrent": 1.5}
+"""By kind, of all other filters: what they carry shall matter."""
 BLURS = {"srcnn"}
 """Averages all along: random filters without a residual would rather be black."""
 
 
 def random_network(name: str) -> nn.Module:
     """One of `CONFIGS` with weights that f16 holds, in evaluation mode."""
+    return with_random_weights(CONFIGS[name], name)
+
+
+def with_random_weights(config: NetworkConfig, name: str = "") -> nn.Module:
+    """A network with weights that f16 holds, in evaluation mode; some names have their own kind."""
     torch.manual_seed(5)
-    network = build_network(asdict(CONFIGS[name]))
+    network = build_network(asdict(config))
     with torch.no_grad():
         for place, parameter in network.named_parameters():
             fan_in = parameter[0].numel() if parameter.dim() > 1 else 100
-            gain = STRENGTHS.get(name, 0.3) if "tail" in place else 1.0
+            others = GAINS.get(config.kind, 1.0)
+            gain = STRENGTHS.get(name, 0.3) if "tail" in place else others
             weight = torch.randn_like(parameter) * gain / fan_in**0.5
             parameter.copy_((weight.abs() / fan_in**0.5 if name in BLURS else weight).half())
         for place, running in network.named_buffers():

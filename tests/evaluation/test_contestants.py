@@ -4,6 +4,7 @@ Mutations tried: another kernel than asked for, chroma from luma's plane, red an
 the file's scale not compared, int8 let through: each fails one of these tests or more.
 """
 
+from collections.abc import Callable
 from pathlib import Path
 
 import av
@@ -18,6 +19,7 @@ from upreel.evaluation.contestants import Contestant, EngineOptions, Expected, o
 from upreel.evaluation.degrade import resize
 from upreel.pipeline.backend import DefaultBackend
 from upreel.video.frame import Colour, PixelFormat
+from upreel.zoo import ModelCard
 
 CLIP = Clip(
     name="drawn",
@@ -108,3 +110,20 @@ def test_what_cannot_be_is_said(tmp_path: Path) -> None:
     expected = Expected(name="deep", format=deep, width=64, height=48, num_frames=1)
     with pytest.raises(InputError, match="takes 8-bit luma, deep is yuv420p10le"):
         opened(f"onnx:{path}", 3).check([expected])
+
+
+def test_a_network_that_carries_a_state_goes_along_the_clip(
+    small_cards: Callable[[str], ModelCard],
+) -> None:
+    card = small_cards("frame-recurrent")
+    path = card.folder / f"{card.name}.json"
+    contestant = opened(str(path), 4, precision="f32")
+    contestant.prepare(CLIP)
+
+    once, again = (list(contestant.enhance(CLIP, 4)) for _ in range(2))
+
+    assert [plane.shape for plane in once[0]] == [(192, 256), (96, 128), (96, 128)]
+    for first, second in zip(once, again, strict=True):
+        np.testing.assert_array_equal(first[0], second[0])
+    assert contestant.facts["kind"] == "network"
+    assert contestant.facts["sha256"] == card.sha256

@@ -10,11 +10,12 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+import torch_steps
 from small_cards import CONFIGS
 from torch_cells import CARD, HEIGHT, WIDTH, TorchCells, enlarged, moving
 
 from upreel.errors import OptionError
-from upreel.inference import EnsembleUpscaler, PlaneUpscaler, RecurrentUpscaler
+from upreel.inference import EnsembleUpscaler, PlaneUpscaler, upscaler_of
 from upreel.video.formats import pixel_format
 from upreel.video.frame import Colour, Plane, plane_size
 from upreel.zoo import ModelCard, load_card
@@ -121,19 +122,17 @@ def test_tiles_are_turned_with_the_picture(luma_card: ModelCard) -> None:
         np.testing.assert_array_equal(answer(made, planes)[0], answer(whole, planes)[0])
 
 
-def test_a_recurrent_network_goes_through_scenes_in_eight_ways() -> None:
+@pytest.mark.parametrize("card", [CARD, torch_steps.CARD], ids=lambda card: card.name)
+def test_a_recurrent_network_goes_through_scenes_in_eight_ways(card: ModelCard) -> None:
+    opener = (torch_steps.TorchSteps if card.network.step_channels else TorchCells)().open
+    kind = upscaler_of(card)
     scenes = [moving(5, seed=1), moving(3, seed=2)]
     made = EnsembleUpscaler(
-        CARD, pixel_format=pixel_format("gray"), colour=LEFT, width=WIDTH, height=HEIGHT,
-        opener=TorchCells().open,
+        card, pixel_format=pixel_format("gray"), colour=LEFT, width=WIDTH, height=HEIGHT,
+        opener=opener,
     )  # fmt: skip
-    found: list[Plane] = []
-    for scene in scenes:
-        made.reset()
-        for planes in scene:
-            made.submit([planes])
-    found = [made.collect()[0] for scene in scenes for _ in scene]
-    total = np.zeros((8, 2 * HEIGHT, 2 * WIDTH))
+    found = [planes[0] for planes in enlarged(made, scenes)]
+    total = np.zeros((8, card.scale * HEIGHT, card.scale * WIDTH))
     for mirrored in (False, True):
         for turns in range(4):
 
@@ -141,13 +140,13 @@ def test_a_recurrent_network_goes_through_scenes_in_eight_ways() -> None:
                 return np.ascontiguousarray(np.rot90(plane[:, ::-1] if m else plane, n))
 
             upright = turns % 2 == 0
-            network = RecurrentUpscaler(
-                CARD,
+            network = kind(
+                card,
                 pixel_format=pixel_format("gray"),
                 colour=LEFT,
                 width=WIDTH if upright else HEIGHT,
                 height=HEIGHT if upright else WIDTH,
-                opener=TorchCells().open,
+                opener=opener,
             )
             clips = [[(turned(planes[0]),) for planes in scene] for scene in scenes]
             backs = [np.rot90(planes[0], -turns) for planes in enlarged(network, clips)]

@@ -1,7 +1,7 @@
 """A frame-recurrent run and its quantisation: calibrated on sequences, resumed exactly.
 
-Mutations tried: the middle frames alone, no side cut to what the network takes, a fixed number of
-frames around.
+Mutations tried: single frames, no side cut to what the network takes, frames around that the step's
+number does not choose.
 """
 
 from collections.abc import Sequence

@@ -1,8 +1,12 @@
-"""benchmark() with a network that repeats samples: what is run, compared, printed, refused."""
+"""benchmark() with a network that repeats samples: what is run, compared, printed, refused.
+
+Mutations tried, of what is timed along a scene: no beginning, frames left over or one too many in
+flight, no run that does not count, another plane.
+"""
 
 import json
 from collections import deque
-from dataclasses import replace
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +17,7 @@ from stand_in import StandIn, card
 from upreel.errors import OptionError, OutputError
 from upreel.evaluation.benchmark import (
     OURS,
+    STAGE_FRAMES,
     Benchmark,
     BenchmarkJob,
     benchmark,
@@ -25,6 +30,7 @@ from upreel.evaluation.stages import NetworkStage
 from upreel.evaluation.timing import Sample, Timing
 from upreel.inference.engine import Batch, EngineReport
 from upreel.pipeline.machine import describe_machine
+from upreel.zoo import ModelCard
 
 
 class RepeatingSession:
@@ -137,8 +143,42 @@ def test_a_recurrent_network_is_timed_as_a_whole(tmp_path: Path) -> None:
 
     assert result.absent["network"] == reason
     assert OURS in result.timings
-    with pytest.raises(OptionError, match=reason):
-        benchmark(replace(job, network_only=True), backend=backend, sessions=open_repeating)
+
+
+def test_a_recurrent_network_alone_is_timed_along_a_scene() -> None:
+    backend = StandIn(recurrent=True)
+    job = BenchmarkJob(model="repeat-x2", size=(64, 48), rounds=2, network_only=True)
+
+    result = benchmark(job, backend=backend)
+
+    (timing,) = result.timings.values()
+    assert list(result.timings) == ["network"]
+    assert [sample.frames for sample in timing.samples] == [STAGE_FRAMES] * 2
+    assert result.clip == "luma of a drawn scene, 64x48"
+    assert set(result.absent) == {"pack", "unpack"}
+    assert result.engine["precision"] == "f32"
+    assert "luma to luma" in summary(result)
+    (opened,) = backend.opened
+    assert (opened.format.name, opened.width, opened.height) == ("gray", 128, 96)
+    assert len(opened.submitted) == 3 * STAGE_FRAMES  # once before it counts
+    assert opened.since_reset == STAGE_FRAMES
+    assert not opened.waiting
+    first, second = (window[0][0] for window in opened.submitted[:2])
+    np.testing.assert_array_equal(opened.submitted[STAGE_FRAMES][0][0], first)
+    assert (first != second).mean() > 0.5  # it moves
+
+
+def test_a_frame_recurrent_card_is_timed_alone(small_cards: Callable[[str], ModelCard]) -> None:
+    card = small_cards("frame-recurrent")
+    path = card.folder / f"{card.name}.json"
+    job = BenchmarkJob(
+        model=str(path), size=(48, 32), rounds=1, network_only=True, precision="f32", threads=1
+    )
+
+    result = benchmark(job)
+
+    assert list(result.timings) == ["network"]
+    assert (result.engine["precision"], result.engine["threads"]) == ("f32", 1)
 
 
 def test_the_network_alone() -> None:

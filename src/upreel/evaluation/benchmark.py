@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from fractions import Fraction
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
@@ -28,16 +28,18 @@ from upreel.evaluation.stages import (
     opencv_tasks,
     packs,
     rescale_task,
+    scene_task,
 )
 from upreel.evaluation.tables import text_table
 from upreel.evaluation.timing import OtherLoad, Task, Timing, interleaved
 from upreel.inference.engine import Session
 from upreel.inference.selection import open_session
 from upreel.pipeline.backend import Backend, DefaultBackend
+from upreel.pipeline.enhance import StatefulUpscaler
 from upreel.pipeline.job import UpscaleJob
 from upreel.pipeline.machine import Machine, describe_machine
 from upreel.pipeline.run import upscale
-from upreel.video.frame import Plane
+from upreel.video.frame import Colour, PixelFormat, Plane
 from upreel.video.write import part_suffix
 from upreel.zoo import ModelCard
 
@@ -48,6 +50,8 @@ STAGE_FRAMES = 24
 
 OURS = "upreel end to end"
 _RECURRENT = "{} goes through whole scenes: its parts cannot be timed on a frame"
+_WHOLE = "{} is timed along a scene, with all that it does from luma to luma"
+_ENGINE = ("engine", "device", "precision", "threads", "reason")
 _QUIET = 0.05  # of the machine: less from others does not move a median
 
 OnStep = Callable[[str, int, int], None]
@@ -70,7 +74,7 @@ class BenchmarkJob:
         threads: of the network, 0 for the engine's choice.
         rounds: how often everything is run.
         size: (width, height) of drawn clips and of the network alone, even.
-        network_only: time nothing but the network.
+        network_only: time nothing but the network; one that carries a state with all it does.
         memory_lengths: seconds of the drawn clips on which peak memory is measured; empty: all
             the rest is timed instead.
     """
@@ -189,7 +193,10 @@ def benchmark(
         return _memory(job)
     zoo = backend or DefaultBackend()
     if job.network_only:
-        return _network_only(job, zoo.load_card(job.model), sessions, on_step)
+        card = zoo.load_card(job.model)
+        if card.state:
+            return _scene_only(job, card, zoo, on_step)
+        return _network_only(job, card, sessions, on_step)
     with tempfile.TemporaryDirectory(prefix="upreel-") as name:
         return _everything(job, Path(name), zoo, sessions, on_step)
 
@@ -299,8 +306,6 @@ def _network_only(
     sessions: Callable[..., Session],
     on_step: OnStep | None,
 ) -> Benchmark:
-    if card.state:
-        raise OptionError(_RECURRENT.format(card.name))
     width, height = job.size
     stage = _network_stage(job, card, sessions, job.size, 8)
     random = np.random.default_rng(1)
@@ -319,6 +324,45 @@ def _network_only(
         engine=asdict(stage.report),
         timings=timings,
         absent={},
+        other_load=load.use,
+    )
+
+
+def _scene_only(
+    job: BenchmarkJob, card: ModelCard, backend: Backend, on_step: OnStep | None
+) -> Benchmark:
+    """A network that carries a state, whole: luma of a scene in, luma out."""
+    width, height = job.size
+    with tempfile.TemporaryDirectory(prefix="upreel-") as name:
+        path = draw_clip(
+            Path(name) / "drawn.mp4", width=width, height=height, seconds=STAGE_FRAMES / 30
+        )
+        lumas = [planes[0] for planes in read_clip(path, limit=STAGE_FRAMES).planes]
+    upscaler = backend.open(
+        card,
+        pixel_format=PixelFormat(name="gray", model="gray", bits=8),
+        colour=Colour(),
+        width=width,
+        height=height,
+        output_size=(card.scale * width, card.scale * height),
+        device=job.device,
+        precision=job.precision,
+        threads=job.threads,
+        tile=None,
+        self_ensemble=False,
+    )
+    task = scene_task(cast("StatefulUpscaler", upscaler), lumas)
+    task()  # the first run is slow
+    load = OtherLoad()
+    timings = interleaved({"network": task}, job.rounds, on_step)
+    report = upscaler.describe()
+    return Benchmark(
+        job=job,
+        machine=describe_machine(),
+        clip=f"luma of a drawn scene, {width}x{height}",
+        engine={word: getattr(report, word, "") for word in _ENGINE},
+        timings=timings,
+        absent=dict.fromkeys(("pack", "unpack"), _WHOLE.format(card.name)),
         other_load=load.use,
     )
 
@@ -351,8 +395,7 @@ def summary(result: Benchmark) -> str:
     job = result.job
     lines = [result.machine.text, f"{job.model}, {result.clip}"]
     if result.engine:
-        words = ("engine", "device", "precision", "threads", "reason")
-        lines.append(", ".join(f"{word} {result.engine[word]}" for word in words))
+        lines.append(", ".join(f"{word} {result.engine[word]}" for word in _ENGINE))
     if OURS in result.timings:
         crf = "default crf" if job.crf is None else f"crf {job.crf:g}"
         lines.append(f"encoder {job.encoder} {job.preset}, {crf}, {job.rounds} rounds")

@@ -18,6 +18,7 @@ from upreel.inference.picture import enlarged_plane
 from upreel.inference.selection import open_session
 from upreel.inference.tiles import grid_size
 from upreel.networks.sizes import CHANNELS
+from upreel.pipeline.enhance import StatefulUpscaler
 from upreel.pipeline.machine import cpu_count
 from upreel.video.encoders import EncoderSettings
 from upreel.video.frame import Colour, Frame, Plane
@@ -35,6 +36,7 @@ __all__ = [
     "opencv_tasks",
     "packs",
     "rescale_task",
+    "scene_task",
 ]
 
 _OPENCV_FRAMES = 2  # a slow one takes seconds for each
@@ -184,6 +186,30 @@ class NetworkStage:
             self.network()
             large.append(tuple(plane.copy() for plane in self.unpack()))
         return replace(clip, planes=tuple(large))
+
+
+def scene_task(upscaler: StatefulUpscaler, lumas: Sequence[Plane]) -> Task:
+    """Luma of one scene through a network that carries a state, as many in flight as may be.
+
+    Args:
+        upscaler: of grey frames.
+        lumas: of the scene's frames.
+    """
+
+    def run() -> int:
+        upscaler.reset()
+        waiting = 0
+        for luma in lumas:
+            if waiting == upscaler.depth:
+                upscaler.collect()
+                waiting -= 1
+            upscaler.submit([(luma,)])
+            waiting += 1
+        for _ in range(waiting):
+            upscaler.collect()
+        return len(lumas)
+
+    return run
 
 
 def encoder_settings(

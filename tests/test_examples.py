@@ -135,7 +135,7 @@ def test_python_of_the_readme_runs(place: Path, monkeypatch: pytest.MonkeyPatch)
 
 def test_models_of_the_readme_are_those_that_are_bundled() -> None:
     rows = re.findall(
-        r"^\| (`(?:fast|tan|best|srcnn).*?) \|.*?\| ([\dk, ]+) \|$", README, flags=re.MULTILINE
+        r"^\| (`(?:fast|live|tan|best|srcnn).*?) \|.*?\| ([\dk, ]+) \|$", README, flags=re.MULTILINE
     )
     table = {
         name: size

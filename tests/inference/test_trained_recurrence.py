@@ -11,14 +11,15 @@ import pytest
 import torch
 
 from upreel.degradation.degrade import Downscale, shrink
-from upreel.inference import RecurrentUpscaler, open_cells
+from upreel.inference import open_cells, upscaler_of
+from upreel.inference.kinds import StatefulUpscaler
 from upreel.metrics.fidelity import psnr
-from upreel.networks.motion import cell_motion
+from upreel.networks.motion import ITERATIONS, cell_motion
 from upreel.video.formats import pixel_format
 from upreel.video.frame import Colour, Plane
 from upreel.video.probe import probe
 from upreel.video.read import read_frames
-from upreel.zoo import ModelCard, card_names, load_card
+from upreel.zoo import FrameRecurrentConfig, ModelCard, card_names, load_card
 
 SAMPLE = Path(__file__).parents[2] / "examples" / "media" / "city-truth.mp4"
 RECURRENT = [name for name in card_names() if load_card(name).state]
@@ -68,9 +69,13 @@ def test_what_is_stored_moves_as_the_network_does(name: str) -> None:
     here, there = (np.pad(frame, ((0, 0), (0, -frame.shape[1] % 16)), mode="edge") for frame in low)
     pair = [frame[None, None].astype(np.float32) / 255 for frame in (here, there)]
 
-    (found,) = open_cells(card, *here.shape, device="cpu", precision="f32").run("motion", *pair)
+    cells = open_cells(card, *here.shape, only=("motion",), device="cpu", precision="f32")
+    (found,) = cells.run("motion", *pair)
 
-    expected = cell_motion(*(torch.from_numpy(frame) for frame in pair))[:, 0].numpy()
+    one, other = (torch.from_numpy(frame) for frame in pair)
+    network = card.network
+    iterations = (network.rounds,) * 3 if isinstance(network, FrameRecurrentConfig) else ITERATIONS
+    expected = cell_motion(one, other, iterations)[:, 0].numpy()
     np.testing.assert_allclose(found, expected, atol=1e-3)
     assert np.abs(expected).max() > 0.05
 
@@ -102,10 +107,11 @@ def answers(
 ) -> list[Plane]:
     """A scene's, by one engine."""
     height, width = lumas[0].shape
-    made = RecurrentUpscaler(
+    made = upscaler_of(card)(
         card, pixel_format=pixel_format("gray"), colour=Colour(), width=width, height=height,
         device=device, precision=precision, threads=1,
     )  # fmt: skip
+    assert isinstance(made, StatefulUpscaler)
     made.reset()
     found: list[Plane] = []
     for number, luma in enumerate(lumas):

@@ -241,7 +241,9 @@ def test_dynamic_hdr_is_named_as_lost_before_the_run(
     hdr: HdrInfo, word: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     clip = write_clip(tmp_path / "in.mkv", codec="libx265", pix_fmt="yuv420p10le", hdr=True)
-    monkeypatch.setattr("upreel.pipeline.run.probe", lambda path: replace(probe(path), hdr=hdr))
+    monkeypatch.setattr(
+        "upreel.pipeline.run.probe_source", lambda job: replace(probe(job.source), hdr=hdr)
+    )
 
     done = upreel("upscale", clip)
 

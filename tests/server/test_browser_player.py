@@ -120,10 +120,15 @@ def test_it_plays_pauses_and_seeks_and_shows_the_expected_frame(
     assert abs(number / 25 - found["shown"]["mediaTime"]) < 0.15
     card = load_card("fast-x2")
     model = read_model((card.folder / "fast-x2.web").read_bytes())
-    expected = run(model, [frames[number], frames[number]])  # none before it: it was sought
-    assert [int(np.abs(a.astype(int) - b).max()) for a, b in zip(shown, expected, strict=True)] == [
-        0, 0, 0,
-    ]  # fmt: skip
+    # None before it, since it was sought; a busy browser may have shown the one before on the way.
+    differences = [
+        [
+            int(np.abs(a.astype(int) - b).max())
+            for a, b in zip(shown, run(model, [frames[number], frames[before]]), strict=True)
+        ]
+        for before in (number, number - 1)
+    ]
+    assert [0, 0, 0] in differences, differences
     with Image.open(picture) as image:
         seen = np.asarray(image.convert("RGB").resize((640, 360), Image.Resampling.BOX), float)
     colours = rgb(expected)

@@ -131,7 +131,7 @@ def test_it_plays_pauses_and_seeks_and_shows_the_expected_frame(
     assert [0, 0, 0] in differences, differences
     with Image.open(picture) as image:
         seen = np.asarray(image.convert("RGB").resize((640, 360), Image.Resampling.BOX), float)
-    colours = rgb(expected)
+    colours = rgb(shown)
     assert np.abs(seen.mean(axis=(0, 1)) - colours.mean(axis=(0, 1))).max() < 1.5
     assert np.abs(seen - colours).mean() < 6  # it was resized to the window and back
 

@@ -8,6 +8,13 @@ import type { Page } from "../src/player";
 
 declare const window: { upreel?: Page } & Record<string, unknown>;
 
+interface Box {
+  x: number;
+  y: number;
+  width: number;
+  height: number;
+}
+
 const PATIENCE = 60_000;
 const STOPPED = 700; // ms that a page has no turn
 const FLAGS = [
@@ -114,6 +121,30 @@ async function at(tab: Tab, seconds: number, upscaled = true): Promise<void> {
   });
 }
 
+/**
+ * Does something that changes the picture and waits until the screen shows it, which is later than
+ * the worker has drawn it.
+ *
+ * @param part of the stage's width that changes.
+ */
+async function changing(tab: Tab, part: [number, number], act: () => Promise<void>): Promise<void> {
+  const stage = (await tab.locator(".stage").boundingBox()) as Box;
+  const clip = {
+    x: Math.round(stage.x + part[0] * stage.width),
+    y: Math.round(stage.y + stage.height / 4), // beside labels and handle
+    width: Math.round((part[1] - part[0]) * stage.width),
+    height: Math.round(stage.height / 4 - 40),
+  };
+  const before = await tab.screenshot({ clip });
+  await act();
+  const end = performance.now() + PATIENCE;
+  while (before.equals(await tab.screenshot({ clip }))) {
+    if (performance.now() > end) {
+      throw new Error(`the picture stays as it is from ${part[0]} to ${part[1]} of its width`);
+    }
+  }
+}
+
 const state = (tab: Tab) =>
   tab.evaluate(() => {
     const { stats, trials, video, drawn } = window.upreel as Page;
@@ -166,16 +197,13 @@ const SCENARIOS: Record<string, (browser: Browser) => Promise<unknown>> = {
     await play(tab);
     await at(tab, 2);
     await tab.locator(".stage").screenshot({ path: `${folder}/whole.png` });
-    await tab.keyboard.press("x");
+    await changing(tab, [0.55, 0.95], () => tab.keyboard.press("x"));
     await tab.locator(".stage").screenshot({ path: `${folder}/half.png` });
     const split = tab.getByRole("slider", { name: /Compare/ });
-    const box = (await split.boundingBox()) as {
-      x: number;
-      y: number;
-      width: number;
-      height: number;
-    };
-    await tab.mouse.click(box.x + box.width * 0.25, box.y + box.height / 2);
+    const box = (await split.boundingBox()) as Box;
+    await changing(tab, [0.3, 0.45], () =>
+      tab.mouse.click(box.x + box.width * 0.25, box.y + box.height / 2),
+    );
     await tab.locator(".stage").screenshot({ path: `${folder}/quarter.png` });
     await tab.keyboard.press("i");
     await tab.emulateMedia({ colorScheme: "light" });

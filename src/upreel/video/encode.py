@@ -175,7 +175,11 @@ def _options(record: Encoder, settings: EncoderSettings) -> dict[str, str]:
     params: dict[str, str] = {}
     if record.name in ("x264", "x265"):
         options["preset"] = preset
-    if record.name == "x265":
+    if record.name == "x264":
+        # Its macroblock tree in assembly gives other bits by what lies in memory (AVX-512, widths
+        # that are no multiple of 256 samples) and by CPU; in C it costs no time that shows.
+        params = {"cpu-independent": "1"}
+    elif record.name == "x265":
         params = {
             "log-level": "error",
             "pools": str(settings.threads),

@@ -17,7 +17,7 @@ Recoder = Literal["x264", "x265", "svtav1", "vp9"]
 _X265_DELAY = 8  # frames, with room to spare
 
 RECODERS: dict[Recoder, tuple[str, dict[str, str]]] = {
-    "x264": ("libx264", {"preset": "medium"}),
+    "x264": ("libx264", {"preset": "medium", "x264-params": "cpu-independent=1"}),
     "x265": ("libx265", {"preset": "fast", "x265-params": "log-level=error"}),
     "svtav1": ("libsvtav1", {"preset": "10"}),
     "vp9": ("libvpx-vp9", {"b": "0", "deadline": "good", "cpu-used": "5"}),

@@ -20,20 +20,14 @@ Whole numbers of 8 bits are made of a model's weights, and are then a precision 
 
 from dataclasses import replace
 
-from upreel.degradation.degrade import Coding, Degradation
+from upreel.degradation.degrade import DELIVERY, Degradation
 from upreel.training.config import Loss, TrainConfig
 from upreel.zoo import FastConfig, QuantizedConfig
 
 CLEAN = Degradation(kernels=("bicubic",))
 DELIVERED = Degradation(
     kernels=("bicubic", "area", "gaussian", "lanczos3"),
-    codings=(
-        Coding(codec="x264", crf=(18, 30)),
-        Coding(codec="x264", crf=(20, 28)),
-        Coding(codec="x265", crf=(20, 30)),
-        Coding(codec="vp9", crf=(24, 40)),
-        Coding(codec="svtav1", crf=(24, 42)),
-    ),
+    codings=DELIVERY,
     uncoded=0.25,
 )
 # Three of four patches are mirrored or transposed and teach luma only (`datasets.patches`): with

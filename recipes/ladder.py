@@ -7,9 +7,9 @@ r"""The fast family in three sizes: plain chains, alone and with a teacher, then
     upreel quantize recipes/ladder.py:fast_x2_m_int8 --start runs/fast-x2-m.ckpt --data DIR
 
 Sizes come from what untrained networks take (docs/decisions.md). `..._clean` is for clean bicubic
-input; without it, for video as it is delivered. Teachers are larger networks that see the same,
-whose features are learned: answers of networks that see more frames teach nothing
-(docs/experiments.md). What branches are worth is the difference of `..._clean` and
+input; without it, for video as it is delivered. The small and the middle one have teachers, larger
+networks that see the same and whose features are learned: answers of networks that see more frames
+teach nothing (docs/experiments.md). What branches are worth is the difference of `..._clean` and
 `..._clean_branches`, what a teacher is worth beside them that of `..._clean_taught`; all take equal
 steps. At x4 teachers are `fast-x4-clean` and `fast-x4`; at x3 results of `fast_x3_l_clean` and
 `fast_x3_l`.
@@ -18,14 +18,13 @@ steps. At x4 teachers are `fast-x4-clean` and `fast-x4`; at x3 results of `fast_
 from dataclasses import replace
 from typing import Literal
 
-from upreel.degradation.degrade import Coding, Degradation
+from upreel.degradation.degrade import DELIVERY, Degradation
 from upreel.training.config import Distillation, Loss, TrainConfig
 from upreel.zoo import FastConfig, QuantizedConfig
 
 Size = Literal["s", "m", "l"]
 
-# Channels and convolutions by scale: packed planes at x2 and x3, luma at x4. At x3 there is no
-# larger network to teach: the middle and the small one learn from the large one.
+# Channels and convolutions by scale: packed planes at x2 and x3, luma at x4.
 SHAPES: dict[int, dict[Size, tuple[int, int]]] = {
     2: {"s": (16, 4), "m": (32, 4), "l": (48, 6)},
     3: {"s": (16, 4), "m": (32, 4), "l": (48, 6)},
@@ -34,13 +33,7 @@ SHAPES: dict[int, dict[Size, tuple[int, int]]] = {
 CLEAN = Degradation(kernels=("bicubic",))
 DELIVERED = Degradation(
     kernels=("bicubic", "area", "gaussian", "lanczos3"),
-    codings=(
-        Coding(codec="x264", crf=(18, 30)),
-        Coding(codec="x264", crf=(20, 28)),
-        Coding(codec="x265", crf=(20, 30)),
-        Coding(codec="vp9", crf=(24, 40)),
-        Coding(codec="svtav1", crf=(24, 42)),
-    ),
+    codings=DELIVERY,
     uncoded=0.4,
 )
 
@@ -76,6 +69,11 @@ def _branches(alone: TrainConfig) -> TrainConfig:
     return replace(alone, name=f"{alone.name}-branches", branches=True)
 
 
+def _large(scale: int) -> TrainConfig:
+    """The largest learns with branches: there is no larger one that would see the same."""
+    return replace(_clean(scale, "l"), branches=True)
+
+
 def _taught(alone: TrainConfig) -> TrainConfig:
     """The same with branches and a teacher, at equal steps."""
     return replace(
@@ -86,12 +84,12 @@ def _taught(alone: TrainConfig) -> TrainConfig:
     )
 
 
-def _delivered(taught: TrainConfig) -> TrainConfig:
+def _delivered(clean: TrainConfig) -> TrainConfig:
     """For video as it is delivered, from the network for clean input."""
     return replace(
-        taught,
-        name=taught.name.removesuffix("-clean-taught"),
-        start=taught.name,
+        clean,
+        name=clean.name.partition("-clean")[0],
+        start=clean.name,
         degradation=DELIVERED,
         variants=2,
         losses=(Loss(kind="charbonnier"),),
@@ -174,14 +172,14 @@ def fast_x2_m_int8() -> TrainConfig:
     return _int8(fast_x2_m())
 
 
-def fast_x2_l_clean_taught() -> TrainConfig:
-    """x2, large, with a teacher."""
-    return _taught(_clean(2, "l"))
+def fast_x2_l_clean() -> TrainConfig:
+    """x2, large, alone."""
+    return _large(2)
 
 
 def fast_x2_l() -> TrainConfig:
     """x2, large, for video as it is delivered."""
-    return _delivered(fast_x2_l_clean_taught())
+    return _delivered(fast_x2_l_clean())
 
 
 def fast_x2_l_int8() -> TrainConfig:
@@ -189,15 +187,25 @@ def fast_x2_l_int8() -> TrainConfig:
     return _int8(fast_x2_l())
 
 
+def fast_x2_l_clean_pruned() -> TrainConfig:
+    """x2, large, for `upreel prune`: what it learns between and after its cuts."""
+    return replace(
+        _clean(2, "l"),
+        name="fast-x2-l-clean-pruned",
+        start="fast-x2-l-clean",
+        learning_rate=1e-3,
+        seed=3,
+    )
+
+
 def fast_x3_l_clean() -> TrainConfig:
     """x3, large, alone: the teacher of the others."""
-    return _clean(3, "l")
+    return _large(3)
 
 
 def fast_x3_l() -> TrainConfig:
-    """x3, large, for video as it is delivered, on its own."""
-    alone = _clean(3, "l")
-    return replace(_delivered(_taught(alone)), start=alone.name, distillation=None)
+    """x3, large, for video as it is delivered."""
+    return _delivered(fast_x3_l_clean())
 
 
 def fast_x3_l_int8() -> TrainConfig:
@@ -265,14 +273,14 @@ def fast_x4_m_int8() -> TrainConfig:
     return _int8(fast_x4_m())
 
 
-def fast_x4_l_clean_taught() -> TrainConfig:
-    """x4, large, with a teacher."""
-    return _taught(_clean(4, "l"))
+def fast_x4_l_clean() -> TrainConfig:
+    """x4, large, alone."""
+    return _large(4)
 
 
 def fast_x4_l() -> TrainConfig:
     """x4, large, for video as it is delivered."""
-    return _delivered(fast_x4_l_clean_taught())
+    return _delivered(fast_x4_l_clean())
 
 
 def fast_x4_l_int8() -> TrainConfig:

@@ -4,14 +4,17 @@ r"""The live family's runs: the frame-recurrent network, x4 in real time from th
     upreel train recipes/live.py:live_x4_clean_long --data DIR --start runs/live-x4-clean-short.ckpt
     upreel train recipes/live.py:live_x4_clean --data DIR --start runs/live-x4-clean-long.ckpt
     upreel quantize recipes/live.py:live_x4_clean_int8 --data DIR --start runs/live-x4-clean.ckpt
+    upreel train recipes/live.py:live_x4 --data DIR --start runs/live-x4-clean.ckpt
+    upreel quantize recipes/live.py:live_x4_int8 --data DIR --start runs/live-x4.ckpt
 
 Short sequences come first: a state is worth carrying for long once there is something in it. The
-last run finds motion in half of the rounds, which takes half of the time.
+last run for clean input finds motion in half of the rounds, which takes half of the time; the one
+for video as it is delivered goes on from it.
 """
 
 from dataclasses import replace
 
-from upreel.degradation.degrade import Degradation
+from upreel.degradation.degrade import DELIVERY, Degradation
 from upreel.training.config import Loss, TrainConfig
 from upreel.zoo import FrameRecurrentConfig, QuantizedConfig
 
@@ -70,9 +73,36 @@ def live_x4_clean() -> TrainConfig:
     )
 
 
+def live_x4() -> TrainConfig:
+    """x4 for video as it is delivered, from the network for clean input."""
+    clean = live_x4_clean()
+    return replace(
+        clean,
+        name="live-x4",
+        start=clean.name,
+        degradation=Degradation(
+            kernels=("bicubic", "area", "gaussian", "lanczos3"), codings=DELIVERY, uncoded=0.4
+        ),
+        variants=2,
+        losses=(Loss(kind="charbonnier"),),
+        steps=5000,
+        validate_every=2500,
+        seed=3,
+    )
+
+
 def live_x4_clean_int8() -> TrainConfig:
     """`live_x4_clean` in whole numbers; its steps follow where calibration loses too much."""
-    run = live_x4_clean()
+    return _int8(live_x4_clean())
+
+
+def live_x4_int8() -> TrainConfig:
+    """`live_x4` in whole numbers."""
+    return _int8(live_x4())
+
+
+def _int8(run: TrainConfig) -> TrainConfig:
+    """In whole numbers, from its result."""
     assert isinstance(run.network, FrameRecurrentConfig)
     return replace(
         run,
@@ -80,6 +110,7 @@ def live_x4_clean_int8() -> TrainConfig:
         network=QuantizedConfig(network=run.network),
         start="",
         parts=(("network", run.name),),
+        variants=1,
         optimizer="adam",
         learning_rate=1e-4,
         steps=1000,

@@ -37,10 +37,10 @@ def test_a_run_has_its_name_and_starts_from_one_that_there_is(name: str) -> None
         before = RECIPES[start.replace("-", "_")]()
         assert before.network == network
         assert before.validation == config.validation
-    delivered = not name.removesuffix("_int8").endswith(("clean", "taught", "branches"))
+    delivered = not name.removesuffix("_int8").endswith(("clean", "taught", "branches", "pruned"))
     assert bool(config.degradation.codings) == delivered
     if delivered and not isinstance(config.network, QuantizedConfig):
-        taught = name != "fast_x3_l"  # which has no teacher
+        taught = not name.endswith("_l")  # which has no teacher
         assert config.starts[0].endswith("-clean-taught" if taught else "-clean")
         assert (config.distillation is not None) == taught
 

@@ -14,7 +14,7 @@ from upreel.degradation.blur import blur_shrink
 from upreel.degradation.resample import KERNELS, Kernel, resample
 from upreel.video.recode import RECODERS, Recoder, recode
 
-__all__ = ["Coding", "Degradation", "Drawn", "degrade", "shrink"]
+__all__ = ["DELIVERY", "Coding", "Degradation", "Drawn", "degrade", "shrink"]
 
 Planes = npt.NDArray[np.uint8]
 Downscale = Kernel | Literal["blur"]
@@ -40,6 +40,16 @@ class Coding:
             raise ValueError(f"codec must be one of {', '.join(RECODERS)}, got {self.codec!r}")
         if not 0 <= self.crf[0] <= self.crf[1] <= 63:
             raise ValueError(f"crf must be a rising pair from 0 to 63, got {self.crf}")
+
+
+DELIVERY = (
+    Coding(codec="x264", crf=(18, 30)),
+    Coding(codec="x264", crf=(20, 28)),
+    Coding(codec="x265", crf=(20, 30)),
+    Coding(codec="vp9", crf=(24, 40)),
+    Coding(codec="svtav1", crf=(24, 42)),
+)
+"""Encoders as video is delivered by them, x264 twice as likely as another."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -437,13 +437,17 @@ def test_scores_and_times_of_models_are_shown(monkeypatch: pytest.MonkeyPatch) -
     card = replace(
         load_card("fast-x2"),
         scores={"Vid4 BI x2, Y-PSNR dB": 31.2345},
-        milliseconds={"two cores, f32, 960x540": 20.5},
+        milliseconds={"two cores, f32, 320x180": 3.25, "two cores, f32, 960x540": 20.5},
+        mebibytes={"two cores, int8, 640x360": 240.0},
     )
     monkeypatch.setattr("upreel.zoo.card_names", lambda: (card.name,))
     monkeypatch.setattr("upreel.zoo.load_card", lambda _name: card)
     assert upreel("models").stdout.splitlines()[2:] == [
         "  Vid4 BI x2, Y-PSNR dB: 31.2345",
-        "  two cores, f32, 960x540: 20.5 ms a frame",
+        "  ms a frame, two cores, f32:",
+        "    320x180 3.25, 960x540 20.5",
+        "  MiB at most, two cores, int8:",
+        "    640x360 240",
     ]
 
 

@@ -1,6 +1,7 @@
 """`upreel models`: the networks that there are."""
 
 import json
+from collections.abc import Mapping
 from typing import Annotated
 
 import typer
@@ -51,5 +52,18 @@ def models(*, as_json: Json = False) -> None:
             )
             for what, value in card.scores.items():
                 typer.echo(f"  {what}: {value:g}")
-            for where, value in card.milliseconds.items():
-                typer.echo(f"  {where}: {value:g} ms a frame")
+            for measured, unit in (
+                (card.milliseconds, "ms a frame"),
+                (card.mebibytes, "MiB at most"),
+            ):
+                for where, values in _by_machine(measured).items():
+                    typer.echo(f"  {unit}, {where}:\n    {values}")
+
+
+def _by_machine(measured: Mapping[str, float]) -> dict[str, str]:
+    """Figures at all sizes, for each machine and precision."""
+    found: dict[str, list[str]] = {}
+    for what, value in measured.items():
+        where, _, size = what.rpartition(", ")
+        found.setdefault(where, []).append(f"{size} {value:g}")
+    return {where: ", ".join(values) for where, values in found.items()}

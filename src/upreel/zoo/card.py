@@ -46,6 +46,7 @@ class ModelCard:
             precision; in int8, which is another network, two engines.
         scores: figures by what was measured, such as ``"vid4 BI x4, Y-PSNR dB"``.
         milliseconds: of the network alone, by machine, precision and input size.
+        mebibytes: at most of the whole process of `upreel upscale`, by the same.
         quantized: SHA-256 of the ONNX file of a precision in whole numbers, "int8"; whoever has
             none has no such precision.
         teacher: what it learned from beside the truth; "" for nothing.
@@ -64,6 +65,7 @@ class ModelCard:
     tolerance: Mapping[str, float]
     scores: Mapping[str, float] = field(default_factory=dict[str, float])
     milliseconds: Mapping[str, float] = field(default_factory=dict[str, float])
+    mebibytes: Mapping[str, float] = field(default_factory=dict[str, float])
     quantized: Mapping[str, str] = field(default_factory=dict[str, str])
     teacher: str = ""
     folder: Path = Path()
@@ -185,10 +187,12 @@ _KINDS: dict[str, type] = {
     "tolerance": dict,
     "scores": dict,
     "milliseconds": dict,
+    "mebibytes": dict,
     "quantized": dict,
     "teacher": str,
 }
 _OPTIONAL: dict[str, Any] = {
+    "mebibytes": {},
     "quantized": {},
     "teacher": "",
 }  # what cards of older releases do not have yet

@@ -64,8 +64,9 @@ def ladder(family: str, scale: int) -> tuple[str, ...]:
         >>> ladder("fast", 3)
         ('fast-x3',)
     """
-    middle = name_at_scale(family, scale)
-    return tuple(name for name in (f"{middle}-l", middle, f"{middle}-s") if name in _NAMES)
+    plain = name_at_scale(family, scale)
+    sizes = (f"{plain}-l", plain, f"{plain}-m", f"{plain}-s")
+    return tuple(name for name in sizes if name in _NAMES)
 
 
 def load_card(name: str) -> ModelCard:

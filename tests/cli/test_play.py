@@ -11,6 +11,7 @@ from typer.testing import CliRunner
 from upreel.cli import app
 from upreel.cli.play import play
 from upreel.player.commands import keys_table
+from upreel.player.rungs import FAST
 
 
 @pytest.fixture(scope="module")
@@ -42,7 +43,7 @@ def test_it_plays_and_says_what_it_came_to(film: Path, tmp_path: Path) -> None:
         (["FILM", "-o", "out.webm"], "upreel: --output takes a file ending in .mkv, .mp4, .mov, "
                                      ".ts, a folder (DIR/), or pipe:, got 'out.webm'\n"),
         (["FILM", "-m", "best-x4"], "upreel: best-x4 sees 8 later pictures, which takes too "
-                                    "long to play; there are: fast-x4, fast-x3, fast-x2 and "
+                                    f"long to play; there are: {', '.join(FAST)} and "
                                     "other models of past pictures, or lanczos\n"),
     ],
 )  # fmt: skip

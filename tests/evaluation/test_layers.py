@@ -79,5 +79,5 @@ def test_networks_of_several_parts_are_refused() -> None:
 
 
 def test_a_precision_that_the_model_has_not_is_refused() -> None:
-    with pytest.raises(BackendUnavailableError, match="fast-x3 cannot run in int8"):
-        measure_layers(load_card("fast-x3"), size=(96, 64), precision="int8")
+    with pytest.raises(BackendUnavailableError, match="espcn-x4 cannot run in int8"):
+        measure_layers(load_card("espcn-x4"), size=(96, 64), precision="int8")

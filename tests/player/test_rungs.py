@@ -26,17 +26,25 @@ from upreel.player.rungs import (
 from upreel.video.formats import pixel_format
 from upreel.video.frame import Colour, Plane
 from upreel.video.probe import probe
-from upreel.zoo import ModelCard, load_card
+from upreel.zoo import ModelCard, ladder, load_card
+
+X4, X3, X2 = (ladder("fast", scale) for scale in (4, 3, 2))
+
+
+def test_rungs_of_a_scale_get_cheaper() -> None:
+    for names in (X4, X3, X2):
+        costs = [load_card(name).macs_per_pixel for name in names]
+        assert costs == sorted(costs, reverse=True)
 
 
 @pytest.mark.parametrize(
     ("model", "size", "names"),
     [
-        (None, (1920, 1080), ["fast-x4", "fast-x3", "fast-x2"]),
-        (None, (1440, 810), ["fast-x3", "fast-x2"]),
-        (None, (960, 540), ["fast-x2"]),
-        ("fast", (500, 281), ["fast-x2"]),
-        (None, (4096, 2304), ["fast-x4", "fast-x3", "fast-x2"]),
+        (None, (1920, 1080), [*X4, *X3, *X2]),
+        (None, (1440, 810), [*X3, *X2]),
+        (None, (960, 540), [*X2]),
+        ("fast", (500, 281), [*X2]),
+        (None, (4096, 2304), [*X4, *X3, *X2]),
         (None, (480, 270), []),
         ("lanczos", (1920, 1080), []),
         ("fast-x2-clean", (1920, 1080), ["fast-x2-clean"]),

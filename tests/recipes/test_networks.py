@@ -29,7 +29,7 @@ ABLATION = {name: made for name, made in TEMPORAL.items() if name.startswith("ab
 
 def runs() -> dict[str, TrainConfig]:
     """All runs by name, those of the fast family too, the ablation's of two seeds."""
-    files = ("fast", "baselines", "recurrent", "live")
+    files = ("fast", "ladder", "baselines", "recurrent", "live")
     made = [function() for file in files for function in recipes(file).values()]
     made += [function() for function in TEMPORAL.values()]
     made += [function(seed=2) for function in ABLATION.values()]

@@ -10,7 +10,8 @@ from serving import Running
 from upreel.inference.browser import read_model
 
 CITY = Path(__file__).parents[2] / "examples" / "media" / "city.mp4"
-NAMES = ("fast-x2", "fast-x2-clean", "fast-x3")
+AUTO = ("fast-x2", "fast-x2-m", "fast-x2-s")
+NAMES = (*AUTO, "fast-x2-clean", "fast-x3")
 
 
 def test_without_the_built_page_the_plain_one_says_what_to_run(
@@ -46,7 +47,7 @@ def test_networks_are_handed_out_with_their_cards(start: Callable[..., Running])
 
     offered = [name for name, model in models.items() if model["browser"] is not None]
     assert offered == list(NAMES)
-    assert [models[name]["browser"]["auto"] for name in NAMES] == [True, False, False]
+    assert [name for name in NAMES if models[name]["browser"]["auto"]] == list(AUTO)
     for name in NAMES:
         answer = running.get(models[name]["browser"]["url"])
         assert answer.status == 200

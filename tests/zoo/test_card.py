@@ -109,9 +109,9 @@ def test_unknown_names_are_answered_with_the_known_ones(name: str) -> None:
         load_card(name)
 
     assert str(caught.value) == (
-        f"no model {name!r}; there are: fast-x2, fast-x2-clean, fast-x3, fast-x4, fast-x4-clean, "
-        "live-x4-clean, tan-x2, tan-x4, best-x2, best-x4, best-x4-bd, srcnn-x4, espcn-x4, "
-        "vespcn-x4, encoder-decoder-x4, or the path of a card (.json)"
+        f"no model {name!r}; there are: fast-x2, fast-x2-m, fast-x2-s, fast-x2-clean, fast-x3, "
+        "fast-x4, fast-x4-clean, live-x4-clean, tan-x2, tan-x4, best-x2, best-x4, best-x4-bd, "
+        "srcnn-x4, espcn-x4, vespcn-x4, encoder-decoder-x4, or the path of a card (.json)"
     )
 
 
@@ -144,7 +144,7 @@ def test_bundled_cards_are_whole(name: str) -> None:
 
     assert card.name == name
     families = "fast|live|tan|best|srcnn|espcn|vespcn|encoder-decoder"
-    assert re.fullmatch(rf"({families})-x{card.scale}(-clean|-bd)?", name)
+    assert re.fullmatch(rf"({families})-x{card.scale}(-[lms]|-clean|-bd)?", name)
     assert all(card.verified_onnx(cell) for cell in card.cells)
     assert card.licence == "Apache-2.0"
     assert card.training_data

@@ -267,8 +267,8 @@ const SCENARIOS: Record<string, (browser: Browser) => Promise<unknown>> = {
     await at(tab, 1);
     for (const [name, shown] of rest.map((pair) => pair.split("=")) as [string, string][]) {
       await tab.getByLabel("Upscaling", { exact: true }).selectOption(name);
-      await tab.waitForFunction(([model]) => window.upreel?.stats?.model === model, [
-        shown,
+      await tab.waitForFunction(([models]) => models.includes(window.upreel?.stats?.model ?? "?"), [
+        shown.split("|"),
       ] as const);
       found.push((await state(tab)).stats);
     }
@@ -461,7 +461,8 @@ const SCENARIOS: Record<string, (browser: Browser) => Promise<unknown>> = {
     }
     await tab.waitForFunction(() => (window.upreel as Page).video.readyState >= 2);
     await at(tab, 0.2);
-    return { trials, shown: await planes(tab, rest[0] as string) };
+    const shown = await planes(tab, rest[0] as string);
+    return { trials, shown, stats: (await state(tab)).stats };
   },
 
   /** Plays for some seconds, then says how many frames came and went. */

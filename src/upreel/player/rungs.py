@@ -17,7 +17,7 @@ from upreel.pipeline.enhance import Upscaler
 from upreel.video.display import DISPLAY, SitedScaler
 from upreel.video.formats import pixel_format
 from upreel.video.frame import Colour, PixelFormat, Plane
-from upreel.zoo import ModelCard, load_card, name_at_scale
+from upreel.zoo import ModelCard, ladder, load_card, name_at_scale
 
 __all__ = [
     "FAST",
@@ -37,7 +37,7 @@ __all__ = [
 LANCZOS = "lanczos"
 """The name of what needs no network."""
 
-FAST = ("fast-x4", "fast-x3", "fast-x2")
+FAST = tuple(name for scale in (4, 3, 2) for name in ladder("fast", scale))
 """What is chosen from where no model is asked for: the more times larger, the dearer."""
 
 _GRAY = pixel_format("gray")

@@ -11,6 +11,8 @@ _FOLDER = Path(__file__).parent / "weights"
 
 _NAMES = (
     "fast-x2",
+    "fast-x2-m",
+    "fast-x2-s",
     "fast-x2-clean",
     "fast-x3",
     "fast-x4",

@@ -88,10 +88,14 @@ def test_another_size_without_opening_the_network_again() -> None:
     assert rung.collect()[0].shape == (24, 32)
 
 
-def test_what_is_carried_begins_anew_where_a_window_does() -> None:
-    """Over a picture that was skipped it goes on; at a cut and behind a seek it does not."""
+def test_what_is_carried_begins_anew_where_a_scene_does() -> None:
+    """Over a picture that was skipped it goes on; at a cut and behind a seek it does not.
+
+    Nor where the picture that the scene began with is the one that was skipped.
+    """
     card = load_card("live-x4-clean")
     a, b, c, d, e = (draw_planes(k) for k in range(5))
+    f, g, h = ((255 - planes[0][::-1], *planes[1:]) for planes in map(draw_planes, (2, 6, 7)))
     luma = upscaler_of(card)(
         card, pixel_format=pixel_format("gray"), colour=Colour(), width=64, height=48
     )
@@ -107,12 +111,12 @@ def test_what_is_carried_begins_anew_where_a_window_does() -> None:
 
     rung = NetworkRung(card, 64, 48, (256, 192), opened=open_network())
     found: list[Plane] = []
-    for window in ((a, a), (a, b), (c, d), (e, e), (e, a)):
+    for window in ((a, a), (a, b), (c, d), (e, e), (e, a), (f, g), (g, h)):
         rung.submit(window)
         found.append(rung.collect()[0])
 
     assert rung.past == 1
-    for plane, other in zip(found, answers((a, b, d), (e, a)), strict=True):
+    for plane, other in zip(found, answers((a, b, d), (e, a), (g, h)), strict=True):
         np.testing.assert_array_equal(plane, other)
     (alone,) = answers((b,))
     assert (alone != found[1]).any()

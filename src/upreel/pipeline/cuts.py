@@ -9,9 +9,9 @@ Values   thumbnails are float32 in [0, 1], at most 16 x 16: code value / (2^bits
 import numpy as np
 import numpy.typing as npt
 
-from upreel.video.frame import Frame
+from upreel.video.frame import Frame, Plane
 
-__all__ = ["Thumbnail", "is_cut", "thumbnail"]
+__all__ = ["Thumbnail", "is_cut", "plane_thumbnail", "thumbnail"]
 
 Thumbnail = npt.NDArray[np.float32]
 """Luma of a frame averaged over blocks, (rows, columns) <= (16, 16), in [0, 1]."""
@@ -24,12 +24,20 @@ at 99 % of 5,169 borders between shots of different films (docs/experiments.md).
 
 
 def thumbnail(frame: Frame) -> Thumbnail:
-    """Average the first plane (luma, or red) over a grid of at most 16 x 16 blocks.
+    """Of a frame's first plane (luma, or red): see `plane_thumbnail`."""
+    return plane_thumbnail(frame.planes[0], frame.format.max_value)
+
+
+def plane_thumbnail(plane: Plane, limit: int) -> Thumbnail:
+    """Average a plane over a grid of at most 16 x 16 blocks.
+
+    Args:
+        plane: code values.
+        limit: the largest of them.
 
     Returns:
         float32 in [0, 1], (min(rows, 16), min(columns, 16)).
     """
-    plane = frame.planes[0]
     rows, columns = plane.shape
     sampled = plane[:: max(1, rows // _SAMPLES), :: max(1, columns // _SAMPLES)].astype(np.float32)
     for axis, size in enumerate(sampled.shape):
@@ -39,7 +47,7 @@ def thumbnail(frame: Frame) -> Thumbnail:
         counts = np.diff(np.array(borders)).astype(np.float32)
         sums = np.add.reduceat(sampled, starts, axis=axis)
         sampled = sums / (counts[:, None] if axis == 0 else counts)
-    return np.asarray(sampled / np.float32(frame.format.max_value), dtype=np.float32)
+    return np.asarray(sampled / np.float32(limit), dtype=np.float32)
 
 
 def is_cut(before: Thumbnail, after: Thumbnail) -> bool:

@@ -13,6 +13,7 @@ from upreel.errors import OptionError
 from upreel.inference import upscaler_of
 from upreel.inference.kinds import CardUpscaler, StatefulUpscaler
 from upreel.pipeline.calibrate import remembered_fps
+from upreel.pipeline.cuts import is_cut, plane_thumbnail
 from upreel.pipeline.enhance import Upscaler
 from upreel.video.display import DISPLAY, SitedScaler
 from upreel.video.formats import pixel_format
@@ -179,8 +180,10 @@ def pictures_before(card: ModelCard) -> int:
 class NetworkRung:
     """A network, and what it needs around it.
 
-    One that carries a state goes on from the picture that it was given last, shown or not; it
-    begins anew where a window begins with its own picture, as it does at cuts and behind seeks.
+    One that carries a state goes on from the picture that it was given last, shown or not. It
+    begins anew where a window begins with its own picture, as it does at cuts and behind seeks, and
+    over pictures that it was not given where these two are of different scenes: the one that the
+    scene began with may be among those.
 
     Args:
         card: the model; it sees no later pictures.
@@ -205,6 +208,7 @@ class NetworkRung:
         self.name = card.name
         self.past = pictures_before(card)
         self._carries = card.state
+        self._given: Planes = ()  # to a network that carries a state, the last picture
         self._luma = card.layout == "luma"
         fmt = _GRAY if self._luma else DISPLAY
         self._network = opened(card, pixel_format=fmt, width=width, height=height)
@@ -223,11 +227,22 @@ class NetworkRung:
         """See `Rung`."""
         seen = window[len(window) - 1 - self.past :]
         if self._carries:
-            if seen[0] is seen[-1]:
+            if self._begins_scene(*seen):
                 cast("StatefulUpscaler", self._network).reset()
+            self._given = seen[-1]
             seen = seen[-1:]
         self._network.submit([planes[:1] for planes in seen] if self._luma else seen)
         self._waiting.append(window[-1])
+
+    def _begins_scene(self, before: Planes, current: Planes) -> bool:
+        """Whether a scene began with a picture, or since the one that was given last."""
+        given = self._given
+        if before is current or not given:
+            return True
+        if given is before:
+            return False
+        small = (plane_thumbnail(planes[0], DISPLAY.max_value) for planes in (given, current))
+        return is_cut(*small)
 
     def collect(self) -> Planes:
         """See `Rung`."""
@@ -240,6 +255,7 @@ class NetworkRung:
     def drop(self) -> None:
         """See `Rung`."""
         self._waiting.clear()
+        self._given = ()
         self._network.drop()
 
     def describe(self) -> str:

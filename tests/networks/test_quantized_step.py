@@ -9,6 +9,7 @@ value.
 
 from dataclasses import asdict, replace
 from itertools import pairwise
+from weakref import WeakSet
 
 import network_checks as checks
 import numpy as np
@@ -237,6 +238,23 @@ def test_every_input_counts_for_the_steps() -> None:
     torch.testing.assert_close(network.steps.detach(), before, rtol=0, atol=0.3)
     network.calibrate([dark])
     assert (network.steps < before - 0.5).any()
+
+
+def test_what_a_clip_s_earlier_frames_saw_is_not_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    network, alive = calibrated(CONFIGS[1]), list[int]()
+    seen = WeakSet[Tensor]()
+    step = network.network.step
+
+    def counted(values: Tensor) -> tuple[Tensor, Tensor]:
+        seen.add(values)
+        alive.append(len(seen))
+        return step(values)
+
+    monkeypatch.setattr(network.network, "step", counted)
+    network.calibrate([clip_of(6)] * 3)
+
+    assert len(alive) == 18
+    assert max(alive) <= 4  # the last one of each clip, and the one before this
 
 
 def test_it_is_never_computed_in_mixed_precision() -> None:

@@ -121,16 +121,15 @@ class QuantizedStepNetwork(nn.Module):
     @torch.no_grad()
     def calibrate(self, inputs: Sequence[Float[Tensor, "B T H W"]]) -> None:
         """Choose steps by what activations are on the last of such frames, one after the other."""
-        seen: list[Tensor] = []
+        last: list[Tensor] = []
 
         def step(values: Tensor) -> tuple[Tensor, Tensor]:
-            seen.append(values)
+            last[-1] = values
             return self.network.step(values)
 
-        last: list[Tensor] = []
         for frames in inputs:
-            self.network.answers(frames, step=step)
-            last.append(seen[-1])
+            last.append(frames)
+            self.network.answers(frames, frames.shape[1] - 1, step)
         for k in range(len(self.steps)):
             values = sampled([self._features(each, upto=k).flatten() for each in last])
             self.steps[k] = best_step(values, _BYTES).log2()

@@ -98,6 +98,9 @@ class StandInCodecs:
             raise UnknownModelError("no codec 'unknown'")
         return stand_in_codec_card(name)
 
+    def precisions(self, device: str) -> tuple[str, ...]:
+        return ("f32", "bf16") if device == "cpu" else ("f32",)
+
     def arithmetic(self, device: str, precision: str) -> Arithmetic:
         return Arithmetic(precision=precision, engine="zlib 1", machine=f"any {device}")
 

@@ -1,5 +1,6 @@
 """Files: seeking with and without an index, damaged beginnings and ends."""
 
+import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from upreel.codec.file import UpvFile
 from upreel.codec.index import KeyframeIndex, pack_index
 from upreel.codec.packet import MARKER, Packet, PacketType, pack_packet
 from upreel.codec.parser import Damage, Placed
+from upreel.codec.survey import is_upv
 from upreel.codec.writer import END_BYTES
 from upreel.errors import BitstreamError, InputError
 
@@ -50,6 +52,20 @@ def test_every_keyframe_is_reached(tmp_path: Path, cut: int) -> None:
                 assert isinstance(first, Placed)
                 assert first.packet.type is PacketType.VIDEO_KEY
                 assert first.packet.pts == pts
+
+
+def test_of_pipes_nothing_is_read(tmp_path: Path) -> None:
+    """Nor of devices: that would take pictures from a camera that is to be played."""
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    end = os.open(pipe, os.O_RDWR)  # a writer is there: nobody waits for one
+    try:
+        os.write(end, WHOLE[:100])
+        assert not is_upv(pipe)
+        assert os.read(end, 100) == WHOLE[:100]
+    finally:
+        os.close(end)
+    assert is_upv(upv(tmp_path, WHOLE))
 
 
 def test_times_before_the_first_keyframe_begin_there(tmp_path: Path) -> None:

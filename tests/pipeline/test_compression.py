@@ -31,9 +31,17 @@ from upreel.codec.header import Arithmetic
 from upreel.codec.packet import PacketType
 from upreel.codec.parser import Placed
 from upreel.codec.rate import RateControl
-from upreel.errors import ExistsError, InputError, ModelError, OptionError, OutputError
+from upreel.errors import (
+    BackendUnavailableError,
+    ExistsError,
+    InputError,
+    ModelError,
+    OptionError,
+    OutputError,
+)
+from upreel.inference.engine import DeviceInfo
 from upreel.pipeline import compression
-from upreel.pipeline.coding import CompressJob, DecompressJob, DecompressResult
+from upreel.pipeline.coding import CompressJob, DecompressJob, DecompressResult, DefaultCodecs
 from upreel.pipeline.compression import compress
 from upreel.pipeline.decompression import decompress
 from upreel.pipeline.job import Progress
@@ -121,6 +129,45 @@ def test_whether_pictures_are_the_senders_is_told(tmp_path: Path) -> None:
         "made in bf16 and decoded in f32: pictures drift from those that were sent until the next "
         "keyframe",
     )
+
+
+class OlderCodecs(StandInCodecs):
+    """A processor without bf16."""
+
+    def precisions(self, device: str) -> tuple[str, ...]:
+        return ("f32",)
+
+
+def test_a_machine_without_the_sender_s_precision_takes_f32_and_says_so(tmp_path: Path) -> None:
+    clip = write_clip(tmp_path / "a.mkv", count=2)
+    packed(clip, tmp_path / "a.upv", precision="bf16")
+    job = DecompressJob(source=str(tmp_path / "a.upv"), output=str(tmp_path / "b.mkv"))
+
+    done = decompress(job, backend=OlderCodecs())
+
+    assert (done.precision, done.exact) == ("f32", False)
+    assert [text.partition(":")[0] for text in done.notices] == ["made in bf16 and decoded in f32"]
+
+
+def test_codecs_run_on_some_devices(monkeypatch: pytest.MonkeyPatch) -> None:
+    def info(device: str, engine: str, *precisions: str) -> DeviceInfo:
+        return DeviceInfo(device=device, engine=engine, name="", precisions=precisions, reason="")
+
+    there = (
+        info("cpu", "openvino", "bf16", "f32", "int8"),
+        info("gpu", "openvino", "f16", "f32"),
+        info("cuda", "onnxruntime", "f32"),
+    )
+    for place in ("pipeline.coding", "inference.graphs"):
+        monkeypatch.setattr(f"upreel.{place}.available_devices", lambda: there)
+
+    assert DefaultCodecs().precisions("cpu") == ("bf16", "f32")
+    assert DefaultCodecs().precisions("cuda") == ("f32",)
+    lacking = "codecs do not run on device 'gpu' here; there are: cpu, cuda"
+    with pytest.raises(BackendUnavailableError, match=lacking):
+        DefaultCodecs().arithmetic("gpu", "f32")
+    with pytest.raises(BackendUnavailableError, match="no device 'directml' here; there are: cpu,"):
+        DefaultCodecs().precisions("directml")
 
 
 def test_one_frame(tmp_path: Path) -> None:

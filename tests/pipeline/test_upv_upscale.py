@@ -211,6 +211,15 @@ def test_what_it_would_be_is_told_before(upv: Path, tmp_path: Path) -> None:
     assert str(upv) in expand_sources([str(upv.parent)])
 
 
+def test_another_device_decodes_in_what_it_has(film: Path, tmp_path: Path) -> None:
+    packed(film, tmp_path / "a.upv", precision="bf16")
+
+    done = enlarged(tmp_path / "a.upv", tmp_path / "b.mkv", device="ort-cpu")
+
+    told = [text for text in done.notices if text.startswith("made in bf16 and decoded in f32: ")]
+    assert len(told) == 1
+
+
 def test_the_codecs_card_is_an_option_of_its_own(upv: Path, tmp_path: Path) -> None:
     job = UpscaleJob(source=str(upv), output=str(tmp_path / "a.mkv"), upv_codec="unknown")
     with pytest.raises(UnknownModelError, match="no codec 'unknown'"):

@@ -94,6 +94,18 @@ def played(source: PlaySource) -> tuple[list[Frame], list[Sound], list[Caption]]
     return [*frames, *source.video(None)], sounds, captions
 
 
+def test_a_processor_without_the_sender_s_precision_is_told_of(
+    film: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    packed(film, tmp_path / "a.upv", precision="bf16")
+    monkeypatch.setattr(StandInCodecs, "precisions", lambda *_: ("f32",))
+
+    with UpvPlayback(str(tmp_path / "a.upv")) as source:
+        (notice,) = source.info.notices
+
+    assert notice.startswith("made in bf16 and decoded in f32: pictures drift")
+
+
 @pytest.mark.parametrize("track", ["1", "de"])
 def test_it_gives_what_its_source_gives(track: str, film: Path, upv: Path) -> None:
     with (

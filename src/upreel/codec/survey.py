@@ -104,10 +104,12 @@ class _Counts:
 
 
 def is_upv(path: str | Path) -> bool:
-    """Whether a file ends or begins as .upv files do."""
+    """Whether a file ends or begins as .upv files do; of a device or a pipe nothing is read."""
     if Path(path).suffix.lower() == ".upv":
         return True
     try:
+        if not Path(path).is_file():
+            return False
         with Path(path).open("rb") as file:
             return file.read(len(MAGIC)) == MAGIC
     except OSError:

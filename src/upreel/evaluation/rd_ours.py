@@ -81,6 +81,9 @@ class _TimedCodecs:
     def load_card(self, name: str) -> CodecCard:
         return self.backend.load_card(name)
 
+    def precisions(self, device: str) -> tuple[str, ...]:
+        return self.backend.precisions(device)
+
     def arithmetic(self, device: str, precision: str) -> Arithmetic:
         return self.backend.arithmetic(device, precision)
 

@@ -14,8 +14,9 @@ import numpy as np
 
 from upreel.errors import BackendUnavailableError
 from upreel.inference.engine import Values, own_threads
+from upreel.inference.selection import available_devices
 
-__all__ = ["Graphs", "SizeOf", "engine_name", "open_graphs"]
+__all__ = ["Graphs", "SizeOf", "engine_name", "graph_precisions", "open_graphs"]
 
 SizeOf = Callable[[str, str], tuple[int, int]]
 """Rows and columns of a file's input."""
@@ -56,6 +57,16 @@ def open_graphs(
     return _OnnxRuntimeGraphs(files, device, threads)
 
 
+def graph_precisions(device: str) -> tuple[str, ...]:
+    """Precisions that such files run in on a device; empty where they do not run at all."""
+    found = next((info for info in available_devices() if info.device == device), None)
+    if found is None or (found.engine == "openvino" and device != "cpu"):
+        return ()
+    if device != "cpu":
+        return ("f32",)
+    return tuple(each for each in found.precisions if each != "int8")
+
+
 def engine_name(device: str) -> str:
     """Name and version of the engine that a device's files run in, as in ``openvino 2026.1.0``."""
     if device == "cpu":
@@ -71,13 +82,12 @@ class _OpenVinoGraphs:
     def __init__(
         self, files: Mapping[str, bytes], size_of: SizeOf, precision: str, threads: int
     ) -> None:
-        from upreel.inference.openvino import compile_network, core, devices
+        from upreel.inference.openvino import compile_network, core
 
-        offered = next(info.precisions for info in devices() if info.device == "cpu")
-        if precision not in offered or precision == "int8":
-            allowed = ", ".join(each for each in offered if each != "int8")
+        offered = graph_precisions("cpu")
+        if precision not in offered:
             raise BackendUnavailableError(
-                f"the codec cannot run in {precision} on this CPU; it can in: {allowed}"
+                f"the codec cannot run in {precision} on this CPU; it can in: {', '.join(offered)}"
             )
         self._requests = {}
         for name, data in files.items():

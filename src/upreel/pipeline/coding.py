@@ -11,7 +11,7 @@ from upreel.codec.header import Arithmetic
 from upreel.codec.model import CodecModel
 from upreel.codec.packet import MAX_QUALITY
 from upreel.errors import BackendUnavailableError, OptionError
-from upreel.inference.graphs import engine_name
+from upreel.inference.graphs import engine_name, graph_precisions
 from upreel.inference.selection import available_devices
 from upreel.pipeline.job import RunResult, check_stretch, check_threads
 from upreel.pipeline.plan import machine_kind
@@ -217,6 +217,14 @@ class CodecBackend(Protocol):
         """A codec by its name, or by the path of its card."""
         ...
 
+    def precisions(self, device: str) -> tuple[str, ...]:
+        """What a device computes in here.
+
+        Raises:
+            BackendUnavailableError: no such device here, or codecs do not run on it.
+        """
+        ...
+
     def arithmetic(self, device: str, precision: str) -> Arithmetic:
         """How a device computes here.
 
@@ -237,9 +245,13 @@ class DefaultCodecs:
         """A codec by its name, or by the path of its card."""
         return load_codec_card(name)
 
+    def precisions(self, device: str) -> tuple[str, ...]:
+        """What a device computes in here."""
+        return _checked_precisions(device)
+
     def arithmetic(self, device: str, precision: str) -> Arithmetic:
         """How a device computes here; of graphics cards the machine is not said."""
-        _check_device(device)
+        _checked_precisions(device)
         return Arithmetic(
             precision=precision,
             engine=engine_name(device),
@@ -248,7 +260,7 @@ class DefaultCodecs:
 
     def open(self, card: CodecCard, **options: Unpack[CodecOptions]) -> FrameCodec:
         """Compile it for frames of one size."""
-        _check_device(options["device"])
+        _checked_precisions(options["device"])
         return CodecModel(card).open(**options)
 
 
@@ -269,6 +281,10 @@ class KeptCodecs:
         """A codec by its name, or by the path of its card."""
         return self._backend.load_card(name)
 
+    def precisions(self, device: str) -> tuple[str, ...]:
+        """What a device computes in here."""
+        return self._backend.precisions(device)
+
     def arithmetic(self, device: str, precision: str) -> Arithmetic:
         """How a device computes here."""
         return self._backend.arithmetic(device, precision)
@@ -283,11 +299,15 @@ class KeptCodecs:
         return self._kept.codec
 
 
-def _check_device(device: str) -> None:
+def _checked_precisions(device: str) -> tuple[str, ...]:
+    """What a codec can run in on a device, if there is one and it can."""
     there = [info.device for info in available_devices()]
-    if device not in there:
-        names = ", ".join(there)
-        raise BackendUnavailableError(f"no device {device!r} here; there are: {names}")
+    found = graph_precisions(device)
+    if not found:
+        lacking = "no device" if device not in there else "codecs do not run on device"
+        names = ", ".join(name for name in there if graph_precisions(name))
+        raise BackendUnavailableError(f"{lacking} {device!r} here; there are: {names}")
+    return found
 
 
 def parse_bitrate(text: str) -> int:

@@ -17,7 +17,6 @@ from typing import Any, BinaryIO, cast
 
 from upreel import __version__
 from upreel.codec.file import UpvFile
-from upreel.codec.header import Arithmetic
 from upreel.errors import ExistsError, OptionError
 from upreel.pipeline.channel import prefetched
 from upreel.pipeline.coding import CodecBackend, DecompressJob, DecompressResult, DefaultCodecs
@@ -78,16 +77,6 @@ def decompress(
     return _Run(job, source, backend, on_progress, on_notice).run()
 
 
-def precision_notices(made: Arithmetic, precision: str) -> list[str]:
-    """What to know of pictures that are decoded in another precision than the sender's."""
-    if made.precision in ("", precision):
-        return []
-    return [
-        f"made in {made.precision} and decoded in {precision}: pictures drift from those that were "
-        "sent until the next keyframe"
-    ]
-
-
 class _Run:
     """One run of a job."""
 
@@ -105,8 +94,7 @@ class _Run:
         self.meter = CpuMeter()
         self.here = backend.arithmetic(source.device, source.precision)
         self.settings, self.raw = self._settings()
-        made = self.header.arithmetic
-        self.notices = [*self._losses(), *precision_notices(made, source.precision)]
+        self.notices = [*self._losses(), *source.notices]
         if on_notice is not None:
             for notice in self.notices:
                 on_notice(notice)

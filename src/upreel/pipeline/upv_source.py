@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from upreel.codec.file import UpvFile
-from upreel.codec.header import Header
+from upreel.codec.header import Arithmetic, Header
 from upreel.codec.others import carried_packet
 from upreel.codec.packet import PacketType
 from upreel.codec.parser import Damage, Placed
@@ -125,6 +125,16 @@ def wanted_card(
     return card
 
 
+def precision_notices(made: Arithmetic, precision: str) -> tuple[str, ...]:
+    """What to know of pictures that are decoded in another precision than the sender's."""
+    if made.precision in ("", precision):
+        return ()
+    return (
+        f"made in {made.precision} and decoded in {precision}: pictures drift from those that were "
+        "sent until the next keyframe",
+    )
+
+
 class UpvSource:
     """Reads an .upv file: see `upreel.video.foreign.Foreign`.
 
@@ -133,13 +143,15 @@ class UpvSource:
         card: of the codec that it was made by.
         device: that networks run on.
         precision: that they run in.
+        notices: that it is another one than the sender's, if it is.
         info: the file as `upreel.video` knows sources; its `foreign` is this.
 
     Args:
         path: of the file.
         codec: a codec's name, or the path of its card; None: what the file names.
         device: that networks run on; "auto" for the processor.
-        precision: "auto" for that which the file was made in, "f32" or "bf16".
+        precision: "auto" for that which the file was made in, or f32 where the device lacks it;
+            "f32" or "bf16".
         threads: of the networks, 0 for all cores.
         backend: where codecs come from; None: cards and the engines.
 
@@ -166,7 +178,10 @@ class UpvSource:
             self.card = wanted_card(path, codec, file.header, self._backend)
             made = file.header.arithmetic.precision
             self.device = "cpu" if device == "auto" else device
-            self.precision = (made or "f32") if precision == "auto" else precision
+            if precision == "auto":
+                precision = made if made in self._backend.precisions(self.device) else "f32"
+            self.precision = precision
+            self.notices = precision_notices(file.header.arithmetic, precision)
             self.info = self._info(file)
         self._timeline: Timeline | None = None
 

@@ -101,7 +101,7 @@ class UpvPlayback:
             self._sounds = self._sounds if sound else []
             self._texts = [stream for stream in streams if is_text(stream)]
             self._decoder = SoundDecoder()
-            notices: list[str] = []
+            notices = list(source.notices)
             self._beside: list[CaptionFile] = []
             for file in captions_beside(Path(path)):
                 try:

@@ -18,7 +18,7 @@ __all__ = ["ENDINGS", "Library", "Title"]
 
 ENDINGS = frozenset(
     (".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".ts", ".m2ts", ".mts", ".mpg", ".mpeg",
-     ".upv",     ".vob", ".ogv", ".flv", ".wmv", ".asf", ".3gp", ".mxf", ".y4m")
+     ".upv", ".vob", ".ogv", ".flv", ".wmv", ".asf", ".3gp", ".mxf", ".y4m")
 )  # fmt: skip
 """Of files in folders that are taken for videos, in small letters."""
 

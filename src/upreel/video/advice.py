@@ -20,7 +20,7 @@ def source_notices(
         timeline: from `scan`, where there is one.
         deinterlace: what was asked for.
     """
-    notices: list[str] = []
+    notices = [] if info.foreign is None else list(info.foreign.notices)
     fields = field_notice(info, deinterlace)
     if fields is not None:
         notices.append(fields)

@@ -56,6 +56,11 @@ class StreamSource(Protocol):
 class Foreign(Protocol):
     """A file that can be read as often as one wants; nothing of it is open between calls."""
 
+    @property
+    def notices(self) -> tuple[str, ...]:
+        """What its user should know, one line each."""
+        ...
+
     def timeline(self) -> Timeline:
         """Every frame's time; nothing is decoded.
 

@@ -2,8 +2,9 @@
 
     python benchmarks/layers.py fast-x2 [--size 960x540] [--precision int8] [--threads 1] [--json]
 
-Times are OpenVINO's own counters, medians over frames of noise. Without `--threads` all cores are
-used, as in `upreel benchmark --network-only`, which times the same network without counters.
+Of a frame-recurrent network it is the step. Times are OpenVINO's own counters, medians over frames
+of noise. Without `--threads` all cores are used, as in `upreel benchmark --network-only`, which
+times the same network without counters; a frame-recurrent one with motion and all else.
 """
 
 import argparse

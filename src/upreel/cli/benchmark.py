@@ -24,7 +24,13 @@ Device = Annotated[str, typer.Option("-d", "--device", help="As `upreel devices`
 Precision = Annotated[str, typer.Option(help="auto, or one that the model has.")]
 Threads = Annotated[int, typer.Option(min=0, help="Of the network; 0: the engine's choice.")]
 Size = Annotated[str, typer.Option(help="WxH of a drawn clip and of the network alone.")]
-NetworkOnly = Annotated[bool, typer.Option("--network-only", help="Pack, network, unpack only.")]
+NetworkOnly = Annotated[
+    bool,
+    typer.Option(
+        "--network-only",
+        help="Pack, network, unpack only; a network that carries a state whole, from luma to luma.",
+    ),
+]
 Memory = Annotated[bool, typer.Option("--memory", help="Peak memory of `upreel upscale`.")]
 Lengths = Annotated[str, typer.Option(help="Seconds of the clips for --memory.")]
 Json = Annotated[bool, typer.Option("--json", help="Print the result as one JSON object.")]

@@ -133,7 +133,8 @@ def measure_layers(
     """Run a network with the engine's counters on.
 
     Args:
-        card: a model whose frames are answered one by one.
+        card: a model whose frames are answered one by one; of a frame-recurrent one it is the
+            step, without the motion that it is given.
         size: (width, height) of the picture, as in `upreel benchmark --network-only`.
         precision: as ``--precision``.
         threads: of the engine, 0 for its choice.
@@ -145,7 +146,8 @@ def measure_layers(
     """
     from upreel.inference.openvino import OpenVinoSession
 
-    if card.state or card.network.each_frame:
+    cells = len(card.cells) > 1 and not card.network.step_channels
+    if cells or card.network.each_frame:
         raise OptionError(f"{card.name} is run as several networks: it has no one list of layers")
     width, height = size
     rows, columns, margin = grid_size(card, height, width)

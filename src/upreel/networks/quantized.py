@@ -38,6 +38,7 @@ __all__ = [
     "sampled",
     "straight",
     "to_whole",
+    "whole_layer",
     "whole_weights",
 ]
 
@@ -203,17 +204,7 @@ class QuantizedNetwork(nn.Module):
         biases = [*self._biases, -self._flat()]
         found: list[Layer] = []
         for k, (weight, bias) in enumerate(zip(convolutions, biases, strict=True)):
-            rounded, whole, meaning = self._rounded(weight, bias, k)
-            step = self._step_before(k)
-            found.append(
-                Layer(
-                    weight=rounded.round().to(torch.int8),
-                    bias=whole.round().to(torch.int32),
-                    weight_step=meaning / step,
-                    meaning=meaning,
-                    step=float(step),
-                )
-            )
+            found.append(whole_layer(*self._rounded(weight, bias, k), self._step_before(k)))
         return found
 
 
@@ -246,6 +237,17 @@ def whole_weights(
         scaled = scaled + (zero_sums(scaled.detach()) - scaled.detach())
     meaning = step * unit
     return scaled, straight(bias / meaning), meaning
+
+
+def whole_layer(weight: Tensor, bias: Tensor, meaning: Tensor, step: Tensor) -> Layer:
+    """What is exported of `whole_weights`, and of what 1 stands for in its input."""
+    return Layer(
+        weight=weight.round().to(torch.int8),
+        bias=bias.round().to(torch.int32),
+        weight_step=meaning / step,
+        meaning=meaning,
+        step=float(step),
+    )
 
 
 def best_step(values: Tensor, span: Range) -> Tensor:

@@ -29,6 +29,7 @@ from upreel.networks.quantized import (
     sampled,
     straight,
     to_whole,
+    whole_layer,
     whole_weights,
 )
 
@@ -137,20 +138,8 @@ class QuantizedStepNetwork(nn.Module):
     @torch.no_grad()
     def layers(self) -> list[Layer]:
         """All convolutions: what is exported."""
-        found: list[Layer] = []
-        for k in range(len(self.network.body) + 2):
-            whole, bias, meaning = self._rounded(k)
-            step = self._step_before(k)
-            found.append(
-                Layer(
-                    weight=whole.round().to(torch.int8),
-                    bias=bias.round().to(torch.int32),
-                    weight_step=meaning / step,
-                    meaning=meaning,
-                    step=float(step),
-                )
-            )
-        return found
+        numbers = range(len(self.network.body) + 2)
+        return [whole_layer(*self._rounded(k), self._step_before(k)) for k in numbers]
 
 
 def _zero_sums(whole: Float[Tensor, "C S 3 3"]) -> Float[Tensor, "C S 3 3"]:

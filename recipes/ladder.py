@@ -6,12 +6,13 @@ r"""The fast family in three sizes: plain chains, alone and with a teacher, then
         --teacher fast-x2 --data DIR
     upreel quantize recipes/ladder.py:fast_x2_m_int8 --start runs/fast-x2-m.ckpt --data DIR
 
-Sizes come from what untrained networks take (docs/decisions.md). `..._clean` is for clean bicubic
-input; without it, for video as it is delivered. The small and the middle one have teachers, larger
-networks that see the same and whose features are learned: answers of networks that see more frames
-teach nothing (docs/experiments.md). What branches are worth is the difference of `..._clean` and
-`..._clean_branches`, what a teacher is worth beside them that of `..._clean_taught`; all take equal
-steps. At x4 teachers are `fast-x4-clean` and `fast-x4`; at x3 results of `fast_x3_l_clean` and
+A run that starts from another one has the features of that: `upreel prune` may have left fewer than
+`SHAPES` has. Sizes come from what untrained networks take (docs/decisions.md). `..._clean` is for
+clean bicubic input; without it, for video as it is delivered. The small and the middle one have
+teachers, larger networks that see the same and whose features are learned: answers of networks that
+see more frames teach nothing (docs/experiments.md). What branches are worth is the difference of
+`..._clean` and `..._clean_branches`, what a teacher is worth beside them that of
+`..._clean_taught`; all take equal steps. At x4 teachers are `fast-x4-clean` and `fast-x4`; at x3 results of `fast_x3_l_clean` and
 `fast_x3_l`.
 """
 
@@ -52,6 +53,7 @@ def _clean(scale: int, size: Size) -> TrainConfig:
             layout="luma" if luma else "packed",
             skips=False,
         ),
+        widths="start",
         degradation=CLEAN,
         steps=12_000,
         batch=8,

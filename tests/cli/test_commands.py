@@ -47,7 +47,7 @@ OPTIONS = {
     },
     "quantize": {
         "--data", "--out", "--resume", "--start", "--allowed", "--minutes", "--steps", "--device",
-        "-d",
+        "-d", "--teacher", "--self-ensemble", "--answers",
     },
     "export": {"--out", "--name", "--sources", "--summary", "--into"},
     "serve": {

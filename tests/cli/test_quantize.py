@@ -12,8 +12,10 @@ from upreel.zoo.card import read_card
 pytestmark = pytest.mark.usefixtures("shared_traces")
 
 RECIPE = """
+from dataclasses import replace
+
 from upreel.degradation.degrade import Degradation
-from upreel.training.config import TrainConfig
+from upreel.training.config import Distillation, TrainConfig
 from upreel.zoo import FastConfig, QuantizedConfig
 
 
@@ -28,6 +30,10 @@ def whole() -> TrainConfig:
         patch=16,
         validation=("drawn7",),
     )
+
+
+def taught() -> TrainConfig:
+    return replace(whole(), name="taught", distillation=Distillation(output=1.0))
 
 
 def plain() -> TrainConfig:
@@ -77,6 +83,20 @@ def test_from_a_card_to_a_video_in_int8(recipe: Path, tmp_path: Path) -> None:
     made = read_card(tmp_path / "fast-luma.json")
     assert made.precisions == ("f32", "bf16", "int8")
     made.verified_onnx(precision="int8")
+
+
+def test_a_teacher_goes_along_where_the_recipe_has_one(recipe: Path, tmp_path: Path) -> None:
+    start = export_small("fast-luma", tmp_path).folder / "fast-luma.safetensors"
+    command = ("quantize", f"{recipe}:taught", "--start", start, "--out", tmp_path / "runs")
+
+    assert failure(*command, "--answers", tmp_path) == (
+        "--self-ensemble and --answers are of a teacher: --teacher names it"
+    )
+    assert failure(*command) == "taught learns from a teacher: --teacher is for runs that do"
+    told = run(*command, "--teacher", tmp_path / "fast-luma.json", "--allowed", "9")
+
+    assert "fast-luma answers: 7 of 7 clips" in told
+    assert "no step is needed" in told
 
 
 def test_runs_and_cards_that_do_not_fit_are_refused(recipe: Path, tmp_path: Path) -> None:

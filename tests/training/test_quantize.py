@@ -14,7 +14,8 @@ from upreel.datasets.clips import Clip, drawn_clips
 from upreel.degradation.degrade import Degradation
 from upreel.errors import OptionError
 from upreel.training.checkpoint import load_checkpoint
-from upreel.training.config import TrainConfig
+from upreel.training.config import Distillation, TrainConfig
+from upreel.training.distill import load_teacher
 from upreel.training.quantize import quantize
 from upreel.training.run import train
 from upreel.zoo import FastConfig, QuantizedConfig
@@ -87,6 +88,25 @@ def test_it_learns_on_where_it_must_and_goes_on_after_a_stop(
         assert torch.equal(load_checkpoint(again).ema[name], weight), name
     before = load_checkpoint(start[0]).ema["body.0.weight"]
     assert not torch.equal(run.ema["network.body.0.weight"], before)
+
+
+def test_a_teacher_may_go_along(clips: list[Clip], start: list[Path], tmp_path: Path) -> None:
+    taught = replace(WHOLE, distillation=Distillation(output=2.0))
+    teacher = load_teacher(str(start[0]), scale=2)
+
+    path = quantize(taught, clips, tmp_path / "a", start=start, allowed=0, teacher=teacher)
+    alone = quantize(WHOLE, clips, tmp_path / "b", start=start, allowed=0)
+
+    run, other = load_checkpoint(path), load_checkpoint(alone)
+    assert run.step == other.step == 3
+    assert (run.teacher, other.teacher) == (teacher.label, "")
+    assert not torch.equal(run.ema["network.head.weight"], other.ema["network.head.weight"])
+    for config, who, what in (
+        (taught, None, "whole learns from a teacher"),
+        (WHOLE, teacher, "whole has nothing from a teacher"),
+    ):
+        with pytest.raises(OptionError, match=f"{what}: --teacher is for runs that do"):
+            quantize(config, clips, tmp_path, start=start, teacher=who)
 
 
 def test_calibration_is_the_same_every_time(

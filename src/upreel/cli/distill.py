@@ -1,7 +1,7 @@
 """`upreel distill`: a training run that learns from a teacher, too. Needs the `train` extra."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -20,6 +20,10 @@ from upreel.cli.train import (
     train_on,
 )
 from upreel.zoo import name_at_scale
+
+if TYPE_CHECKING:
+    from upreel.training.config import TrainConfig
+    from upreel.training.distill import Teacher
 
 TeacherName = Annotated[
     str,
@@ -54,10 +58,6 @@ def distill(
     """Train the network that RECIPE describes on what a teacher answers, beside the truth."""
     with exit_with_message():
         config = load_recipe(recipe, steps=steps, seed=seed)
-        from upreel.training.distill import load_teacher
-
-        scale = config.network.scale
-        name = name_at_scale(teacher, scale)
         train_on(
             config,
             data,
@@ -66,6 +66,14 @@ def distill(
             start=start or (),
             minutes=minutes,
             device=device,
-            teacher=load_teacher(name, scale=scale, ensemble=self_ensemble),
+            teacher=opened_teacher(teacher, config, ensemble=self_ensemble),
             answers=answers,
         )
+
+
+def opened_teacher(name: str, config: "TrainConfig", *, ensemble: bool) -> "Teacher":
+    """The teacher of a run, of a family the one of its scale."""
+    from upreel.training.distill import load_teacher
+
+    scale = config.network.scale
+    return load_teacher(name_at_scale(name, scale), scale=scale, ensemble=ensemble)

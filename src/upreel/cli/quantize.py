@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from upreel.cli.distill import Answers, SelfEnsemble, opened_teacher
 from upreel.cli.errors import exit_with_message
 from upreel.cli.train import (
     Data,
@@ -19,6 +20,16 @@ from upreel.cli.train import (
     material_for,
     print_progress,
 )
+from upreel.errors import OptionError
+
+TeacherName = Annotated[
+    str | None,
+    typer.Option(
+        "--teacher",
+        help="Model, card (.json) or checkpoint (.ckpt) that a recipe with a distillation "
+        "learns from.",
+    ),
+]
 
 Allowed = Annotated[
     float,
@@ -35,6 +46,9 @@ def quantize(
     resume: Resume = False,
     start: Start = None,
     allowed: Allowed = 0.05,
+    teacher: TeacherName = None,
+    self_ensemble: SelfEnsemble = False,
+    answers: Answers = None,
     minutes: Minutes = None,
     steps: Steps = None,
     device: Device = "cpu",
@@ -44,12 +58,19 @@ def quantize(
         config = load_recipe(recipe, steps=steps, seed=None)
         from upreel.training.quantize import quantize as run
 
+        if teacher is None and (self_ensemble or answers is not None):
+            raise OptionError("--self-ensemble and --answers are of a teacher: --teacher names it")
+        taught_by = None
+        if teacher is not None:
+            taught_by = opened_teacher(teacher, config, ensemble=self_ensemble)
         checkpoint = run(
             config,
             material_for(config, data),
             out,
             start=start or (),
             resume=resume,
+            teacher=taught_by,
+            answers=answers,
             allowed=allowed,
             minutes=minutes,
             device=device,

@@ -22,7 +22,7 @@ from upreel.degradation.degrade import Coding, Degradation
 from upreel.errors import WeightsError
 from upreel.networks.branches import merged
 from upreel.training.config import Distillation, Loss, TrainConfig
-from upreel.zoo import network_config, read_stored
+from upreel.zoo import NetworkConfig, network_config, read_stored
 
 __all__ = ["Checkpoint", "Result", "load_checkpoint", "load_result", "save_checkpoint"]
 
@@ -71,11 +71,13 @@ class Result:
 
     Attributes:
         name: of the run.
+        network: architecture.
         weights: its average ones, f32 by parameter name.
         teacher: that it learned from, "" for none.
     """
 
     name: str
+    network: NetworkConfig
     weights: dict[str, Tensor]
     teacher: str = ""
 
@@ -146,12 +148,21 @@ def load_result(path: Path) -> Result:
     if "version" in header:
         checkpoint = load_checkpoint(path)
         return Result(
-            name=checkpoint.config.name, weights=checkpoint.result, teacher=checkpoint.teacher
+            name=checkpoint.config.name,
+            network=checkpoint.config.network,
+            weights=checkpoint.result,
+            teacher=checkpoint.teacher,
         )
     if not {"network", "name"} <= header.keys():
         raise WeightsError(f"{path} is neither a checkpoint nor the weights of a card")
     weights = {name: tensor.float() for name, tensor in tensors.items()}
-    return Result(name=header["name"], weights=weights, teacher=header.get("teacher", ""))
+    try:
+        network = network_config(json.loads(header["network"]))
+    except (KeyError, TypeError, ValueError) as error:
+        raise WeightsError(f"{path} is of no network of this program: {error!r}") from error
+    return Result(
+        name=header["name"], network=network, weights=weights, teacher=header.get("teacher", "")
+    )
 
 
 def _config(values: dict[str, Any]) -> TrainConfig:

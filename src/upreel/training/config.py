@@ -5,7 +5,7 @@ from typing import Literal
 
 from upreel.datasets.cameras import CAMERAS, Camera
 from upreel.degradation.degrade import Degradation
-from upreel.zoo import NetworkConfig
+from upreel.zoo import NetworkConfig, QuantizedConfig
 
 __all__ = ["Distillation", "Loss", "TrainConfig"]
 
@@ -113,6 +113,9 @@ class TrainConfig:
         start: name of the run whose result this one starts from, "" for none; said in the card.
         parts: runs whose results fill parts of the network, after `start`: the part, such as
             "branches.0", and the run's name.
+        widths: whose numbers of features a network of the fast family has, quantised or not: its
+            "own", or those of the result that it starts from ("start"), as pruning left them; its
+            own where it starts from none.
         frozen: parts of the network that stay as they begin, such as "branches.0".
         inflate: what first filters that saw fewer frames begin with: "zeros" for the others, or
             the "mean", divided over time (Liu et al., ICCV 2017, section 3.4), with which a still
@@ -151,6 +154,7 @@ class TrainConfig:
     validate_every: int = 1000
     start: str = ""
     parts: tuple[tuple[str, str], ...] = ()
+    widths: Literal["own", "start"] = "own"
     frozen: tuple[str, ...] = ()
     inflate: Literal["zeros", "mean"] = "zeros"
     auxiliary: float = 1.0
@@ -193,6 +197,11 @@ class TrainConfig:
             raise ValueError(f"optimizer must be adam or muon, got {self.optimizer!r}")
         if not 0 <= self.ema < 1:
             raise ValueError(f"ema must be 0 up to 1, got {self.ema}")
+        if self.widths not in ("own", "start"):
+            raise ValueError(f"widths must be own or start, got {self.widths!r}")
+        inner = self.network.network if isinstance(self.network, QuantizedConfig) else self.network
+        if self.widths == "start" and inner.kind != "fast":
+            raise ValueError(f"widths start is for networks of kind fast, got {inner.kind}")
         if self.inflate not in ("zeros", "mean"):
             raise ValueError(f"inflate must be zeros or mean, got {self.inflate!r}")
         if self.auxiliary < 0:

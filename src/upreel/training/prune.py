@@ -37,6 +37,7 @@ from upreel.training.run import Progress, check_device, check_sizes, divided, tr
 from upreel.training.team import check_alone
 from upreel.training.trainer import Trainer
 from upreel.training.validation import score
+from upreel.training.widths import widths_of, with_widths
 from upreel.zoo import FastConfig, QuantizedConfig
 
 __all__ = ["GROUP", "Cut", "importances", "milliseconds", "prune", "removals", "thinned"]
@@ -108,8 +109,10 @@ def prune(
     begun = folder / f"{config.name if rounds == 1 else f'{config.name}-1'}.ckpt"
     if not start and not (resume and begun.exists()):
         raise OptionError(f"{config.name} is pruned from what was trained: --start names it")
+    config = replace(with_widths(config, start, None, on_notice), widths="own")
+    assert isinstance(config.network, FastConfig)
     if fits(config.network):
-        raise OptionError(f"nothing is to be cut: {_described(config.network)} fit as they are")
+        raise OptionError(f"nothing is to be cut: {widths_of(config.network)} fit as they are")
     now, path = config, Path()
     result: Result | None = None
     for number in range(1, rounds + 1):
@@ -121,7 +124,7 @@ def prune(
             run = replace(run, network=load_checkpoint(path).config.network)
             assert isinstance(run.network, FastConfig)
             if number == rounds and not fits(run.network):
-                raise OptionError(f"{path} has {_described(run.network)}, which do not fit")
+                raise OptionError(f"{path} has {widths_of(run.network)}, which do not fit")
             train(
                 run, clips, folder, resume=True, device=device, on_progress=on_progress,
                 on_notice=on_notice, report_every=report_every,
@@ -133,7 +136,7 @@ def prune(
                 _tell_sensitivity(trainer, matter, held_back, on_notice)
             assert isinstance(now.network, FastConfig)
             cut = _next_cut(now.network, matter, fits, rounds + 1 - number)
-            on_notice(f"{name}: {_described(now.network)} become {_described(cut.config)}")
+            on_notice(f"{name}: {widths_of(now.network)} become {widths_of(cut.config)}")
             run = replace(run, network=cut.config)
             train(
                 run, clips, folder, device=device, on_progress=on_progress,
@@ -275,7 +278,7 @@ def _next_cut(
     if fits(config):
         return cuts[0]
     if not fits(cuts[-1].config):
-        raise OptionError(f"nothing that fits is left: {_described(cuts[-1].config)} do not")
+        raise OptionError(f"nothing that fits is left: {widths_of(cuts[-1].config)} do not")
     low, high = 0, len(cuts) - 1  # the first does not fit, the last does
     while high - low > 1:
         middle = (low + high) // 2
@@ -371,9 +374,3 @@ def _mean_score(trainer: Trainer, cut: Cut, pairs: Sequence[Pair]) -> float:
     network.load_state_dict(thinned(trainer.ema, cut))
     scores, _ = score(network, cut.config, pairs, trainer.device)
     return sum(scores.values()) / len(scores)
-
-
-def _described(config: FastConfig) -> str:
-    """Its features: of the stream, and within pairs."""
-    inner = "/".join(map(str, config.inner))
-    return f"{config.channels} features and {inner or 'none'} within pairs"

@@ -17,6 +17,7 @@ from upreel.errors import OptionError
 from upreel.networks.quantized import QuantizedNetwork
 from upreel.networks.quantized_step import QuantizedStepNetwork
 from upreel.training.config import TrainConfig
+from upreel.training.distill import Teacher
 from upreel.training.run import Progress, train
 from upreel.training.team import check_alone
 from upreel.training.trainer import Trainer
@@ -37,6 +38,8 @@ def quantize(
     *,
     start: Sequence[Path] = (),
     resume: bool = False,
+    teacher: Teacher | None = None,
+    answers: Path | None = None,
     allowed: float = ALLOWED_LOSS,
     minutes: float | None = None,
     device: str = "cpu",
@@ -52,6 +55,8 @@ def quantize(
         folder: for the checkpoint.
         start: results of other runs; the float network's is one of them.
         resume: go on from the checkpoint.
+        teacher: of a run with a distillation.
+        answers: folder where the teacher's answers are kept and found again.
         allowed: dB that calibration alone may cost; 0 trains whatever it costs.
         minutes: stop after that long, resumably.
         device: "cpu" or "cuda".
@@ -63,14 +68,18 @@ def quantize(
         The checkpoint's path.
 
     Raises:
-        OptionError: the run's network is not quantised, nothing was trained before, torchrun has
-            begun several processes, or as `upreel.training.run.train` says.
+        OptionError: the run's network is not quantised, nothing was trained before, a teacher is
+            lacking or not asked for, torchrun has begun several processes, or as
+            `upreel.training.run.train` says.
     """
     if not isinstance(config.network, QuantizedConfig):
         raise OptionError(
             f"{config.name} is a run of kind {config.network.kind}, not quantized: "
             f"upreel train is for it"
         )
+    if (teacher is None) != (config.distillation is None):
+        lacking = "learns from a teacher" if teacher is None else "has nothing from a teacher"
+        raise OptionError(f"{config.name} {lacking}: --teacher is for runs that do")
     check_alone("quantising")
     if not start and not resume:
         raise OptionError(f"{config.name} is quantised from what was trained: --start names it")
@@ -95,6 +104,8 @@ def quantize(
         folder,
         start=start,
         resume=resume,
+        teacher=teacher,
+        answers=answers,
         minutes=minutes,
         device=device,
         on_progress=on_progress,

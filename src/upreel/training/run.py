@@ -25,6 +25,7 @@ from upreel.training.config import TrainConfig
 from upreel.training.distill import Teacher, taught_pairs
 from upreel.training.team import Team, joined
 from upreel.training.trainer import Trainer
+from upreel.training.widths import with_widths
 from upreel.zoo import QuantizedConfig
 
 __all__ = [
@@ -183,6 +184,7 @@ def _trained(
     """`train`, in a team that is left afterwards."""
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{config.name}.ckpt"
+    config = with_widths(config, starts, path if resume else None, on_notice)
     commit = own_commit()
     scale, seed = config.network.scale, config.seed
     learning, held_back = divided(config, clips)

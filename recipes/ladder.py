@@ -12,8 +12,8 @@ clean bicubic input; without it, for video as it is delivered. The small and the
 teachers, larger networks that see the same and whose features are learned: answers of networks that
 see more frames teach nothing (docs/experiments.md). What branches are worth is the difference of
 `..._clean` and `..._clean_branches`, what a teacher is worth beside them that of
-`..._clean_taught`; all take equal steps. At x4 teachers are `fast-x4-clean` and `fast-x4`; at x3 results of `fast_x3_l_clean` and
-`fast_x3_l`.
+`..._clean_taught`; all take equal steps. At x4 teachers are `fast-x4-clean` and `fast-x4`; at x3
+results of `fast_x3_l_clean` and `fast_x3_l`.
 """
 
 from dataclasses import replace
@@ -200,6 +200,8 @@ def fast_x2_l_clean_pruned() -> TrainConfig:
         name="fast-x2-l-clean-pruned",
         start="fast-x2-l-clean",
         learning_rate=1e-3,
+        steps=9000,
+        validate_every=3000,
         seed=3,
     )
 

@@ -28,11 +28,11 @@ from upreel.video.frame import Colour, Plane
 from upreel.video.probe import probe
 from upreel.zoo import ModelCard, ladder, load_card
 
-X4, X3, X2 = (ladder("fast", scale) for scale in (4, 3, 2))
+X4, X3, X2 = ("live-x4", *ladder("fast", 4)), ladder("fast", 3), ladder("fast", 2)
 
 
 def test_rungs_of_a_scale_get_cheaper() -> None:
-    for names in (X4, X3, X2):
+    for names in (X4[1:], X3, X2):
         costs = [load_card(name).macs_per_pixel for name in names]
         assert costs == sorted(costs, reverse=True)
 

@@ -17,6 +17,7 @@ _NAMES = (
     "fast-x3",
     "fast-x4",
     "fast-x4-clean",
+    "live-x4",
     "live-x4-clean",
     "tan-x2",
     "tan-x4",

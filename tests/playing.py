@@ -44,6 +44,9 @@ class Repeating:
     def drop(self) -> None:
         self._waiting.clear()
 
+    def reset(self) -> None:
+        """A scene begins, which changes nothing here."""
+
 
 def repeating(busy: Callable[[], float] = lambda: 0.0) -> Callable[..., Repeating]:
     """What opens such networks, whatever the card."""

@@ -10,17 +10,18 @@ import pytest
 from recipe_runs import recipes
 
 from upreel.training.config import TrainConfig
-from upreel.zoo import FastConfig, QuantizedConfig
+from upreel.zoo import FastConfig, QuantizedConfig, load_card
 
 RECIPES = {name: made for name, made in recipes("ladder").items() if name.startswith("fast_")}
 
 
 def test_there_are_three_sizes_of_each_scale() -> None:
     for scale in (2, 3, 4):
-        costs = [
-            RECIPES[f"fast_x{scale}_{size}"]().network.macs_per_position for size in ("s", "m", "l")
-        ]
-        assert costs[0] * 2 < costs[1] < costs[2] / 2
+        small, middle = (RECIPES[f"fast_x{scale}_{size}"]().network for size in "sm")
+        above = load_card(f"fast-x{scale}").network
+        assert small.macs_per_position * 1.9 < middle.macs_per_position
+        assert middle.macs_per_position < 0.8 * above.macs_per_position
+        assert small.layout == middle.layout == above.layout
 
 
 @pytest.mark.parametrize("name", RECIPES)
@@ -41,7 +42,8 @@ def test_a_run_has_its_name_and_starts_from_one_that_there_is(name: str) -> None
     assert bool(config.degradation.codings) == delivered
     if delivered and not isinstance(config.network, QuantizedConfig):
         taught = not name.endswith("_l")  # which has no teacher
-        assert config.starts[0].endswith("-clean-taught" if taught else "-clean")
+        wanted = ("fast-x2-s-clean-taught", "fast-x2-m-clean-taught", "fast-x2-l-clean")
+        assert config.starts == (tuple(w for w in wanted if w.startswith(config.name)))
         assert (config.distillation is not None) == taught
 
 

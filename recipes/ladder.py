@@ -212,8 +212,8 @@ def fast_x2_l_clean_pruned() -> TrainConfig:
         name="fast-x2-l-clean-pruned",
         start="fast-x2-l-clean",
         learning_rate=1e-3,
-        steps=9000,
-        validate_every=3000,
+        steps=24_000,
+        validate_every=4000,
         seed=3,
     )
 

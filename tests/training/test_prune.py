@@ -28,6 +28,7 @@ from upreel.training.prune import (
     importances,
     milliseconds,
     prune,
+    refilled,
     removals,
     thinned,
 )
@@ -144,6 +145,35 @@ def test_what_matters_least_for_its_arithmetic_leaves_first() -> None:
     assert macs == sorted(macs, reverse=True)
     assert len(set(macs)) == len(macs) == 7
     assert network_config(asdict(cuts[1].config)) == cuts[1].config
+
+
+def test_what_still_fits_comes_back() -> None:
+    """A cheap pair went first; the stream's group leaves room for a part of it."""
+    matter = [torch.full((48,), 20.0), torch.arange(48.0) / 100, torch.full((48,), 90.0)]
+    whole = replace(WIDE, channels=48)
+    room = replace(whole, channels=32, widths=(32, 48)).macs_per_position
+    cuts = list(removals(whole, matter))
+    first = next(cut for cut in cuts if within(room)(cut.config))
+
+    cut = refilled(whole, matter, first, within(room))
+
+    assert (first.config.channels, first.config.widths) == (32, (16, 48))
+    assert (cut.config.channels, cut.config.widths) == (32, (32, 48))
+    assert cut.kept[1] == tuple(range(16, 48))
+    assert refilled(whole, matter, cuts[0], within(10**9)) == cuts[0]
+    assert refilled(whole, matter, cuts[-1], within(10**9)) == cuts[0]
+
+
+def test_the_last_cut_leaves_no_room(
+    clips: list[Clip], start: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    matter = [torch.full((40,), 20.0), torch.arange(40.0) / 100, torch.full((40,), 90.0)]
+    monkeypatch.setattr("upreel.training.prune.importances", lambda _trainer: matter)
+    room = replace(WIDE, channels=32, widths=(32, 40)).macs_per_position
+
+    path = prune(THIN, clips, tmp_path, fits=within(room), rounds=1, start=start)
+
+    assert load_checkpoint(path).config.network == replace(WIDE, channels=32, widths=(32, 40))
 
 
 def within(macs: int) -> Callable[[FastConfig], bool]:

@@ -5,7 +5,7 @@ How much a feature matters is told by the first-order change of the loss if its 
 Features leave in groups of `GROUP`, as many as a register of the CPU holds, for fewer of which its
 convolutions take no less time: the group first that matters least for the arithmetic that it costs,
 of one pair's inner features, or of the stream that all convolutions share, which the residual sums
-tie together.
+tie together. What still fits in the end comes back.
 """
 
 # pyright: reportUnknownMemberType=false, reportUnknownVariableType=false
@@ -40,7 +40,16 @@ from upreel.training.validation import score
 from upreel.training.widths import widths_of, with_widths
 from upreel.zoo import FastConfig, QuantizedConfig
 
-__all__ = ["GROUP", "Cut", "importances", "milliseconds", "prune", "removals", "thinned"]
+__all__ = [
+    "GROUP",
+    "Cut",
+    "importances",
+    "milliseconds",
+    "prune",
+    "refilled",
+    "removals",
+    "thinned",
+]
 
 GROUP = 16
 _BATCHES = 16  # that importance is told by
@@ -239,30 +248,71 @@ def removals(config: FastConfig, matter: Sequence[Tensor]) -> Iterator[Cut]:
         config: of the whole.
         matter: `importances`.
     """
-    orders = [torch.argsort(each, descending=True, stable=True).tolist() for each in matter]
-    left = [len(order) for order in orders]
-
-    def cut_to(left: Sequence[int]) -> Cut:
-        widths = () if left[1:] == [left[0]] * (len(left) - 1) else tuple(left[1:])
-        kept = (tuple(sorted(order[:n])) for order, n in zip(orders, left, strict=True))
-        return Cut(config=replace(config, channels=left[0], widths=widths), kept=tuple(kept))
-
+    left = [len(each) for each in matter]
     while True:
-        now = cut_to(left)
+        now = _cut_to(config, matter, left)
         yield now
         prices: dict[int, float] = {}
-        for group, (order, count) in enumerate(zip(orders, left, strict=True)):
+        for group, count in enumerate(left):
             fewer = _fewer(count)
-            if fewer < GROUP:
-                continue
-            lost = matter[group][order[fewer:count]].sum().item()
-            after = cut_to([fewer if k == group else n for k, n in enumerate(left)])
-            saved = now.config.macs_per_position - after.config.macs_per_position
-            prices[group] = lost / saved
+            if fewer >= GROUP:
+                after = _cut_to(config, matter, _with(left, group, fewer))
+                prices[group] = _price(matter[group], now, after)
         if not prices:
             return
         chosen = min(prices, key=prices.__getitem__)
         left[chosen] = _fewer(left[chosen])
+
+
+def refilled(
+    config: FastConfig, matter: Sequence[Tensor], cut: Cut, fits: Callable[[FastConfig], bool]
+) -> Cut:
+    """A cut that fits, with groups back that fit as well: the dearest for their arithmetic first.
+
+    A group of the stream goes with much arithmetic at once, and may leave room for what went
+    before it.
+
+    Args:
+        config: of the whole.
+        matter: `importances`.
+        cut: one of `removals`.
+        fits: whether a network is small enough.
+    """
+    left = [len(numbers) for numbers in cut.kept]
+    while True:
+        prices: dict[int, float] = {}
+        for group, count in enumerate(left):
+            more = min(count // GROUP * GROUP + GROUP, len(matter[group]))
+            larger = _cut_to(config, matter, _with(left, group, more))
+            if more > count and fits(larger.config):
+                prices[group] = _price(matter[group], larger, _cut_to(config, matter, left))
+        if not prices:
+            return _cut_to(config, matter, left)
+        chosen = max(prices, key=prices.__getitem__)
+        left[chosen] = min(left[chosen] // GROUP * GROUP + GROUP, len(matter[chosen]))
+
+
+def _cut_to(config: FastConfig, matter: Sequence[Tensor], left: Sequence[int]) -> Cut:
+    """So many features of the stream and within each pair, those that matter most."""
+    orders = (torch.argsort(each, descending=True, stable=True).tolist() for each in matter)
+    widths = () if all(n == left[0] for n in left[1:]) else tuple(left[1:])
+    kept = (tuple(sorted(order[:n])) for order, n in zip(orders, left, strict=True))
+    return Cut(config=replace(config, channels=left[0], widths=widths), kept=tuple(kept))
+
+
+def _price(matter: Tensor, larger: Cut, smaller: Cut) -> float:
+    """What the features of a group that only the larger one has matter, for their arithmetic."""
+    (gone,) = (
+        set(more) - set(fewer)
+        for more, fewer in zip(larger.kept, smaller.kept, strict=True)
+        if len(more) > len(fewer)
+    )
+    saved = larger.config.macs_per_position - smaller.config.macs_per_position
+    return matter[sorted(gone)].sum().item() / saved
+
+
+def _with(sizes: Sequence[int], group: int, size: int) -> list[int]:
+    return [size if k == group else n for k, n in enumerate(sizes)]
 
 
 def _fewer(count: int) -> int:
@@ -283,7 +333,8 @@ def _next_cut(
     while high - low > 1:
         middle = (low + high) // 2
         low, high = (low, middle) if fits(cuts[middle].config) else (middle, high)
-    return cuts[-(-high // rounds)]
+    cut = cuts[-(-high // rounds)]
+    return refilled(config, matter, cut, fits) if rounds == 1 else cut
 
 
 def thinned(weights: Mapping[str, Tensor], cut: Cut) -> dict[str, Tensor]:

@@ -165,15 +165,20 @@ def test_what_still_fits_comes_back() -> None:
 
 
 def test_the_last_cut_leaves_no_room(
-    clips: list[Clip], start: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    clips: list[Clip], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    matter = [torch.full((40,), 20.0), torch.arange(40.0) / 100, torch.full((40,), 90.0)]
+    matter = [torch.full((48,), 20.0), torch.arange(48.0) / 100, torch.full((48,), 90.0)]
     monkeypatch.setattr("upreel.training.prune.importances", lambda _trainer: matter)
-    room = replace(WIDE, channels=32, widths=(32, 40)).macs_per_position
+    whole = replace(WIDE, channels=48)
+    wanted = replace(whole, channels=32, widths=(32, 48))
+    start = [train(replace(FULL, network=whole, steps=1), clips, tmp_path)]
+    thin = replace(THIN, network=whole, steps=1)
 
-    path = prune(THIN, clips, tmp_path, fits=within(room), rounds=1, start=start)
+    path = prune(
+        thin, clips, tmp_path, fits=within(wanted.macs_per_position), rounds=1, start=start
+    )
 
-    assert load_checkpoint(path).config.network == replace(WIDE, channels=32, widths=(32, 40))
+    assert load_checkpoint(path).config.network == wanted
 
 
 def within(macs: int) -> Callable[[FastConfig], bool]:

@@ -1,5 +1,7 @@
 """HTTP servers that break off: a stream connection by connection, a playlist that goes and comes.
 
+Others stop sending, and keep the connection.
+
 What a client gets depends on how often it asked, never on how long anything took.
 """
 
@@ -8,7 +10,7 @@ import socket
 import threading
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from fractions import Fraction
 from types import TracebackType
@@ -162,3 +164,43 @@ class BreakingPlaylist(_Server):
             b"HTTP/1.1 " + kind + b"\r\nConnection: close\r\nContent-Length: " + length
             + b"\r\n\r\n" + body
         )  # fmt: skip
+
+
+class Stalling(_Server):
+    """Sends the beginnings of what it has, then nothing more; connections stay open.
+
+    Args:
+        parts: for each path what is sent of its body, and how many bytes that is said to have;
+            None: not even an answer is sent.
+
+    Attributes:
+        stalls: set once it has sent all of a part that lacks something.
+    """
+
+    def __init__(self, parts: Mapping[str, tuple[bytes, int] | None]) -> None:
+        super().__init__()
+        self._parts = parts
+        self.stalls = threading.Event()
+
+    def answer(self, connection: socket.socket, path: str) -> None:
+        part = self._parts[path]
+        if part is not None:
+            body, length = part
+            head = f"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: {length}\r\n\r\n"
+            connection.sendall(head.encode() + body)
+            if len(body) == length:
+                return
+        self.stalls.set()
+        self._ended.wait(60)
+
+
+def stalling_playlist() -> Stalling:
+    """Live HLS of segments of a second, of which the last one comes in part."""
+    segments = [b"".join(stretch(RATE * n, RATE, at=RATE * n)) for n in range(3)]
+    playlist = (
+        "#EXTM3U\n#EXT-X-VERSION:3\n#EXT-X-TARGETDURATION:1\n#EXT-X-MEDIA-SEQUENCE:0\n"
+        + "".join(f"#EXTINF:1.0,\n{n}.ts\n" for n in range(3))
+    ).encode()
+    parts = {f"/{n}.ts": (data, len(data)) for n, data in enumerate(segments)}
+    parts["/2.ts"] = (segments[2][: len(segments[2]) // 2], len(segments[2]))
+    return Stalling({"/live.m3u8": (playlist, len(playlist))} | parts)

@@ -31,6 +31,8 @@ _MOST_BYTES = 64 << 20  # of packets that wait for the decoder
 _PACKETS = 2  # seconds of pictures that wait for the decoder, while there is sound enough
 _SOUND = Fraction(1)  # seconds of sound that are enough
 _CAPTIONS = 1000  # of all tracks
+_HANGING = 0.3  # seconds after which a thread that is to end is taken to hang in the system
+_COMPUTING = 12.0  # seconds that one may take that does not wait for a source
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +46,7 @@ class Reader:
     """Reads a source onto a shelf.
 
     Args:
-        source: open; the reader's alone from now on.
+        source: open; the reader's alone from `start` on, which closes it, too.
         shelf: for pictures.
         past: pictures before each one that it is to be seen with.
         wall: a steady clock in seconds.
@@ -86,6 +88,7 @@ class Reader:
         self._sound_place, self._caption_place = source.sound_place, source.caption_place
         self._captions: deque[Caption] = deque(maxlen=_CAPTIONS)
         self._most_packets = max(int(source.info.rate * _PACKETS), 8)
+        self._num_running = 0
         # Daemons: a read that hangs in the system shall not keep the process alive.
         self._threads = [
             threading.Thread(target=self._guarded, args=(work,), name=name, daemon=True)
@@ -94,18 +97,24 @@ class Reader:
 
     def start(self) -> None:
         """Begin."""
+        self._num_running = len(self._threads)
         for thread in self._threads:
             thread.start()
 
-    def close(self, seconds: float = 12.0) -> bool:
-        """Stop, and wait for the threads; False: one hangs in the system, and has the source."""
+    def close(self) -> bool:
+        """Stop, and have the source closed; False: it hangs, and is closed when it does no more.
+
+        Nothing can wake a thread that waits for a source within FFmpeg, and nothing may be closed
+        that it uses. So it is left alone, and the last thread to end closes the source.
+        """
         with self._changed:
             self._closed = True
             self._changed.notify_all()
         self._shelf.close()
-        for thread in self._threads:
-            thread.join(seconds)
-        return not any(thread.is_alive() for thread in self._threads)
+        demuxer, decoder = self._threads
+        demuxer.join(_HANGING)
+        decoder.join(_HANGING if demuxer.is_alive() else _COMPUTING)
+        return not (demuxer.is_alive() or decoder.is_alive())
 
     def seek(self, seconds: Fraction) -> None:
         """Go on from another time; what was read is thrown away."""
@@ -192,6 +201,11 @@ class Reader:
         except BaseException as failure:  # noqa: BLE001 - raised again by the main thread
             self._failure = failure
             self._shelf.end(self._epoch, failure)
+        with self._changed:
+            self._num_running -= 1
+            is_last = not self._num_running
+        if is_last:
+            self._source.__exit__(None, None, None)
 
     def _demux(self) -> None:
         source = self._source

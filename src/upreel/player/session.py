@@ -10,7 +10,8 @@ picture is shown on time, enlarged or as it is, or skipped where several are due
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Literal
@@ -20,6 +21,7 @@ from upreel.player.clock import Arrivals, Clock
 from upreel.player.commands import Command
 from upreel.player.config import PlayConfig, Played
 from upreel.player.enhancer import Enhancer
+from upreel.player.opening import Opening
 from upreel.player.overlay import Now, clock_text, overlay_lines
 from upreel.player.patience import Outage
 from upreel.player.presenter import Presenter, SoundDevice, View
@@ -35,7 +37,6 @@ from upreel.player.rungs import (
 )
 from upreel.player.shelf import Picture, Shelf
 from upreel.player.sound import SoundFeed
-from upreel.player.sources import open_to_play
 from upreel.player.stats import Statistics
 from upreel.player.tracks import Tracks
 from upreel.video.pieces import PlaySource
@@ -94,12 +95,19 @@ def play(
         ending: Ending = "ended"
         title: _Title | None = None
         try:
-            with open_to_play(address, config) as source:
-                title = _Title(
-                    source, config, presenter, settings, opened=opened, known=known, tell=tell,
-                    start=config.start if first else Fraction(0),
-                )  # fmt: skip
-                ending = title.run()
+            opening = Opening(address, config)
+            source = opening.attend(presenter)
+            if isinstance(source, str):
+                ending = source
+            else:
+                with ExitStack() as unclaimed:
+                    unclaimed.push(source)
+                    title = _Title(
+                        source, config, presenter, settings, opened=opened, known=known, tell=tell,
+                        start=config.start if first else Fraction(0),
+                    )  # fmt: skip
+                    unclaimed.pop_all()
+                ending = title.run(opening.asked)
         except UpreelError as error:
             if len(config.sources) == 1:
                 raise
@@ -146,6 +154,8 @@ class _Title:
         start: Fraction,
     ) -> None:
         info = source.info
+        if start and not info.seekable:
+            raise OptionError(f"{info.name} can only be played from its start")
         self._info = info
         self._config = config
         self._presenter = presenter
@@ -219,17 +229,21 @@ class _Title:
             columns, rows = rows, columns
         return fitted_size(width, height, float(self._info.sample_aspect_ratio), (columns, rows))
 
-    def run(self) -> Ending:
-        """Play it."""
+    def run(self, asked: Sequence[Command]) -> Ending:
+        """Play it, and close its source.
+
+        Args:
+            asked: what the viewer asked for while it was opened.
+        """
         for notice in self.stats.notices:
             self._tell(f"{self._info.name}: {notice}")
-        if self._start and not self._info.seekable:
-            raise OptionError(f"{self._info.name} can only be played from its start")
         self._reader.start()
         self._enhancer.start()
         try:
             if self._start:
                 self._go_to(self._start, counted=False)
+            for command in asked:
+                self._do(command)
             return self._loop()
         finally:
             self._shelf.close()

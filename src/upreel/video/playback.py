@@ -428,6 +428,8 @@ def _open(address: str, kind: str, *, low_delay: bool, wait: float) -> InputCont
         arguments["format"] = "v4l2"
     else:
         options["protocol_whitelist"] = REMOTE_PROTOCOLS
+        if kind == "http":  # PyAV's limit is for opening and for packets, not for seeking
+            options["rw_timeout"] = str(round(_WAIT * 1_000_000))
         if address.lower().startswith("rtsp"):
             options["rtsp_transport"] = "tcp"
     name = _shown_name(address)

@@ -6,6 +6,7 @@ What a client gets depends on how often it asked, never on how long anything too
 """
 
 import io
+import re
 import socket
 import threading
 import time
@@ -61,7 +62,7 @@ class _Server(ABC):
         self.address = f"http://127.0.0.1:{self._listener.getsockname()[1]}"
         self._thread = threading.Thread(target=self._serve)
         self._ended = threading.Event()
-        self.num_requests = 0
+        self.num_requests = self.first_byte = 0
 
     def __enter__(self) -> Self:
         self._thread.start()
@@ -94,6 +95,8 @@ class _Server(ABC):
                     data += more
                 if data:
                     self.num_requests += 1
+                    found = re.search(rb"(?i)\r\nrange: *bytes=(\d+)-", data)
+                    self.first_byte = int(found[1]) if found else 0
                     self.answer(connection, data.split()[1].decode())
 
     @abstractmethod
@@ -204,3 +207,71 @@ def stalling_playlist() -> Stalling:
     parts = {f"/{n}.ts": (data, len(data)) for n, data in enumerate(segments)}
     parts["/2.ts"] = (segments[2][: len(segments[2]) // 2], len(segments[2]))
     return Stalling({"/live.m3u8": (playlist, len(playlist))} | parts)
+
+
+class BreakingFilm(_Server):
+    """A file, by ranges, whose connection breaks off at one place.
+
+    Args:
+        data: of the file.
+        breaks: at how many bytes of it.
+        away: requests after that which are refused; None: all.
+
+    Attributes:
+        ranges: the first byte of each request.
+    """
+
+    def __init__(self, data: bytes, *, breaks: int, away: int | None) -> None:
+        super().__init__()
+        self._data, self._breaks, self._away = data, breaks, away
+        self._broke = False
+        self.ranges: list[int] = []
+
+    def answer(self, connection: socket.socket, path: str) -> None:
+        del path
+        first, size = self.first_byte, len(self._data)
+        self.ranges.append(first)
+        if self._broke and (self._away is None or self._away > 0):
+            self._away = None if self._away is None else self._away - 1
+            connection.sendall(b"HTTP/1.1 503 Away\r\nContent-Length: 0\r\n\r\n")
+            return
+        breaks = not self._broke and first < self._breaks
+        self._broke |= breaks
+        head = (
+            f"HTTP/1.1 206 Partial\r\nConnection: close\r\nAccept-Ranges: bytes\r\n"
+            f"Content-Range: bytes {first}-{size - 1}/{size}\r\n"
+            f"Content-Length: {size - first}\r\n\r\n"
+        )
+        connection.sendall(head.encode() + self._data[first : self._breaks if breaks else size])
+
+
+class BreakingSegments(_Server):
+    """A film as HLS, a second a segment, some of which are refused for a while.
+
+    Args:
+        segments: of the film.
+        first: that is refused, and so are those behind it.
+        away: until the playlist has been asked for so many times; None: for good.
+    """
+
+    def __init__(self, segments: Sequence[bytes], *, first: int, away: int | None) -> None:
+        super().__init__()
+        self._segments, self._first, self._away = segments, first, away
+        self._num_asked = 0
+        self.url = f"{self.address}/film.m3u8"
+
+    def answer(self, connection: socket.socket, path: str) -> None:
+        names = "".join(f"#EXTINF:1.0,\n{n}.ts\n" for n in range(len(self._segments)))
+        head = "#EXTM3U\n#EXT-X-VERSION:3\n#EXT-X-PLAYLIST-TYPE:VOD\n#EXT-X-TARGETDURATION:1\n"
+        body = f"{head}{names}#EXT-X-ENDLIST\n".encode()
+        if path.endswith(".m3u8"):
+            self._num_asked += 1
+        else:
+            number = int(path.strip("/").removesuffix(".ts"))
+            body = self._segments[number]
+            away = self._away is None or self._num_asked < self._away
+            if number >= self._first and away:
+                connection.sendall(b"HTTP/1.1 503 Away\r\nContent-Length: 0\r\n\r\n")
+                return
+        answer = f"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: {len(body)}\r\n\r\n"
+        connection.sendall(answer.encode() + body)

@@ -59,7 +59,7 @@ Reconnect = Annotated[
     float,
     typer.Option(
         metavar="SECONDS",
-        help="How long a live source that broke off is tried again; 0: not at all.",
+        help="How long a source on the network that broke off is tried again; 0: not at all.",
     ),
 ]
 AudioTrack = Annotated[

@@ -27,7 +27,8 @@ class PlayConfig:
         seconds: that each title is played at most, None for all of it.
         live: play with as little delay as possible; None: where the source says so.
         rows: of a source of several sizes, see `Playback`.
-        reconnect: seconds for which a live source that broke off is tried again, 0 for not at all.
+        reconnect: seconds for which a source on the network, or a camera, that broke off is tried
+            again, 0 for not at all.
         sound_track: by number from 1 or language; None: the first.
         caption_track: likewise, of subtitles.
         sound: whether there is sound.

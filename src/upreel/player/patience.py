@@ -1,4 +1,4 @@
-"""A live source that broke off: how long it is waited for, how often it is asked. Pure: no clock.
+"""A source that broke off: how long it is waited for, how often it is asked. Pure: no clock.
 
 An *outage* lasts from the moment at which packets end until the next picture comes. Attempts follow
 each other at growing distances; one that connects, but brings no picture, is one more of the same

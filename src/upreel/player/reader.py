@@ -5,7 +5,8 @@
                       +--sound, captions--> main thread
 
 An *epoch* is what lies between two seeks. Whatever belongs to an earlier one is thrown away where
-it turns up. A live source that breaks off is connected to again within its epoch.
+it turns up. A source that breaks off is connected to again within its epoch: a live one goes on at
+the present, a film behind the last picture that was decoded.
 """
 
 import threading
@@ -31,6 +32,8 @@ _MOST_BYTES = 64 << 20  # of packets that wait for the decoder
 _PACKETS = 2  # seconds of pictures that wait for the decoder, while there is sound enough
 _SOUND = Fraction(1)  # seconds of sound that are enough
 _CAPTIONS = 1000  # of all tracks
+_BEHIND = 2  # seconds by which sound may lie behind pictures within a film
+_ROUNDING = 0.001  # seconds by which a picture's times may differ when it comes again
 _HANGING = 0.3  # seconds after which a thread that is to end is taken to hang in the system
 _COMPUTING = 12.0  # seconds that one may take that does not wait for a source
 
@@ -51,7 +54,7 @@ class Reader:
         past: pictures before each one that it is to be seen with.
         wall: a steady clock in seconds.
         arrived: told the media time of each picture and the wall time at which it was decoded.
-        reconnect: seconds for which a live source that broke off is tried again.
+        reconnect: seconds for which a source that broke off is tried again, if it can be.
         resumed: told that pictures come from a new connection from now on.
     """
 
@@ -75,6 +78,9 @@ class Reader:
         self._patience = Patience(reconnect if source.info.resumable else 0.0)
         self._drained = False
         self._last = (Fraction(0), wall())  # where the last picture ends, when it was decoded
+        self._heard = Fraction(0)  # where the last sound ends
+        self._again = (Fraction(0), Fraction(0))  # pictures, sound that end by then were there
+        self._away: str | None = None  # why it is not connected to
         self._changed = threading.Condition()
         self._epoch = 0
         self._target: Fraction | None = None
@@ -121,6 +127,8 @@ class Reader:
         with self._changed:
             self._epoch += 1
             self._target = max(seconds, Fraction(0))
+            self._last, self._heard = (self._target, self._wall()), self._target
+            self._again = (Fraction(0), Fraction(0))
             self._items.clear()
             self._num_bytes = 0
             self._sounds.clear()
@@ -157,7 +165,7 @@ class Reader:
 
     @property
     def outages(self) -> tuple[Outage, ...]:
-        """The times without pictures, for which a live source broke off."""
+        """The times without pictures, for which the source broke off."""
         with self._changed:
             return tuple(self._patience.outages)
 
@@ -208,17 +216,12 @@ class Reader:
             self._source.__exit__(None, None, None)
 
     def _demux(self) -> None:
-        source = self._source
         while True:
             with self._changed:
                 if self._closed:
                     return
                 epoch, target = self._epoch, self._target
-            self._follow_choices()
-            if target is not None:
-                source.seek(target)
-                source.flush_sound()
-            self._error = self._read_on(epoch)
+            self._error = self._read_on(epoch, target)
             with self._changed:
                 if epoch == self._epoch and not self._closed:
                     self._items.append(_Item(None, self._wall()))
@@ -226,22 +229,20 @@ class Reader:
                     self._changed.notify_all()
                 self._changed.wait_for(lambda epoch=epoch: self._closed or epoch != self._epoch)
 
-    def _read_on(self, epoch: int) -> UpreelError | None:
+    def _read_on(self, epoch: int, target: Fraction | None) -> UpreelError | None:
         """Pass on packets while the source has any; why it has no more, if it broke off."""
+        name = self._source.info.name
         while True:
-            error: UpreelError | None = None
-            try:
-                for piece in self._source.pieces():
-                    if not self._take(piece, epoch):
-                        return None
-            except UpreelError as fault:
-                error = fault
-            if not self._patience.seconds:
-                return error
-            name = self._source.info.name
+            if self._away is None:
+                error = self._read_connection(epoch, target)
+                finished = error is None and self._source.info.ends
+                if finished or not self._patience.seconds:
+                    return error
+                self._away = "it ended" if error is None else str(error).removeprefix(f"{name} ")
+            if not self._empty_decoder(epoch):
+                return None
             with self._changed:
-                reason = "it ended" if error is None else str(error).removeprefix(f"{name} ")
-                self._patience.broke_off(reason, self._wall())
+                self._patience.broke_off(self._away, self._wall())
             try:
                 if not self._connected(epoch):
                     return None
@@ -251,6 +252,21 @@ class Reader:
                 return InputError(
                     f"{name} broke off and did not come back within {seconds:g} s: {reason}"
                 )
+            target = None
+
+    def _read_connection(self, epoch: int, target: Fraction | None) -> UpreelError | None:
+        """Pass on packets until there are no more, or are not wanted; why it broke off, if so."""
+        try:
+            self._follow_choices()
+            if target is not None:
+                self._source.seek(target)
+                self._source.flush_sound()
+            for piece in self._source.pieces():
+                if not self._take(piece, epoch):
+                    return None
+        except UpreelError as fault:
+            return fault
+        return None
 
     def _connected(self, epoch: int) -> bool:
         """Connect to a source that broke off; False: it has ended, or nobody wants it any more.
@@ -259,7 +275,6 @@ class Reader:
             UpreelError: it cannot be connected to for so long.
         """
         last: UpreelError = InputError("no picture came")
-        self._empty_decoder()
         while True:
             with self._changed:
                 pause = self._patience.pause(self._wall())
@@ -274,24 +289,32 @@ class Reader:
             except UpreelError as error:
                 last = error
                 continue
+            self._away = None
             if self._resumed is not None:
                 self._resumed()
             return goes_on
 
     def _goes_on_at(self) -> Fraction:
-        """The media time of a picture that comes now: that of a live source went on meanwhile."""
-        end, decoded = self._last
-        if not self._source.info.live:
-            return end
-        return end + Fraction(self._wall() - decoded).limit_denominator(1000)
+        """The media time at which it goes on: of a film, what was not decoded comes again.
 
-    def _empty_decoder(self) -> None:
-        """Have the last pictures of a connection, so that nothing decodes any more."""
+        A live source went on meanwhile.
+        """
+        with self._changed:
+            end, decoded = self._last
+            if self._source.info.ends:
+                heard = max(min(end, self._heard), end - _BEHIND)
+                self._again = (end, heard)
+                return heard
+            return end + Fraction(self._wall() - decoded).limit_denominator(1000)
+
+    def _empty_decoder(self, epoch: int) -> bool:
+        """Have all pictures of a connection, so that nothing decodes; False: nobody wants them."""
         with self._changed:
             self._drained = False
             self._items.append(_Item(None, self._wall(), pauses=True))
             self._changed.notify_all()
-            self._changed.wait_for(lambda: self._drained or self._closed)
+            self._changed.wait_for(lambda: self._drained or self._closed or epoch != self._epoch)
+            return not self._closed and epoch == self._epoch
 
     def _take(self, piece: Piece, epoch: int) -> bool:
         """Pass a packet on; False: it came too late, read on from elsewhere."""
@@ -299,16 +322,20 @@ class Reader:
         kind = piece.kind
         self._follow_choices()
         sounds = self._source.sound(piece) if kind == "audio" else []
+        again = self._again[1]
+        sounds = [sound for sound in sounds if not again or sound.end > again]
         caption = self._source.caption(piece) if kind == "subtitle" else None
         with self._changed:
             if epoch != self._epoch or self._closed:
                 return False
             self._sounds.extend(sounds)
+            self._heard = max(self._heard, *(sound.end for sound in sounds), Fraction(0))
             self._sound_samples += sum(len(sound.samples) for sound in sounds)
             if caption is not None:
                 self._captions.append(caption)
             if kind == "video":
-                self._patience.came_back(arrived)
+                if not self._source.info.ends:
+                    self._patience.came_back(arrived)
                 self._items.append(_Item(piece, arrived))
                 self._num_bytes += piece.size
             self._changed.notify_all()
@@ -358,9 +385,14 @@ class Reader:
             )
             if len(arrivals) > 100:  # of packets that gave no picture
                 arrivals.clear()
-            if picture.end <= target:
+            if picture.end <= max(target, float(self._again[0]) + _ROUNDING):
                 continue
-            self._last = ((frame.pts + frame.duration) * frame.time_base, decoded)
+            with self._changed:
+                if epoch == self._epoch:
+                    # What was there before is no return, nor what is left once it is given up.
+                    if self._source.info.ends and self._error is None:
+                        self._patience.came_back(decoded)
+                    self._last = ((frame.pts + frame.duration) * frame.time_base, decoded)
             if self._arrived is not None:
                 self._arrived(media, decoded)
             if not self._shelf.put(picture, epoch):
@@ -378,7 +410,8 @@ class Reader:
                 self._changed.notify_all()
             if item.piece is not None and item.piece.ticks is not None:
                 arrivals[item.piece.ticks] = item.arrived
-            yield from self._source.video(item.piece)
+            if not (item.pauses and self._source.info.ends):  # those of a film come again
+                yield from self._source.video(item.piece)
             if item.pauses:
                 with self._changed:
                     self._drained = True

@@ -72,7 +72,7 @@ class Statistics:
         start_ms: from opening to the first picture.
         sound_track: what was heard last, "" for nothing.
         caption_track: the subtitles chosen last, shown or not, "" for none.
-        outages: of a live source that broke off; one that lasts is what ended the playing.
+        outages: of a source that broke off; one that lasts is what ended the playing.
         seeks: times that another place was gone to.
         notices: what the viewer should know.
     """

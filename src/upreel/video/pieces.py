@@ -70,6 +70,11 @@ class Sound:
     at: Fraction
     samples: npt.NDArray[np.float32]
 
+    @property
+    def end(self) -> Fraction:
+        """Seconds at which what follows it begins."""
+        return self.at + Fraction(len(self.samples), SOUND_RATE)
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class PlayInfo:
@@ -83,8 +88,7 @@ class PlayInfo:
         duration: seconds, None where it has no end that is known.
         live: whether it is played with as little delay as possible.
         seekable: whether it can be played from elsewhere.
-        resumable: whether it goes on elsewhere while it is not read, without an end that is
-            known: where it breaks off, it can be connected to anew.
+        resumable: whether it can be connected to anew where it breaks off.
         rotation: degrees counter-clockwise that a picture is turned by.
         sample_aspect_ratio: of a sample, above 0.
         codec: of the video.
@@ -112,6 +116,11 @@ class PlayInfo:
     def has_sound(self) -> bool:
         """Whether there is sound."""
         return bool(self.sound_tracks)
+
+    @property
+    def ends(self) -> bool:
+        """Whether it is a film, which waits where it is not read; else it goes on meanwhile."""
+        return self.duration is not None and not self.live
 
 
 class PlaySource(Protocol):
@@ -167,7 +176,7 @@ class PlaySource(Protocol):
         ...
 
     def reopen(self, at: Callable[[], Fraction], *, wait: float) -> bool:
-        """Connect anew to a source that broke off; see `PlayInfo.resumable`."""
+        """Connect anew to a source that broke off, if it is resumable; see `Playback.reopen`."""
         ...
 
     def flush_video(self) -> None:

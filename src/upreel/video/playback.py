@@ -10,7 +10,8 @@ the source's start. What cannot be decoded is passed over: a player plays on.
 
 import re
 import threading
-from collections.abc import Callable, Iterator
+import time
+from collections.abc import Callable, Iterable, Iterator
 from fractions import Fraction
 from itertools import chain
 from math import floor
@@ -56,6 +57,7 @@ __all__ = ["Playback"]
 _WAIT = 10.0  # seconds without a byte after which a source is given up
 _BACK = (4, 8, 16, 32)  # seconds further back that a seek tries
 _MOST_AHEAD = 2000  # packets before a key frame that it reads
+_MISSING = (3, Fraction(1, 50))  # seconds, and share, that HLS may lack of what its playlist says
 
 
 class Playback:
@@ -125,7 +127,7 @@ class Playback:
                 duration=None if duration is None else Fraction(duration, 1_000_000),
                 live=live,
                 seekable=duration is not None and not live and kind in ("file", "http"),
-                resumable=kind in ("http", "live") and (live or duration is None),
+                resumable=kind in ("http", "live"),
                 rotation=info.rotation if info else 0,
                 sample_aspect_ratio=(info.sample_aspect_ratio if info else ratio) or Fraction(1),
                 codec=context.codec.canonical_name,
@@ -142,6 +144,7 @@ class Playback:
         self._converter: DisplayConverter | None = None
         self._index = 0
         self._next_pts = 0
+        self._place = self._origin or Fraction(0)  # that it was sent to
         self._begins_at: Callable[[], Fraction] = Fraction  # 0, but of connections later on
 
     def __enter__(self) -> Self:
@@ -156,11 +159,11 @@ class Playback:
         self._container.close()
 
     def reopen(self, at: Callable[[], Fraction], *, wait: float) -> bool:
-        """Connect anew to a source that broke off; nobody decodes meanwhile.
+        """Connect anew to a source that broke off.
 
         Args:
-            at: seconds from the source's start that its next key frame is to have, asked when that
-                has come.
+            at: seconds from the source's start: of one with an end, that it is to go on at; of
+                others, that its next key frame is to have, asked when that has come.
             wait: seconds without an answer after which that is given up.
 
         Returns:
@@ -170,13 +173,23 @@ class Playback:
             InputError: it cannot be opened.
             ProbeError: what is there now is no video.
         """
-        self._container.close()
-        self._connect(min(wait, _WAIT))
-        self._base = Fraction(self._video.time_base or Fraction(1, 90_000))
-        self._origin, self._begins_at = None, at
-        self._converter, self._ahead = None, []
+        self._reconnect(wait)
         self.flush_sound()
+        if self.info.ends:
+            place = at() + (self._origin or 0)
+            if not self._reached(place, wait):
+                self._reconnect(wait)
+            return True
+        self._origin, self._begins_at = None, at
         return self.info.live or self._container.duration is None
+
+    def _reconnect(self, wait: float = _WAIT) -> None:
+        """Begin from the start on a connection of its own."""
+        with self._decoding:
+            self._container.close()
+            self._connect(min(wait, _WAIT))
+            self._base = Fraction(self._video.time_base or Fraction(1, 90_000))
+            self._converter, self._ahead = None, []
 
     def _connect(self, wait: float = _WAIT) -> None:
         """Open the source, and choose its streams."""
@@ -262,19 +275,50 @@ class Playback:
         Raises:
             DamagedError: it breaks off.
         """
-        ahead, self._ahead = self._ahead, []
+        packets = chain(self._ahead, self._container.demux(self._streams))
+        self._ahead = []
+        if self.info.ends and self.info.resumable:
+            packets = self._whole(packets)
         try:
-            for packet in chain(ahead, self._container.demux(self._streams)):
-                if not packet.size or not self._is_heard(packet):
-                    continue
-                if self._origin is None:
-                    time = packet.pts if packet.pts is not None else packet.dts
-                    if time is None or packet.stream.type != "video" or not packet.is_keyframe:
-                        continue
-                    self._origin = time * Fraction(packet.time_base) - self._begins_at()
-                yield self._piece(packet)
+            for packet in packets:
+                if packet.size and self._is_heard(packet) and self._has_begun(packet):
+                    yield self._piece(packet)
         except av.FFmpegError as error:
-            raise DamagedError(f"{self.info.name} broke off: {error.strerror}") from error
+            late = isinstance(error, av.ExitError)
+            reason = f"nothing came for {_WAIT:g} s" if late else error.strerror
+            raise DamagedError(f"{self.info.name} broke off: {reason}") from error
+
+    def _whole(self, packets: Iterable[Packet]) -> Iterator[Packet]:
+        """Those of a film on the network, but for the one within which its connection breaks off.
+
+        Raises:
+            DamagedError: it breaks off and FFmpeg does not say so.
+        """
+        torn: Packet | None = None
+        end = self._place
+        for packet in packets:
+            if torn is not None:
+                yield torn
+            torn = packet if packet.is_corrupt else None
+            if packet.pts is not None:
+                end = max(end, (packet.pts + (packet.duration or 0)) * Fraction(packet.time_base))
+            if torn is None:
+                yield packet
+        duration, seconds = self.info.duration or Fraction(0), end - (self._origin or 0)
+        missing = duration - seconds
+        least, share = _MISSING
+        # HLS passes over what it cannot load, and sums up lengths that may be rounded.
+        if self._container.format.name == "hls" and missing > max(least, share * duration):
+            raise DamagedError(f"{self.info.name} broke off: {float(missing):.1f} s before its end")
+
+    def _has_begun(self, packet: Packet) -> bool:
+        """Whether it is not before the first key frame of what has no other beginning."""
+        if self._origin is None:
+            ticks = packet.pts if packet.pts is not None else packet.dts
+            if ticks is None or packet.stream.type != "video" or not packet.is_keyframe:
+                return False
+            self._origin = ticks * Fraction(packet.time_base) - self._begins_at()
+        return True
 
     def _is_heard(self, packet: Packet) -> bool:
         """Whether it is not of a sound that is not chosen."""
@@ -296,16 +340,32 @@ class Playback:
         if not self.info.seekable:
             raise OptionError(f"{self.info.name} can only be played from its start")
         place = seconds + (self._origin or 0)
+        if self._reached(place):
+            return
+        if self.info.resumable and self._container.format.name != "hls":
+            self._reconnect()  # it may have broken off
+            if self._reached(place):
+                return
+        # HLS does not go back to its first key frame where that is decoded before it is shown.
+        self._reconnect()
+
+    def _reached(self, place: Fraction, wait: float = _WAIT) -> bool:
+        """Go to the key frame at or before a time in the packets' clock; False: it is not reached.
+
+        Args:
+            place: the time.
+            wait: seconds after which nothing further back is tried.
+        """
+        self._place = place
+        began = time.monotonic()
         for back in (0, *_BACK):
             self._ahead = self._sought(max(place - back, self._origin or Fraction(0)))
             times = [p.pts for p in self._ahead if p.stream is self._video and p.pts is not None]
             if times and times[0] * self._base <= place:
-                return
-        # HLS does not go back to its first key frame where that is decoded before it is shown.
-        with self._decoding:
-            self._container.close()
-            self._connect()
-            self._ahead = []
+                return True
+            if time.monotonic() - began > wait:
+                break
+        return False
 
     def _sought(self, place: Fraction) -> list[Packet]:
         """Packets up to the first key frame from about a place on; HLS and TS give later ones."""

@@ -1,7 +1,9 @@
 """Another sound and other subtitles while a film plays, and where it begins with them."""
 
+from collections.abc import Sequence
 from fractions import Fraction
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -12,7 +14,9 @@ from upreel.errors import OptionError
 from upreel.player import HeadlessPresenter, PlayConfig, play
 from upreel.player.commands import Command
 from upreel.player.presenter import Samples, SoundDevice, TappedSound
+from upreel.player.tracks import Wishes
 from upreel.video.pieces import SOUND_RATE
+from upreel.video.tracks import Track
 
 
 class Listening(HeadlessPresenter):
@@ -112,3 +116,72 @@ def test_a_track_that_is_not_there_is_one_line(film: Path) -> None:
         watch(film, sound_track="3")
     with pytest.raises(OptionError, match=r"there are: 1 \(fra\), 2 \(de, \.srt\)$"):
         watch(film, caption_track="en")
+
+
+def drawn(path: Path, *, sounds: Sequence[str], words: Sequence[str] = ()) -> Path:
+    """A film of half a second with tracks of these languages, "und" where none is told."""
+    return write_clip(
+        path,
+        count=12,
+        audio=[AudioTrack(language=language) for language in sounds],
+        subtitles=[SubtitleTrack(language=language) for language in words],
+    )
+
+
+def test_the_tracks_that_were_chosen_are_those_of_the_next_titles(tmp_path: Path) -> None:
+    """By language; a title without it has its first ones, and the one behind it follows again."""
+    first = drawn(tmp_path / "1.mkv", sounds=("eng", "deu"), words=("fra", "ita"))
+    other = drawn(tmp_path / "2.mkv", sounds=("eng", "spa"), words=("fra", "nld"))
+    again = drawn(tmp_path / "3.mkv", sounds=("eng", "spa", "ger"), words=("ita", "fra"))
+    script = [(0.1, Command("sound-track")), (0.2, Command("caption-track"))]
+    shown = watch(first, other, again, script=script)
+
+    chosen = [(title.sound_track, title.caption_track) for title in shown.titles]
+    assert chosen == [("2 (deu)", "2 (ita)"), ("1 (eng)", "1 (fra)"), ("3 (ger)", "1 (ita)")]
+
+
+def test_what_was_not_chosen_is_not_carried(tmp_path: Path) -> None:
+    first = drawn(tmp_path / "1.mkv", sounds=("eng",), words=("fra",))
+    other = drawn(tmp_path / "2.mkv", sounds=("deu", "eng"), words=("ita", "fra"))
+    shown = watch(first, other)
+
+    assert [title.sound_track for title in shown.titles] == ["1 (eng)", "1 (deu)"]
+    assert [title.caption_track for title in shown.titles] == ["1 (fra)", "1 (ita)"]
+
+
+def test_the_tracks_that_were_asked_for_are_those_of_all_titles_that_have_them(
+    tmp_path: Path,
+) -> None:
+    """A number is that of the first title, whose track may tell a language."""
+    first = drawn(tmp_path / "1.mkv", sounds=("eng", "deu"), words=("fra", "ita"))
+    other = drawn(tmp_path / "2.mkv", sounds=("deu", "eng"), words=("nld",))
+    shown = watch(first, other, sound_track="2", caption_track="it")
+
+    assert [title.sound_track for title in shown.titles] == ["2 (deu)", "1 (deu)"]
+    assert [title.caption_track for title in shown.titles] == ["2 (ita)", "1 (nld)"]
+    assert not [line for line in shown.told if "no sound track" in line]
+
+
+def test_the_most_alike_of_several_tracks_is_taken() -> None:
+    def found(wish: Track | str, *there: tuple[str, str]) -> int:
+        tracks = tuple(
+            Track(number=n, language=language, title=title)
+            for n, (language, title) in enumerate(there, 1)
+        )
+        source = SimpleNamespace(
+            info=SimpleNamespace(sound_tracks=tracks, caption_tracks=()),
+            choose_sound=(taken := [0]).append,
+        )
+        Wishes(sound=wish, captions=None).carry_to(source)  # type: ignore[arg-type]
+        return taken[-1]
+
+    spoken = Track(number=3, language="deu", title="Spoken")
+    assert found(spoken, ("eng", ""), ("de", ""), ("ger", "Spoken")) == 2  # by its title
+    assert found(spoken, ("deu", ""), ("eng", ""), ("deu", "")) == 2  # by its number
+    assert found(spoken, ("eng", ""), ("deu", ""), ("eng", "")) == 1  # by its language
+    assert found(spoken, ("eng", ""), ("", ""), ("", "Spoken")) == 0  # there is none
+    nameless = Track(number=2)
+    assert found(nameless, ("", ""), ("", "")) == 1
+    assert found(nameless, ("eng", ""), ("deu", "")) == 0
+    assert found("deu", ("eng", ""), ("ger", "")) == 1  # the first title could not be opened
+    assert found("5", ("eng", ""), ("ger", "")) == 0

@@ -29,7 +29,8 @@ class PlayConfig:
         rows: of a source of several sizes, see `Playback`.
         reconnect: seconds for which a source on the network, or a camera, that broke off is tried
             again, 0 for not at all.
-        sound_track: by number from 1 or language; None: the first.
+        sound_track: of the first title, by number from 1 or language; None: the first. Those that
+            follow have that language, too, where they can.
         caption_track: likewise, of subtitles.
         sound: whether there is sound.
         captions: whether subtitles are shown at first.

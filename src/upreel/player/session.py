@@ -12,7 +12,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Literal
 
@@ -38,7 +38,7 @@ from upreel.player.rungs import (
 from upreel.player.shelf import Picture, Shelf
 from upreel.player.sound import SoundFeed
 from upreel.player.stats import Statistics
-from upreel.player.tracks import Tracks
+from upreel.player.tracks import Tracks, Wishes
 from upreel.video.pieces import PlaySource
 
 __all__ = ["play"]
@@ -86,7 +86,9 @@ def play(
     settings = _Settings(
         captions=config.captions, volume=config.volume, muted=False, full_screen=False,
         compare=0.5 if config.compare else None, overlay=config.overlay,
+        wishes=Wishes(sound=config.sound_track, captions=config.caption_track),
     )  # fmt: skip
+    later = replace(config, sound_track=None, caption_track=None)
     done: list[Statistics] = []
     errors: list[str] = []
     number, first = 0, True
@@ -95,13 +97,17 @@ def play(
         ending: Ending = "ended"
         title: _Title | None = None
         try:
-            opening = Opening(address, config)
+            opening = Opening(address, config if first else later)
             source = opening.attend(presenter)
             if isinstance(source, str):
                 ending = source
             else:
                 with ExitStack() as unclaimed:
                     unclaimed.push(source)
+                    if first:
+                        settings.wishes.granted(source)
+                    else:
+                        settings.wishes.carry_to(source)
                     title = _Title(
                         source, config, presenter, settings, opened=opened, known=known, tell=tell,
                         start=config.start if first else Fraction(0),
@@ -136,6 +142,7 @@ class _Settings:
     compare: float | None
     overlay: bool
     full_screen: bool
+    wishes: Wishes
 
 
 class _Title:
@@ -173,8 +180,9 @@ class _Title:
             arrived=self._arrived, reconnect=config.reconnect, resumed=self._resumed,
         )  # fmt: skip
         self._tracks = Tracks(
-            info, self._reader, sound=source.sound_place, captions=source.caption_place
-        )
+            info, self._reader, settings.wishes,
+            sound=source.sound_place, captions=source.caption_place,
+        )  # fmt: skip
         self._enhancer = Enhancer(
             self._shelf,
             model=config.model,

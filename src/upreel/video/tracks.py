@@ -29,6 +29,7 @@ __all__ = [
     "captions_beside",
     "found_track",
     "read_captions",
+    "same_language",
 ]
 
 _FORMATS = {".srt": "srt", ".vtt": "webvtt"}
@@ -92,10 +93,20 @@ def found_track(tracks: Sequence[Track], wish: str, *, kind: str, name: str) -> 
         [1, 0, 1]
     """
     for place, track in enumerate(tracks):
-        if wish == str(track.number) or _code(wish) == _code(track.language) != "":
+        if wish == str(track.number) or same_language(wish, track.language):
             return place
     there = f"there are: {', '.join(track.label for track in tracks)}" if tracks else "it has none"
     raise OptionError(f"{name} has no {kind} track {wish!r}; {there}")
+
+
+def same_language(one: str, other: str) -> bool:
+    """Whether two codes mean the same language; those that say none do not.
+
+    Example:
+        >>> same_language("deu", "de-AT"), same_language("en", "de"), same_language("", "")
+        (True, False, False)
+    """
+    return _code(one) == _code(other) != ""
 
 
 def _code(language: str) -> str:

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Protocol, Self
 
 from upreel.codec.header import Header
 from upreel.codec.index import MAX_KEYFRAMES, KeyframeIndex, unpack_index
@@ -13,9 +13,29 @@ from upreel.codec.parser import Damage, Event, Parser, Placed, unpack_end, unpac
 from upreel.codec.writer import END_BYTES
 from upreel.errors import BitstreamError, InputError
 
-__all__ = ["UpvFile"]
+__all__ = ["UpvBytes", "UpvFile"]
 
 _CHUNK = 1 << 16
+
+
+class UpvBytes(Protocol):
+    """The bytes of a file that is open: a file's of Python, or those of a file elsewhere."""
+
+    def seek(self, offset: int, whence: int = 0, /) -> int:
+        """Read from another place: of the file (0), or from its end (2)."""
+        ...
+
+    def read(self, size: int, /) -> bytes:
+        """As many bytes, fewer only at the end."""
+        ...
+
+    def read1(self, size: int, /) -> bytes:
+        """Those that are there, at most so many, none only at the end."""
+        ...
+
+    def close(self) -> None:
+        """Nothing is read any more."""
+        ...
 
 
 class UpvFile:
@@ -23,11 +43,15 @@ class UpvFile:
 
     Attributes:
         header: from the file's start, or its copy where that is damaged.
-        index: where the keyframes are.
+        index: where the keyframes are; empty of a far file without a sound one.
         scanned: whether the file lacks a sound index, so that it was read through for one.
+        seekable: whether it can be read from elsewhere than its start.
 
     Args:
         path: the file.
+        far: its bytes, where they are not on the disk but come one after the other; closed with
+            it. They are not read through for an index.
+        far_seekable: whether these can be read from anywhere.
 
     Raises:
         InputError: no such file, or it may not be read.
@@ -38,11 +62,16 @@ class UpvFile:
     header: Header
     index: KeyframeIndex
     scanned: bool
+    seekable: bool
 
-    def __init__(self, path: str | Path) -> None:
-        self._path = Path(path)
+    def __init__(
+        self, path: str | Path, *, far: UpvBytes | None = None, far_seekable: bool = False
+    ) -> None:
+        self._name, self._is_far = str(path), far is not None
+        self.seekable = far is None or far_seekable
+        place = Path(path)
         try:
-            self._file = self._path.open("rb")
+            self._file: UpvBytes = place.open("rb") if far is None else far
         except FileNotFoundError as error:
             raise InputError(f"no such file: {path}") from error
         except OSError as error:
@@ -65,16 +94,18 @@ class UpvFile:
         self._file.close()
 
     def _open(self) -> None:
-        index = self._stored_index()
+        index = self._stored_index() if self.seekable else None
         header = self._first_header()
         if header is None and index is not None and index.header_offset:
             header = self._header_copy(index.header_offset)
-        self.scanned = index is None
-        if index is None:
+        self.scanned = index is None and not self._is_far
+        if index is None and self._is_far:
+            self.seekable, index = False, KeyframeIndex()
+        elif index is None:
             found, index = self._scan()
             header = header if header is not None else found
         if header is None:
-            raise BitstreamError(f"{self._path} has a damaged header, and no copy of it")
+            raise BitstreamError(f"{self._name} has a damaged header, and no copy of it")
         self.header, self.index = header, index
 
     def _events(self, offset: int) -> Iterator[Event]:
@@ -82,7 +113,7 @@ class UpvFile:
         place = offset
         while True:
             self._file.seek(place)  # other readings of this file may go on meanwhile
-            data = self._file.read(_CHUNK)
+            data = self._file.read1(_CHUNK)
             if not data:
                 yield from parser.close()
                 return

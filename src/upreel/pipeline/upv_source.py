@@ -1,6 +1,7 @@
 """An .upv file as a source like any other: `SourceInfo.foreign` of what reads it."""
 
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import replace
 from fractions import Fraction
 from math import floor
@@ -28,9 +29,11 @@ from upreel.video.probe import probe
 from upreel.video.restore import CarriedSource, carried_infos
 from upreel.zoo.codec_card import CodecCard
 
-__all__ = ["UpvSource", "made_by", "probe_any", "probe_source", "wanted_card"]
+__all__ = ["LOOKED_AT", "UpvSource", "made_by", "probe_any", "probe_source", "wanted_card"]
 
-_LOOKED_AT = 1000  # packets in which the other streams' first times are looked for
+LOOKED_AT = 1000
+"""Packets in which the other streams' first times are looked for, unless asked otherwise."""
+
 Events = Iterable[Placed | Damage]
 
 
@@ -154,6 +157,8 @@ class UpvSource:
             "f32" or "bf16".
         threads: of the networks, 0 for all cores.
         backend: where codecs come from; None: cards and the engines.
+        file: it, where it is open already; it stays so.
+        looked_at: packets in which the first times of the other streams are looked for.
 
     Raises:
         InputError: no such file, or it may not be read.
@@ -170,10 +175,12 @@ class UpvSource:
         precision: str = "auto",
         threads: int = 0,
         backend: CodecBackend | None = None,
+        file: UpvFile | None = None,
+        looked_at: int = LOOKED_AT,
     ) -> None:
         self._path, self._threads = Path(path), threads
         self._backend = backend or DefaultCodecs()
-        with UpvFile(path) as file:
+        with UpvFile(path) if file is None else nullcontext(file) as file:
             self.header = file.header
             self.card = wanted_card(path, codec, file.header, self._backend)
             made = file.header.arithmetic.precision
@@ -182,7 +189,7 @@ class UpvSource:
                 precision = made if made in self._backend.precisions(self.device) else "f32"
             self.precision = precision
             self.notices = precision_notices(file.header.arithmetic, precision)
-            self.info = self._info(file)
+            self.info = self._info(file, looked_at)
         self._timeline: Timeline | None = None
 
     def timeline(self) -> Timeline:
@@ -306,9 +313,9 @@ class UpvSource:
             sends=False,
         )
 
-    def _info(self, file: UpvFile) -> SourceInfo:
+    def _info(self, file: UpvFile, looked_at: int) -> SourceInfo:
         header = self.header
-        start, starts = _starts(file)
+        start, starts = _starts(file, looked_at)
         place = header.others.video_place
         numbers = {s.template_index: n for n, s in enumerate(header.others.streams, 1)}
         streams: list[StreamInfo] = []
@@ -399,7 +406,7 @@ def _placed(frame: Frame, timeline: Timeline, index: int) -> Frame:
     return replace(frame, index=index, pts=int(timeline.pts[index]), duration=duration)
 
 
-def _starts(file: UpvFile) -> tuple[int | None, dict[int, int]]:
+def _starts(file: UpvFile, looked_at: int) -> tuple[int | None, dict[int, int]]:
     """First times of the video and of each other stream, as far as they come early."""
     start: int | None = None
     starts: dict[int, int] = {}
@@ -411,6 +418,6 @@ def _starts(file: UpvFile) -> tuple[int | None, dict[int, int]]:
             elif packet.type.is_video and start is None:
                 start = packet.pts
         found = start is not None and len(starts) >= len(file.header.others.streams)
-        if found or count >= _LOOKED_AT:
+        if found or count >= looked_at:
             break
     return start, starts

@@ -1,7 +1,8 @@
-"""Opening what is to be played: .upv files by their codec, all else by FFmpeg."""
+"""Opening what is to be played: .upv files, near and far, by their codec, all else by FFmpeg."""
 
 from upreel.codec.survey import is_upv
 from upreel.player.config import PlayConfig
+from upreel.player.remote import is_remote_upv
 from upreel.player.upv import UpvPlayback
 from upreel.video.pieces import PlaySource
 from upreel.video.playback import Playback
@@ -15,7 +16,7 @@ def open_to_play(address: str, config: PlayConfig) -> PlaySource:
     Raises:
         UpreelError: it cannot be opened.
     """
-    if address != "-" and "://" not in address and is_upv(address):
+    if is_remote_upv(address) or (address != "-" and "://" not in address and is_upv(address)):
         return UpvPlayback(
             address,
             codec=config.codec,

@@ -3,11 +3,13 @@
 """An .upv file opened for playing: see `upreel.video.playback.Playback`.
 
 Pictures are decoded by the codec's networks, one packet at a time; sound and words come from the
-packets that are carried along. Times count from the first of all that is to be seen or heard.
+packets that are carried along. Times count from the first of all that is to be seen or heard. A
+file by its HTTP address is played while its bytes arrive.
 """
 
 from collections import deque
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from dataclasses import replace
 from fractions import Fraction
 from math import floor
@@ -19,10 +21,11 @@ from upreel.codec.file import UpvFile
 from upreel.codec.others import carried_packet
 from upreel.codec.packet import PacketType
 from upreel.codec.parser import Damage, Placed
-from upreel.errors import DamagedError, InputError
+from upreel.errors import DamagedError, InputError, OptionError
 from upreel.pipeline.coding import CodecBackend
 from upreel.pipeline.sending import Receiver
-from upreel.pipeline.upv_source import UpvSource
+from upreel.pipeline.upv_source import LOOKED_AT, UpvSource
+from upreel.player.remote import RemoteFile
 from upreel.video.display import DISPLAY, DisplayConverter
 from upreel.video.formats import av_from_planes
 from upreel.video.frame import Frame
@@ -40,6 +43,9 @@ from upreel.video.tracks import Caption, CaptionFile, captions_beside, found_tra
 
 __all__ = ["UpvPlayback"]
 
+_LOOKED_AT_AFAR = 50  # packets that are waited for to know when each stream begins
+_UNSEEKABLE = "it cannot be sought: the server gives no ranges, or the file has no index"
+
 
 class UpvPlayback:
     """An .upv file that is open.
@@ -50,7 +56,7 @@ class UpvPlayback:
         caption_place: the subtitles that are wanted, likewise.
 
     Args:
-        path: of the file.
+        path: of the file, or its address.
         codec: a codec's name, or the path of its card; None: what the file names.
         threads: of its networks, 0 for all cores.
         sound: False: as if there were none.
@@ -77,56 +83,22 @@ class UpvPlayback:
         caption_track: str | None = None,
         backend: CodecBackend | None = None,
     ) -> None:
-        source = UpvSource(path, codec=codec, threads=threads, backend=backend)
-        header, known = source.header, source.info
-        self._header, self._base = header, header.time_base
-        self._codec = source.open_codec()
-        starts = {s.index: s.start * s.time_base for s in known.streams if s.start is not None}
-        # What begins a little before 0 is sound that its decoder swallows.
-        earliest = max(min(starts.values(), default=Fraction(0)), Fraction(0))
-        self._origin = min(starts.get(known.video_index, earliest), earliest)
-        self._found: deque[str] = deque()  # what is to be told
-        self._told: set[str] = set()
-        self._receiver = self._new_receiver()
-        colour = header.colour
-        self._converter = DisplayConverter(left=colour.chroma_location in (0, 1))
-        self._index = 0
-        self._from: int | None = None  # ticks that reading is to begin at
-        self.sound_place = self.caption_place = 0
-        self._carried = source.open_streams()
-        self._file = UpvFile(path)
-        try:
-            streams = self._carried.streams
-            self._sounds = [s for s in streams if s.type == "audio" and is_known(s)]
-            self._sounds = self._sounds if sound else []
-            self._texts = [stream for stream in streams if is_text(stream)]
-            self._decoder = SoundDecoder()
-            notices = list(source.notices)
-            self._beside: list[CaptionFile] = []
-            for file in captions_beside(Path(path)):
-                try:
-                    self._beside.append(read_captions(file, Path(path)))
-                except InputError as error:
-                    notices.append(str(error))
-            if not self._file.index.num_frames:
-                raise DamagedError(f"no frame of {path} can be decoded")
-            duration = self._file.index.end_pts * self._base - self._origin
-            self.info = PlayInfo(
-                name=path,
-                width=header.width,
-                height=header.height,
-                rate=header.rate or Fraction(25),
-                duration=duration if duration > 0 else None,
-                live=False,
-                seekable=duration > 0,
-                rotation=header.rotation,
-                sample_aspect_ratio=header.sample_aspect_ratio or Fraction(1),
-                codec="upv",
-                sound_tracks=tracks_of(self._sounds),
-                caption_tracks=tracks_of([*self._texts, *self._beside]),
-                notices=tuple(notices),
+        self._remote = RemoteFile(path) if "://" in path else None
+        self._open = ExitStack()
+        with ExitStack() as opened:
+            self._file = opened.enter_context(_opened(path, self._remote))
+            name = path if self._remote is None else self._remote.name
+            source = UpvSource(
+                name,
+                codec=codec,
+                threads=threads,
+                backend=backend,
+                file=self._file,
+                looked_at=LOOKED_AT if self._remote is None else _LOOKED_AT_AFAR,
             )
-            name, tracks = path, self.info
+            self._carried = opened.enter_context(source.open_streams())
+            self._begin(source, name, Path(path) if self._remote is None else None, sound=sound)
+            tracks = self.info
             if sound_track is not None and sound:
                 self.sound_place = found_track(
                     tracks.sound_tracks, sound_track, kind="sound", name=name
@@ -135,9 +107,55 @@ class UpvPlayback:
                 self.caption_place = found_track(
                     tracks.caption_tracks, caption_track, kind="subtitle", name=name
                 )
-        except BaseException:
-            self._close()
-            raise
+            self._open = opened.pop_all()
+
+    def _begin(self, source: UpvSource, name: str, path: Path | None, *, sound: bool) -> None:
+        """Know what is there."""
+        header, known, file = source.header, source.info, self._file
+        self._header, self._base = header, header.time_base
+        index = file.index
+        if not index.num_frames and (self._remote is None or file.seekable):
+            raise DamagedError(f"no frame of {name} can be decoded")
+        self._codec = source.open_codec()
+        starts = {s.index: s.start * s.time_base for s in known.streams if s.start is not None}
+        # What begins a little before 0 is sound that its decoder swallows.
+        earliest = max(min(starts.values(), default=Fraction(0)), Fraction(0))
+        self._origin = min(starts.get(known.video_index, earliest), earliest)
+        self._found: deque[str] = deque()  # what is to be told
+        self._told: set[str] = set()
+        self._receiver = self._new_receiver()
+        self._converter = DisplayConverter(left=header.colour.chroma_location in (0, 1))
+        self._index = 0
+        self._from: int | None = None  # ticks that reading is to begin at
+        self.sound_place = self.caption_place = 0
+        streams = self._carried.streams
+        self._sounds = [s for s in streams if s.type == "audio" and is_known(s)] if sound else []
+        self._texts = [stream for stream in streams if is_text(stream)]
+        self._decoder = SoundDecoder()
+        notices = [*source.notices, *([] if file.seekable else [_UNSEEKABLE])]
+        self._beside: list[CaptionFile] = []
+        if path is not None:
+            for words in captions_beside(path):
+                try:
+                    self._beside.append(read_captions(words, path))
+                except InputError as error:
+                    notices.append(str(error))
+        duration = index.end_pts * self._base - self._origin if index.num_frames else Fraction(0)
+        self.info = PlayInfo(
+            name=name,
+            width=header.width,
+            height=header.height,
+            rate=header.rate or Fraction(25),
+            duration=duration if duration > 0 else None,
+            live=False,
+            seekable=duration > 0 and file.seekable,
+            rotation=header.rotation,
+            sample_aspect_ratio=header.sample_aspect_ratio or Fraction(1),
+            codec="upv",
+            sound_tracks=tracks_of(self._sounds),
+            caption_tracks=tracks_of([*self._texts, *self._beside]),
+            notices=tuple(notices),
+        )
 
     def __enter__(self) -> Self:
         return self
@@ -148,11 +166,7 @@ class UpvPlayback:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self._close()
-
-    def _close(self) -> None:
-        self._file.__exit__(None, None, None)
-        self._carried.__exit__(None, None, None)
+        self._open.close()
 
     def _new_receiver(self) -> Receiver:
         def tell(text: str) -> None:
@@ -186,11 +200,21 @@ class UpvPlayback:
         self.caption_place = place
 
     def pieces(self) -> Iterator[Piece]:
-        """All packets from where it is, and what is damaged among those of the video."""
+        """All packets from where it is, and what is damaged among those of the video.
+
+        Raises:
+            DamagedError: a file by its address breaks off.
+        """
+        if self._remote is not None:
+            self._remote.held = False
+        seen = False
         for event in self._file.read(self._from):
             piece = self._piece(event)
             if piece is not None:
+                seen = seen or (piece.kind == "video" and piece.ticks is not None)
                 yield piece
+        if not seen:
+            raise DamagedError(f"no frame of {self.info.name} can be decoded")
 
     def _piece(self, event: Placed | Damage) -> Piece | None:
         if isinstance(event, Damage):
@@ -216,7 +240,14 @@ class UpvPlayback:
         return self._sounds[self.sound_place] if self._sounds else None
 
     def seek(self, seconds: Fraction) -> None:
-        """Go on with the packets of the last sound keyframe at or before a time."""
+        """Go on with the packets of the last sound keyframe at or before a time.
+
+        Raises:
+            OptionError: it cannot be played from elsewhere.
+            DamagedError: a file by its address breaks off.
+        """
+        if not self.info.seekable:
+            raise OptionError(f"{self.info.name} can only be played from its start")
         pts = floor((seconds + self._origin) / self._base)
         for key in (*reversed([key for key in self._file.index.pts if key <= pts]), None):
             self._from = key
@@ -282,3 +313,9 @@ class UpvPlayback:
         """What the file beside it that is a track by that place says at a time, in seconds."""
         number = place - len(self._texts)
         return self._beside[number].at(media) if 0 <= number < len(self._beside) else []
+
+
+def _opened(path: str, remote: RemoteFile | None) -> UpvFile:
+    if remote is None:
+        return UpvFile(path)
+    return UpvFile(remote.name, far=remote, far_seekable=remote.seekable)

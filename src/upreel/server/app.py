@@ -126,6 +126,7 @@ class Server:
             ("/api/metrics", self.api_metrics),
             ("/metrics", self.prometheus),
             ("/titles/{id}/file", self.plain_file),
+            ("/titles/{id}/file.upv", self.upv_file),
             ("/titles/{id}/master.m3u8", self.master),
             ("/titles/{id}/{version}/poster.jpg", self.poster),
             ("/titles/{id}/{version}/{track}/index.m3u8", self.playlist),
@@ -248,7 +249,7 @@ class Server:
             "codec": None if info is None else info.codec,
             "page": f"/watch/{title.id}",
             "master": f"/titles/{title.id}/master.m3u8",
-            "file": f"/titles/{title.id}/file",
+            "file": title.file_address,
             "poster": f"/titles/{title.id}/{title.version}/poster.jpg",
         }
 
@@ -378,6 +379,13 @@ class Server:
             modified=title.modified / 1e9,
             on_sent=self.metrics.count_bytes,
         )
+
+    async def upv_file(self, request: Request) -> Response | FileAnswer:
+        """Likewise, of an .upv file."""
+        title = await self._title(request)
+        if title is None or title.path.suffix.lower() != ".upv":
+            return error_answer(404, _NONE)
+        return await self.plain_file(request)
 
     async def master(self, request: Request) -> Response:
         """A title as HLS."""

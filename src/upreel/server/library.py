@@ -50,6 +50,12 @@ class Title:
     num_bytes: int
     modified: int
 
+    @property
+    def file_address(self) -> str:
+        """Where the server gives its file; of .upv files players tell by the ending."""
+        ending = ".upv" if self.path.suffix.lower() == ".upv" else ""
+        return f"/titles/{self.id}/file{ending}"
+
     def is_current(self) -> bool:
         """Whether the file is still the one that was found, in its place."""
         try:

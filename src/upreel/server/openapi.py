@@ -85,6 +85,13 @@ OPERATIONS: tuple[Operation, ...] = (
         ranges=True,
     ),
     Operation(
+        path="/titles/{id}/file.upv",
+        name="upv_file",
+        summary="A title's file, if it is an .upv file",
+        content=(FILE_TYPES[".upv"],),
+        ranges=True,
+    ),
+    Operation(
         path="/titles/{id}/master.m3u8",
         name="master",
         summary="A title as HLS",

@@ -197,7 +197,7 @@ def watch_page(static: Static, title: Title, state: State) -> bytes:
         reason = escape(state.reason or "it cannot be read")
         body = f"{back}<main><h1>{name}</h1><p>This title is not playable: {reason}</p></main>"
         return _page(static, title.name, body)
-    place = f"/titles/{title.id}"
+    place, file = f"/titles/{title.id}", title.file_address
     kind = _PLAIN_TYPES.get(title.path.suffix.lower(), "video/mp4")
     poster = f"{place}/{title.version}/poster.jpg"
     body = (
@@ -208,7 +208,7 @@ def watch_page(static: Static, title: Title, state: State) -> bytes:
         f'<source src="{place}/master.m3u8" type="application/vnd.apple.mpegurl">\n'
         f'<source src="{place}/file" type="{kind}">\n</video>\n'
         f'<p id="message" role="status"></p>\n{_plain_note(static)}'
-        f'<p class="quiet">{_facts(state)} · <a href="{place}/file" download>Download</a> · '
+        f'<p class="quiet">{_facts(state)} · <a href="{file}" download>Download</a> · '
         f'<a href="{place}/master.m3u8">Stream for other players</a></p></main>'
     )
     return _page(static, title.name, body, player=True)

@@ -52,7 +52,7 @@ from upreel.video.tracks import (
     read_captions,
 )
 
-__all__ = ["Playback"]
+__all__ = ["Playback", "shown_name"]
 
 _WAIT = 10.0  # seconds without a byte after which a source is given up
 _BACK = (4, 8, 16, 32)  # seconds further back that a seek tries
@@ -120,7 +120,7 @@ class Playback:
                 except InputError as error:
                     notices.append(str(error))
             self.info = PlayInfo(
-                name=_shown_name(address),
+                name=shown_name(address),
                 width=context.width,
                 height=context.height,
                 rate=Fraction(rate) if info is None or not info.rate else info.rate,
@@ -249,7 +249,7 @@ class Playback:
             stream.discard = Discard.default if place == self.caption_place else Discard.all
 
     def _chosen_video(self, rows: int | None) -> VideoStream:
-        first = picture_stream(self._container, _shown_name(self._address))
+        first = picture_stream(self._container, shown_name(self._address))
         streams = [s for s in self._container.streams.video if is_known(s) and s.height]
         if self._container.format.name != "hls" or len(streams) < 2:
             return first
@@ -492,7 +492,7 @@ def _open(address: str, kind: str, *, low_delay: bool, wait: float) -> InputCont
             options["rw_timeout"] = str(round(_WAIT * 1_000_000))
         if address.lower().startswith("rtsp"):
             options["rtsp_transport"] = "tcp"
-    name = _shown_name(address)
+    name = shown_name(address)
     try:
         return av.open(source, "r", options=options, **arguments)
     except (av.FFmpegError, OSError, ValueError) as error:
@@ -501,8 +501,13 @@ def _open(address: str, kind: str, *, low_delay: bool, wait: float) -> InputCont
         raise fault(f"{name} cannot be opened: {reason}") from error
 
 
-def _shown_name(address: str) -> str:
-    """An address without the name and password that may be in it."""
+def shown_name(address: str) -> str:
+    """An address without the name and password that may be in it.
+
+    Example:
+        >>> shown_name("http://me:secret@host/film")
+        'http://host/film'
+    """
     if address == "-":
         return "standard input"
     return re.sub(r"(?<=://)[^/@]*@", "", address)

@@ -175,7 +175,7 @@ def test_a_file_says_which_codec_it_needs(stream: Path, tmp_path: Path) -> None:
     done = run("decompress", stream, tmp_path / "b.mkv")
     assert done.exit_code == 1
     assert "was made by codec 'drawn' (SHA-256 " in done.stderr
-    assert done.stderr.endswith("card as --codec (of upscale: --upv-codec)\n")
+    assert done.stderr.endswith("compress and evaluate: --upv-codec)\n")
 
 
 def test_a_file_of_another_kind_is_refused(clip: Path, card: Path, tmp_path: Path) -> None:

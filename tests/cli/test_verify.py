@@ -52,7 +52,7 @@ def test_command_asks_for_the_codec_of_a_upv(source: Path, tmp_path: Path) -> No
     )
 
     assert (unsaid.exit_code, other.exit_code) == (1, 1)
-    assert unsaid.stderr.endswith("card as --codec (of upscale: --upv-codec)\n")
+    assert unsaid.stderr.endswith("compress and evaluate: --upv-codec)\n")
     assert other.stderr == "upreel: no codec 'x'; there is: the path of a card (.json)\n"
 
 

@@ -28,7 +28,7 @@ from stand_in_codec import StandInCodecs
 
 from upreel.codec.file import UpvFile
 from upreel.codec.header import Arithmetic
-from upreel.codec.packet import PacketType
+from upreel.codec.packet import PacketType, pack_packet
 from upreel.codec.parser import Placed
 from upreel.codec.rate import RateControl
 from upreel.errors import (
@@ -45,6 +45,7 @@ from upreel.pipeline.coding import CompressJob, DecompressJob, DecompressResult,
 from upreel.pipeline.compression import compress
 from upreel.pipeline.decompression import decompress
 from upreel.pipeline.job import Progress
+from upreel.pipeline.upv_source import UpvSource
 from upreel.video.frame import Frame, Plane
 from upreel.video.info import SourceInfo
 from upreel.video.probe import probe
@@ -483,3 +484,52 @@ def test_another_codec_is_refused_by_name(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match=r"made by codec 'stand-in' .*, not by 'other' \(SHA-256"):
         decompress(replace(job, codec="other"), backend=StandInCodecs())
     decompress(job, backend=StandInCodecs())  # by the name that the file holds
+
+
+def test_an_upv_file_is_made_into_another(film: Path, tmp_path: Path) -> None:
+    first, second, plain = (tmp_path / f"{name}.upv" for name in "abc")
+    packed(film, first, quality=63, keyint=4)
+    packed(first, second, quality=31, keyint=10)
+    packed(film, plain, quality=31, keyint=10)
+    assert packets_of(second) == packets_of(plain)
+    with UpvFile(second) as one, UpvFile(plain) as two:
+        assert replace(one.header, others=two.header.others) == two.header
+        assert one.header.others.video_place == two.header.others.video_place
+    others = [
+        [(p.stream, p.payload, p.pts, p.dts, p.duration) for p in packets_of(path, video=False)]
+        for path in (second, plain)
+    ]
+    assert others[0] == others[1]
+    streams = [
+        [
+            (s.index, s.kind, s.codec, s.language, s.disposition)
+            for s in UpvSource(path, backend=StandInCodecs()).info.streams
+        ]
+        for path in (second, plain)
+    ]
+    assert streams[0] == streams[1]
+    bare = packed(first, tmp_path / "d.upv", audio=False, start=Fraction(1, 5))
+    assert bare.frames == 15
+    kept = UpvSource(tmp_path / "d.upv", backend=StandInCodecs()).info.streams
+    assert {stream.kind for stream in kept} == {"video", "subtitle", "attachment"}
+
+
+def test_a_source_of_another_codec_takes_its_card(tmp_path: Path) -> None:
+    clip, source, target = write_clip(tmp_path / "a.mkv"), tmp_path / "a.upv", tmp_path / "b.upv"
+    made = CompressJob(source=str(clip), output=str(source), codec="other")
+    compress(made, backend=StandInCodecs())
+    job = CompressJob(source=str(source), output=str(target), codec="stand-in")
+    with pytest.raises(ModelError, match=r"made by codec 'other' .*, not by 'third' \(SHA-256"):
+        compress(replace(job, upv_codec="third"), backend=StandInCodecs())
+    damaged = bytearray(source.read_bytes())
+    with UpvFile(source) as file:
+        frames = [e for e in file.read() if isinstance(e, Placed) and e.packet.type.is_video]
+    damaged[frames[-1].offset + len(pack_packet(frames[-1].packet)) - 1] ^= 1
+    source.write_bytes(damaged)
+    done = compress(replace(job, upv_codec="other"), backend=StandInCodecs())
+    assert done.damaged_frames == 1
+    assert list(done.notices) == [
+        "1 frame from 0:00:00.280 on cannot be decoded: the one before is shown"
+    ]
+    with UpvFile(target) as file:
+        assert file.header.model.name == "stand-in"

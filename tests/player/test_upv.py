@@ -225,7 +225,7 @@ def test_the_command_takes_the_codecs_card(small_codec: CodecCard, tmp_path: Pat
     assert without.exit_code == 1
     assert without.stderr.splitlines()[-1].startswith(f"upreel: {upv} was made by codec 'drawn'")
     assert without.stderr.endswith(
-        "give the path of its card as --codec (of upscale: --upv-codec)\n"
+        "give the path of its card as --codec (of upscale, compress and evaluate: --upv-codec)\n"
     )
 
     output = tmp_path / "b.mkv"

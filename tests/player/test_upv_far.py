@@ -188,7 +188,11 @@ def test_a_seek_asks_for_the_keyframe_and_what_follows(upv: Path, keys: list[int
     assert site.asked == [f"bytes={place}-"]
 
 
-def test_without_ranges_it_plays_from_its_start_and_says_so(upv: Path) -> None:
+def test_without_ranges_it_plays_from_its_start_and_says_so(
+    upv: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("_BEHIND", "_CHUNK"):
+        monkeypatch.setattr(f"upreel.player.remote.{name}", 500)
     site = Site(upv.read_bytes(), ranges=False)
     with served(site) as address:
         with UpvPlayback(address + "/film.upv") as source:

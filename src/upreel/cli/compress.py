@@ -22,7 +22,9 @@ def _bitrate(text: str) -> int:
         raise typer.BadParameter(str(error)) from error
 
 
-Source = Annotated[str, typer.Argument(metavar="IN", help="Video, 4:2:0 of 8 or 10 bits.")]
+Source = Annotated[
+    str, typer.Argument(metavar="IN", help="Video (.upv, too), 4:2:0 of 8 or 10 bits.")
+]
 Output = Annotated[str, typer.Argument(metavar="OUT.upv", help="File to write.")]
 Quality = Annotated[
     int | None,
@@ -43,6 +45,10 @@ Keyint = Annotated[
 Codec = Annotated[
     str | None,
     typer.Option(metavar="CARD", help="Path of the codec's card (.json). None is bundled yet."),
+]
+UpvCodec = Annotated[
+    str | None,
+    typer.Option(metavar="CARD", help="Where IN is .upv: of the codec that made it, if another."),
 ]
 Device = Annotated[
     str, typer.Option("-d", "--device", help="See `upreel devices`. Default: the processor.")
@@ -110,6 +116,7 @@ def compress(
     end: End = None,
     no_audio: NoAudio = False,
     no_subs: NoSubs = False,
+    upv_codec: UpvCodec = None,
     overwrite: OverwriteParts = False,
     as_json: Json = False,
     quiet: Quiet = False,
@@ -138,6 +145,7 @@ def compress(
             end=until,
             audio=not no_audio,
             subtitles=not no_subs,
+            upv_codec=upv_codec,
             overwrite=overwrite,
         )
         screen = Screen(quiet=quiet, as_json=as_json, to_stdout=True)

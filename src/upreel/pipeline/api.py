@@ -126,13 +126,14 @@ def compress(
     end: Fraction | float | None = None,
     audio: bool = True,
     subtitles: bool = True,
+    upv_codec: str | Path | None = None,
     overwrite: bool = False,
     on_progress: OnProgress | None = None,
 ) -> CompressResult:
     """Compress a video as `upreel compress` does; an interrupted call can simply be made again.
 
     Args:
-        source: a video file, 4:2:0 of 8 or 10 bits.
+        source: a video file, .upv files among them, 4:2:0 of 8 or 10 bits.
         output: ends in ``.upv``.
         codec: the path of a codec's card.
         quality: of every frame, 0 to 63; None: 32, or what the bitrate allows.
@@ -145,6 +146,8 @@ def compress(
         end: seconds after the first frame at which it ends.
         audio: whether sound is carried.
         subtitles: whether subtitles are carried.
+        upv_codec: of a source that is an .upv file, the path of the card of the codec that it was
+            made by; None: `codec` if that made it.
         overwrite: whether an existing output, or parts of another job, may be replaced.
         on_progress: called with how far the job is.
 
@@ -165,6 +168,7 @@ def compress(
         end=None if end is None else Fraction(end),
         audio=audio,
         subtitles=subtitles,
+        upv_codec=None if upv_codec is None else str(upv_codec),
         overwrite=overwrite,
     )
     return run_compress(job, on_progress)

@@ -45,9 +45,11 @@ class CompressJob:
     """One source and one .upv file. Paths as the user gave them.
 
     Attributes:
-        source: a video file.
+        source: a video file, .upv files among them.
         output: ends in ``.upv``.
         codec: a codec's name, or the path of its card.
+        upv_codec: likewise, of a source that is an .upv file; None: `codec` if that made it, else
+            what it names.
         quality: of every frame, 0 to 63; None: 32, or what the bitrate allows.
         bitrate: bits a second of the video on average, instead of a quality.
         keyint: frames from one keyframe to the next at most; None: 250, and ten seconds at most.
@@ -65,6 +67,7 @@ class CompressJob:
     source: str
     output: str
     codec: str | None = None
+    upv_codec: str | None = None
     quality: int | None = None
     bitrate: int | None = None
     keyint: int | None = None

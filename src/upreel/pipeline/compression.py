@@ -22,6 +22,7 @@ from upreel.codec.others import packet_of
 from upreel.codec.packet import Packet, PacketType
 from upreel.codec.parser import Placed
 from upreel.codec.rate import FixedQuality, QualityControl, RateControl
+from upreel.codec.survey import is_upv
 from upreel.codec.writer import Writer
 from upreel.errors import (
     DamagedError,
@@ -45,6 +46,7 @@ from upreel.pipeline.planning import missing_end
 from upreel.pipeline.sending import Sender
 from upreel.pipeline.summary import Counter, OnProgress, no_progress
 from upreel.pipeline.upv_parts import RECORD_VERSION, OpenPart, PartRecord, part_name
+from upreel.pipeline.upv_source import probe_any
 from upreel.pipeline.usage import CpuMeter, peak_memory_bytes
 from upreel.pipeline.work import Work, put_in_place, save_job, stored_job
 from upreel.video.advice import frame_rate
@@ -56,7 +58,6 @@ from upreel.video.info import SourceInfo, Timeline
 from upreel.video.join import film_cut
 from upreel.video.mux import Cut
 from upreel.video.notice import Notice, drained
-from upreel.video.probe import probe
 from upreel.video.read import read_frames
 from upreel.video.scan import scan
 from upreel.zoo.codec_card import CodecCard
@@ -92,18 +93,24 @@ def compress(
     if output.suffix.lower() != ".upv":
         raise OptionError(f"compress writes .upv files, got {job.output}")
     card = backend.load_card(job.codec)
-    info = _checked(job)
+    info = _checked(job, card, backend)
     if output.exists() and output.samefile(info.path):
         raise OutputError(f"the output {output} is the source itself")
     with Work(output) as work:
         return _Run(job, info, card, work, backend, on_progress, on_notice).run()
 
 
-def _checked(job: CompressJob) -> SourceInfo:
+def _checked(job: CompressJob, card: CodecCard, backend: CodecBackend) -> SourceInfo:
     """The source, if the codec takes it."""
     if job.source == "-":
         raise OptionError("compress reads a file twice: give one instead of standard input")
-    info = probe(job.source)
+    info = probe_any(
+        job.source,
+        codec=job.upv_codec or _own_codec(job, card),
+        device=job.device,
+        threads=job.threads,
+        backend=backend,
+    )
     if info.format.name not in ("yuv420p", "yuv420p10le"):
         wanted = "yuv420p" if info.format.bits == 8 else "yuv420p10le"
         raise InputError(
@@ -115,6 +122,14 @@ def _checked(job: CompressJob) -> SourceInfo:
             f"{info.path} is {info.width}x{info.height}; a side has {MAX_SIDE} samples at most"
         )
     return info
+
+
+def _own_codec(job: CompressJob, card: CodecCard) -> str | None:
+    """The codec that it is compressed by, if that made the source, an .upv file."""
+    if not is_upv(job.source):
+        return None
+    with UpvFile(job.source) as file:
+        return job.codec if file.header.model.sha256.hex() == card.sha256 else None
 
 
 class _Run:
@@ -174,7 +189,8 @@ class _Run:
 
     def _identity(self) -> dict[str, Any]:
         """All that decides the output's bytes, by a name that messages can use."""
-        job = self.job
+        job, foreign = self.job, self.info.foreign
+        made_by = dict[str, str]() if foreign is None else dict(foreign.identity())
         return {
             "version": __version__,
             "source": source_identity(self.info),
@@ -191,6 +207,7 @@ class _Run:
             "subtitles": job.subtitles,
             "part length": str(job.part_seconds),
             "machine": machine_kind(),
+            **{f"source's {name}": value for name, value in made_by.items()},
         }
 
     def _range(self, timeline: Timeline) -> tuple[int, int]:

@@ -117,7 +117,7 @@ def wanted_card(
             raise
         raise UnknownModelError(
             f"{path} was made by {made}: give the path of its card as --codec "
-            "(of upscale: --upv-codec)"
+            "(of upscale, compress and evaluate: --upv-codec)"
         ) from error
     if card.sha256 != model.sha256.hex():
         raise ModelError(

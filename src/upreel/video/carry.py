@@ -30,9 +30,9 @@ from upreel.video.containers import (
     output_kind,
     stream_misfits,
 )
+from upreel.video.foreign import open_streams, stream_number
 from upreel.video.info import SourceInfo, StreamInfo
 from upreel.video.mux import Cut
-from upreel.video.source import open_source
 
 __all__ = [
     "MAX_CARRIED",
@@ -112,7 +112,7 @@ class Carriage:
 
     Attributes:
         streams: what goes into the header.
-        sources: number in the source of each of `streams.streams`.
+        sources: place in what `open_streams` gives of each of `streams.streams`.
         notices: what is left out or changed, one line each.
     """
 
@@ -134,18 +134,19 @@ def carry(info: SourceInfo, *, audio: bool = True, subtitles: bool = True) -> Ca
     kind = output_kind(".mkv")
     unwanted = {"" if audio else "audio", "" if subtitles else "subtitle"}
     names = {stream.index: _name(stream) for stream in info.streams}
+    video = None if info.foreign is not None else info.video_index
     notices: list[str] = []
-    with open_source(info.path) as source:
+    with open_streams(info) as source:
         chapters = bool(source.chapters())
         wanted = [
             stream
             for stream in source.streams
-            if stream.index != info.video_index
+            if stream.index != video
             and stream.type not in unwanted
             and not is_regenerated(stream, chapters=chapters)
         ]
         misfits = set(stream_misfits(source, kind))
-        firsts = _first_packets(info.path, wanted)
+        firsts = _first_packets(info, wanted)
         configs = {
             stream.index: aac_config(firsts.get(stream.index, b""))
             for stream in wanted
@@ -163,12 +164,12 @@ def carry(info: SourceInfo, *, audio: bool = True, subtitles: bool = True) -> Ca
             kept = [stream for stream in kept if stream.index not in foreign]
             template = _template(kept, firsts, configs)
         notices += [
-            f".upv cannot hold {names[stream.index]}: it is left out"
+            f".upv cannot hold {names[stream_number(info, stream.index)]}: it is left out"
             for stream in wanted
             if stream.index in misfits | foreign
         ]
         notices += [
-            f"{names[stream.index]} becomes SubRip: words and times are kept"
+            f"{names[stream_number(info, stream.index)]} becomes SubRip: words and times are kept"
             for stream in kept
             if rewritten_codec(stream, kind.muxer) is not None
         ]
@@ -177,7 +178,9 @@ def carry(info: SourceInfo, *, audio: bool = True, subtitles: bool = True) -> Ca
             raise InputError(f"{len(kept)} streams beside the video, of {MAX_CARRIED} at most")
         streams = CarriedStreams(
             template=template,
-            video_place=sum(stream.index < info.video_index for _, stream in moving),
+            video_place=sum(
+                stream_number(info, stream.index) < info.video_index for _, stream in moving
+            ),
             streams=tuple(
                 CarriedStream(template_index=place, time_base=Fraction(stream.time_base or 1))
                 for place, stream in moving
@@ -209,13 +212,13 @@ def _has_adts(stream: Stream) -> bool:
     return context.codec.canonical_name == "aac" and not context.extradata
 
 
-def _first_packets(path: str, streams: list[Stream]) -> dict[int, bytes]:
+def _first_packets(info: SourceInfo, streams: list[Stream]) -> dict[int, bytes]:
     """The pictures of covers, and a packet of each AAC stream that does not describe itself."""
     wanted = {s.index for s in streams if _is_cover(s) or _has_adts(s)}
     found: dict[int, bytes] = {}
     if not wanted:
         return found
-    with open_source(path) as source:
+    with open_streams(info) as source:
         for packet in source.demux([source.streams[index] for index in sorted(wanted)]):
             if packet.size:
                 found.setdefault(packet.stream.index, bytes(packet))
@@ -312,7 +315,7 @@ def carried_packets(
     if not carriage.sources:
         return
     numbers = {index: place + 1 for place, index in enumerate(carriage.sources)}
-    with open_source(info.path) as source:
+    with open_streams(info) as source:
         streams = [source.streams[index] for index in carriage.sources]
         kinds = {stream.index: stream.type for stream in streams}
         begun: set[int] = set()

@@ -13,6 +13,7 @@ from fractions import Fraction
 from pathlib import Path
 
 import av
+import numpy as np
 import pytest
 from clips import write_clip
 from compressing import moving, packets_of, still_pictures
@@ -24,6 +25,7 @@ from upreel.errors import (
     BackendUnavailableError,
     DiskFullError,
     InputError,
+    ModelError,
     OptionError,
     UpreelError,
 )
@@ -36,6 +38,7 @@ from upreel.evaluation.rd_run import compare_codecs
 from upreel.pipeline.coding import CompressJob
 from upreel.pipeline.compression import compress
 from upreel.video.probe import probe
+from upreel.video.read import read_frames
 
 SMALL = RdJob(peers=("x264:ultrafast",), points=2, keyint=4, with_vmaf=False)
 
@@ -364,3 +367,35 @@ def test_a_scale_is_as_fine_as_the_codec_takes() -> None:
     assert PeerCoder("x265:fast", SMALL).nearest(60) == 51
     assert PeerCoder("svtav1:8", SMALL).nearest(30.6) == 31
     assert (ours().nearest(70.2), ours().nearest(40.4), ours().nearest(-1)) == (63, 40, 0)
+
+
+def test_a_stretch_of_each_clip_is_taken(tmp_path: Path) -> None:
+    clip = write_clip(tmp_path / "long.mkv", codec="ffv1", count=40)
+    wanted = list(read_frames(probe(clip), deinterlace="off"))[10:13]
+    target = tmp_path / "truth.y4m"
+    facts = write_truth(probe(clip), target, limit=3, start=Fraction(2, 5), end=Fraction(1))
+    assert facts.num_frames == 3
+    for one, two in zip(frames_in(target), wanted, strict=True):
+        assert all(map(np.array_equal, one.planes, two.planes))
+    assert write_truth(probe(clip), target, limit=99, end=Fraction(1, 5)).num_frames == 5
+    with pytest.raises(OptionError, match=r"long\.mkv from start to end: it has 1\.600 s"):
+        write_truth(probe(clip), target, limit=None, start=Fraction(9))
+    job = replace(SMALL, places=(str(clip),), codecs=("a",), peers=(), start=Fraction(7, 5))
+    result, _ = compare_codecs(job, backend=StandInCodecs())
+    assert result.clips["long"].num_frames == 5
+    values = result.to_json()
+    assert (values["start"], values["end"], values["complete"]) == (1.4, None, False)
+    assert "--start 1.4 " in values["command"]
+
+
+def test_an_upv_file_is_a_clip_like_others(clip: Path, tmp_path: Path) -> None:
+    upv = tmp_path / "made.upv"
+    made = CompressJob(source=str(clip), output=str(upv), codec="b", quality=63)
+    compress(made, backend=StandInCodecs())
+    job = replace(SMALL, places=(str(upv),), codecs=("a", "b"), peers=())
+    result, _ = compare_codecs(job, backend=StandInCodecs())
+    plain, _ = compare_codecs(replace(job, places=(str(clip),)), backend=StandInCodecs())
+    assert result.clips["made"] == replace(plain.clips["film_1"], source="made")
+    assert [p.figures for p in result.points] == [p.figures for p in plain.points]
+    with pytest.raises(ModelError, match=r"made by codec 'b' .*, not by 'c'"):
+        compare_codecs(replace(job, upv_codec="c"), backend=StandInCodecs())

@@ -8,12 +8,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 from clips import write_clip
+from compressing import packed
 from PIL import Image
 from stand_in import StandIn
+from stand_in_codec import StandInCodecs
 
 from upreel.errors import (
     BackendUnavailableError,
     InputError,
+    ModelError,
     OptionError,
     UnknownModelError,
     UpreelError,
@@ -440,3 +443,19 @@ def test_a_clip_without_frames_is_said_before_the_work(folder: Path, tmp_path: P
 
     with pytest.raises(InputError, match="has no folder bees_2; expected one with PNG files"):
         evaluate(job, lambda *_: pytest.fail("work began"))
+
+
+def test_an_upv_file_is_a_set(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("upreel.pipeline.upv_source.DefaultCodecs", StandInCodecs)
+    clip = write_clip(tmp_path / "film.mkv", codec="ffv1", count=3)
+    packed(clip, tmp_path / "film.upv", quality=63)
+    read = [
+        evaluate(EvaluationJob(set=str(path), models=("bicubic",), scale=2)).of_set("bicubic")
+        for path in (clip, tmp_path / "film.upv")
+    ]
+    assert read[0]["psnr_y"] == read[1]["psnr_y"]
+    job = EvaluationJob(
+        set=str(tmp_path / "film.upv"), models=("bicubic",), scale=2, upv_codec="other"
+    )
+    with pytest.raises(ModelError, match=r"made by codec 'stand-in' .*, not by 'other'"):
+        evaluate(job)

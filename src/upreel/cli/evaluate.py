@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from upreel.cli.errors import exit_with_message, signals_raise
+from upreel.cli.screen import parsed_time
 from upreel.errors import OptionError
 
 if TYPE_CHECKING:
@@ -48,6 +49,15 @@ Vmaf = Annotated[
 ]
 MotionOption = Annotated[
     bool, typer.Option("--motion/--no-motion", help="Measure consistency along motion.")
+]
+Start = Annotated[
+    str | None,
+    typer.Option(metavar="TIME", help="With --rd: where in each clip to begin: seconds, M:SS."),
+]
+End = Annotated[str | None, typer.Option(metavar="TIME", help="With --rd: where to end, likewise.")]
+UpvCodec = Annotated[
+    str | None,
+    typer.Option(metavar="CARD", help="Of .upv files in the set: path of the codec's card."),
 ]
 Weights = Annotated[Path | None, typer.Option(help="Folder of OpenCV's .pb files.")]
 Device = Annotated[str, typer.Option("-d", "--device", help="As `upreel devices` names it.")]
@@ -100,6 +110,9 @@ def evaluate(
     degradation: Degrade = "BI",
     only: Only = "",
     limit: Limit = None,
+    start: Start = None,
+    end: End = None,
+    upv_codec: UpvCodec = None,
     vmaf: Vmaf = None,
     motion: MotionOption = True,
     weights: Weights = None,
@@ -147,6 +160,9 @@ def evaluate(
                 data=data,
                 only=_names(only),
                 limit=limit,
+                start=None if start is None else parsed_time(start),
+                end=None if end is None else parsed_time(end),
+                upv_codec=upv_codec,
                 codecs=tuple(codecs or ()),
                 peers=() if chosen == ("none",) else chosen,
                 structure=structure,
@@ -175,6 +191,7 @@ def evaluate(
             with_vmaf=vmaf,
             with_motion=motion,
             with_pictures=report is not None,
+            upv_codec=upv_codec,
             engine=EngineOptions(
                 device=device, precision=precision, threads=threads, weights=weights
             ),
@@ -210,8 +227,22 @@ def _progress(*, hidden: bool) -> Generator[Callable[[str, int, int], None]]:
         )
 
 
-_RD_ALONE = ("rate_distortion", "codecs", "peers", "structure", "keyint", "points", "qualities")
-_RD_TOO = ("sets", "data", "only", "limit", "vmaf", "threads", "device", "precision", "as_json")
+_RD_ALONE = (
+    "rate_distortion", "codecs", "peers", "structure", "keyint", "points", "qualities", "start",
+    "end",
+)  # fmt: skip
+_RD_TOO = (
+    "sets",
+    "data",
+    "only",
+    "limit",
+    "upv_codec",
+    "vmaf",
+    "threads",
+    "device",
+    "precision",
+    "as_json",
+)
 
 
 def _check_together(context: typer.Context, *, rate_distortion: bool) -> None:

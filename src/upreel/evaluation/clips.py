@@ -14,8 +14,8 @@ import numpy as np
 import numpy.typing as npt
 
 from upreel.errors import InputError
+from upreel.pipeline.upv_source import probe_any
 from upreel.video.frame import Colour, Frame, PixelFormat, Plane, luma_weights, plane_size
-from upreel.video.probe import probe
 from upreel.video.read import read_frames
 
 __all__ = [
@@ -119,17 +119,18 @@ def frames_of(clip: Clip) -> Iterator[Frame]:
         )
 
 
-def read_clip(path: Path, *, limit: int | None = None) -> Clip:
+def read_clip(path: Path, *, limit: int | None = None, upv_codec: str | None = None) -> Clip:
     """Decode a file into memory.
 
     Args:
-        path: any video that `upreel.video.read` takes.
+        path: any video that `upreel.video.read` takes, or an .upv file.
         limit: at most so many frames, from the start; None for all.
+        upv_codec: of .upv files: a codec's name, or the path of its card; None: what they name.
 
     Raises:
         InputError: not a readable video, or no frame in it.
     """
-    info = probe(path)
+    info = probe_any(path, codec=upv_codec)
     planes = tuple(frame.planes for frame in islice(read_frames(info, deinterlace="off"), limit))
     if not planes:
         raise InputError(f"{path}: no frame could be decoded")

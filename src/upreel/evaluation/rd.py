@@ -10,7 +10,8 @@ The JSON (``--json``, ``rd.json``), version 1; a figure that there is none of is
 
 ``version``, ``kind``   1, "rate-distortion"
 ``command``      that makes it again; ``date`` (UTC, ISO 8601); ``machine`` as `describe_machine`
-``set``, ``limit``      as asked for; ``drawn``: whether clips were drawn since no set was given;
+``set``, ``limit``, ``start``, ``end``  as asked for (frames, seconds); ``drawn``: whether clips
+                 were drawn since no set was given;
                  ``complete``: whether all frames of all clips were taken
 ``structure``    ``name``, ``description``, ``keyint`` (frames); ``threads`` of each codec;
                  ``other_load``: share of the machine that other processes took meanwhile
@@ -36,6 +37,7 @@ from typing import Any
 from upreel.errors import OptionError
 from upreel.evaluation.bd_rate import bd_rate
 from upreel.evaluation.measure import METRICS, Metric
+from upreel.pipeline.job import check_stretch
 
 __all__ = [
     "JSON_VERSION",
@@ -104,6 +106,10 @@ class RdJob:
         data: Vid4's folder, where the place is "vid4".
         only: clips or sources to take; empty for all.
         limit: at most so many frames of each clip, None for all.
+        start: seconds after each clip's first frame at which it begins; None: at the first.
+        end: seconds after the first frame at which it ends; None: after the last.
+        upv_codec: of .upv files in the set, the codec that made them, as `codecs`; None: that of
+            `codecs` which did, else what they name.
         codecs: our codecs, as ``upreel compress --codec`` takes them.
         peers: ``ENCODER:PRESET``, of x264, x265 and svtav1.
         structure: a key of `STRUCTURES`.
@@ -121,6 +127,9 @@ class RdJob:
     data: Path | None = None
     only: tuple[str, ...] = ()
     limit: int | None = None
+    start: Fraction | None = None
+    end: Fraction | None = None
+    upv_codec: str | None = None
     codecs: tuple[str, ...] = ()
     peers: tuple[str, ...] = PEERS
     structure: str = "low-delay"
@@ -155,6 +164,9 @@ class RdJob:
             raise OptionError(f"precision {self.precision!r} is not known; allowed: f32, bf16")
         if self.limit is not None and self.limit < 1:
             raise OptionError(f"limit must be at least 1 frame, got {self.limit}")
+        if not self.places and (self.start is not None or self.end is not None):
+            raise OptionError("--start and --end go with --set; drawn clips take neither")
+        check_stretch(self.start, self.end)
         if self.threads < 1:
             raise OptionError(f"threads must be at least 1, got {self.threads}")
         for names in (self.codecs, self.peers):
@@ -162,6 +174,11 @@ class RdJob:
                 raise OptionError(f"{twice[0]} is named twice")
         if "vid4" in self.places and len(self.places) > 1:
             raise OptionError("vid4 is a set of its own; leave the other --set away")
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether all frames of all clips are taken."""
+        return not self.only and self.limit is self.start is self.end is None
 
     @property
     def title(self) -> str:
@@ -182,6 +199,9 @@ def command_line(job: RdJob) -> str:
     words += ["--data", str(job.data)] if job.data else []
     words += ["--only", ",".join(job.only)] if job.only else []
     words += ["--limit", str(job.limit)] if job.limit is not None else []
+    words += ["--start", _seconds(job.start)] if job.start is not None else []
+    words += ["--end", _seconds(job.end)] if job.end is not None else []
+    words += ["--upv-codec", job.upv_codec] if job.upv_codec else []
     for codec in job.codecs:
         words += ["--codec", codec]
     words += ["--peers", ",".join(job.peers) or "none"] if job.peers != PEERS else []
@@ -193,6 +213,10 @@ def command_line(job: RdJob) -> str:
         value = getattr(job, option)
         words += [f"--{option}", str(value)] if value != getattr(default, option) else []
     return shlex.join(words)
+
+
+def _seconds(time: Fraction) -> str:
+    return str(int(time)) if time.denominator == 1 else repr(float(time))
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -351,7 +375,9 @@ class RateDistortion:
             "set": job.title,
             "drawn": not job.places,
             "limit": job.limit,
-            "complete": job.limit is None and not job.only,
+            "start": None if job.start is None else float(job.start),
+            "end": None if job.end is None else float(job.end),
+            "complete": job.is_whole,
             "structure": {
                 "name": job.structure,
                 "description": f"{STRUCTURES[job.structure]}; {keyframes}",

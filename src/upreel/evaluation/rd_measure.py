@@ -12,16 +12,18 @@ from typing import Any
 
 import numpy.typing as npt
 
-from upreel.errors import DamagedError, InputError
+from upreel.errors import DamagedError, InputError, OptionError
 from upreel.evaluation.rd import RD_METRICS, ClipFacts
 from upreel.evaluation.scores import largest_psnr
 from upreel.evaluation.sets import source_of
 from upreel.evaluation.vmaf import too_small, vmaf, write_y4m
 from upreel.metrics import MS_SSIM_SMALLEST, ms_ssim, mse, psnr
+from upreel.pipeline.plan import frame_range
 from upreel.video.frame import Frame
 from upreel.video.info import SourceInfo
 from upreel.video.probe import probe
 from upreel.video.read import read_frames
+from upreel.video.scan import scan
 
 __all__ = ["VMAF_NAMES", "compare", "frames_in", "unmeasured", "vmaf_means", "write_truth"]
 
@@ -37,21 +39,31 @@ def frames_in(path: Path, *, threads: int = 1) -> Iterator[Frame]:
     return read_frames(probe(path), deinterlace="off", threads=threads)
 
 
-def write_truth(info: SourceInfo, target: Path, *, limit: int | None) -> ClipFacts:
+def write_truth(
+    info: SourceInfo,
+    target: Path,
+    *,
+    limit: int | None,
+    start: Fraction | None = None,
+    end: Fraction | None = None,
+) -> ClipFacts:
     """Decode a clip, once for all codecs.
 
     Args:
         info: of the clip.
         target: ends in ``.y4m``.
         limit: at most so many frames.
+        start: seconds after the first frame at which it begins; None: at the first.
+        end: likewise, at which it ends; None: after the last.
 
     Raises:
+        OptionError: no frame is from start to end.
         InputError: it is not 4:2:0 of 8 or 10 bits, or has no frame that can be decoded.
     """
     if info.format.name not in ("yuv420p", "yuv420p10le"):
         raise InputError(f"{info.path} is {info.format.name}; allowed: yuv420p, yuv420p10le")
     rate = info.rate or _RATE
-    frames = islice(read_frames(info, deinterlace="off"), limit)
+    frames = islice(_stretch(info, start, end), limit)
     num_frames = write_y4m(target, (frame.planes for frame in frames), info.format, rate)
     if not num_frames:
         raise InputError(f"{info.path}: no frame could be decoded")
@@ -63,6 +75,19 @@ def write_truth(info: SourceInfo, target: Path, *, limit: int | None) -> ClipFac
         rate=rate,
         bits=info.format.bits,
     )
+
+
+def _stretch(info: SourceInfo, start: Fraction | None, end: Fraction | None) -> Iterator[Frame]:
+    """Frames shown from one time to another."""
+    if start is None and end is None:
+        return read_frames(info, deinterlace="off")
+    timeline = scan(info)
+    first, stop = frame_range(timeline, start, end)
+    if first >= stop:
+        after = int(timeline.pts[-1] - timeline.pts[0]) + timeline.last_duration
+        length = float(after * timeline.time_base)
+        raise OptionError(f"no frame of {info.path} from start to end: it has {length:.3f} s")
+    return read_frames(info, timeline=timeline, first=first, stop=stop, deinterlace="off")
 
 
 def unmeasured(infos: Iterable[SourceInfo], *, with_vmaf: bool) -> dict[str, str]:

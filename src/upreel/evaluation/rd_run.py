@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from upreel.codec.survey import is_upv
 from upreel.errors import BackendUnavailableError, DiskFullError, InputError, OptionError
 from upreel.evaluation.bd_rate import find_package
 from upreel.evaluation.drawn import draw_truth
@@ -33,8 +34,8 @@ from upreel.evaluation.timing import OtherLoad
 from upreel.evaluation.vmaf import find_ffmpeg
 from upreel.pipeline.coding import CodecBackend, DefaultCodecs
 from upreel.pipeline.machine import describe_machine
+from upreel.pipeline.upv_source import made_by, probe_any
 from upreel.video.info import SourceInfo
-from upreel.video.probe import probe
 
 __all__ = ["compare_codecs"]
 
@@ -120,7 +121,7 @@ class _Run:
     def all(self, backend: CodecBackend) -> tuple[RateDistortion, dict[str, bytes]]:
         """Every clip."""
         job = self._job
-        infos = [probe(path) for path in self._paths()]
+        infos = [self._info(path, backend) for path in self._paths()]
         for info in infos:
             if info.format.name not in ("yuv420p", "yuv420p10le"):
                 raise InputError(
@@ -136,7 +137,7 @@ class _Run:
             name = Path(info.path).stem
             self._tell(f"{name}: reading", len(self._points), self._steps)
             truth = self._folder / "truth.y4m"
-            clip = write_truth(info, truth, limit=job.limit)
+            clip = write_truth(info, truth, limit=job.limit, start=job.start, end=job.end)
             first = all(clip.source != other.source for other in clips.values())
             clips[name] = clip
             points = [p for c in coders for p in self._curve(c, name, clip, truth)]
@@ -155,6 +156,12 @@ class _Run:
             pictures=tuple(self._pictures),
         )
         return result, self._images
+
+    def _info(self, path: Path, backend: CodecBackend) -> SourceInfo:
+        job, codec = self._job, self._job.upv_codec
+        if codec is None and is_upv(path):
+            codec = made_by(path, job.codecs, backend)
+        return probe_any(path, codec=codec, device=job.device, backend=backend)
 
     def _paths(self) -> list[Path]:
         job = self._job

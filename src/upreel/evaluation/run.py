@@ -31,7 +31,7 @@ from upreel.evaluation.survey import check_formats, check_memory, expected_clips
 from upreel.evaluation.vmaf import VMAF_MODELS, find_ffmpeg
 from upreel.pipeline.backend import Backend, DefaultBackend
 from upreel.pipeline.machine import cpu_count, describe_machine
-from upreel.video.probe import probe
+from upreel.pipeline.upv_source import probe_any
 
 __all__ = ["EvaluationJob", "command_line", "evaluate"]
 
@@ -59,6 +59,8 @@ class EvaluationJob:
         with_vmaf: measure VMAF v0.6.1, NEG and v1; None: where the package is installed.
         with_motion: measure what needs motion: about half a second a frame.
         with_pictures: keep what a report shows.
+        upv_codec: of .upv files in the set: a codec's name, or the path of its card; None: what
+            they name.
         engine: how networks run.
     """
 
@@ -73,6 +75,7 @@ class EvaluationJob:
     with_vmaf: bool | None = False
     with_motion: bool = False
     with_pictures: bool = False
+    upv_codec: str | None = None
     engine: EngineOptions = field(default_factory=EngineOptions)
 
     def __post_init__(self) -> None:
@@ -133,6 +136,7 @@ def command_line(job: EvaluationJob) -> str:
     if job.with_vmaf is not None:
         words.append("--vmaf" if job.with_vmaf else "--no-vmaf")
     words += [] if job.with_motion else ["--no-motion"]
+    words += ["--upv-codec", job.upv_codec] if job.upv_codec else []
     default = EngineOptions()
     words += ["--weights", str(job.engine.weights)] if job.engine.weights else []
     for option in ("device", "precision", "threads"):
@@ -171,7 +175,7 @@ def evaluate(
         FrameFolder(name, folder, exact=job.limit is None) for name, folder in job.frames
     ]
     _check_names([contestant.name for contestant in contestants])
-    infos = [probe(path) for path in paths]
+    infos = [probe_any(path, codec=job.upv_codec) for path in paths]
     expected = expected_clips(
         infos, job.scale, degradation, limit=job.limit, counts=bool(job.frames)
     )
@@ -281,7 +285,8 @@ def _open_set(job: EvaluationJob) -> tuple[list[Path], Iterator[Degraded]]:
         pairs = open_vid4(job.data, job.scale, degradation, limit=job.limit)
         return vid4_paths(job.data), pairs
     paths = list_set(job.places, job.only)
-    return paths, open_files(paths, job.scale, degradation, limit=job.limit)
+    pairs = open_files(paths, job.scale, degradation, limit=job.limit, upv_codec=job.upv_codec)
+    return paths, pairs
 
 
 def _run(contestant: Contestant, pair: Degraded, scale: int) -> tuple[list[Picture], float | None]:

@@ -182,8 +182,13 @@ def list_folder(folder: Path) -> list[Path]:
 
 
 def open_files(
-    paths: Sequence[Path], scale: int, degradation: Degradation, *, limit: int | None = None
+    paths: Sequence[Path],
+    scale: int,
+    degradation: Degradation,
+    *,
+    limit: int | None = None,
+    upv_codec: str | None = None,
 ) -> Iterator[Degraded]:
     """The clips of `paths` as pairs, one at a time."""
     for path in paths:
-        yield degrade(read_clip(path, limit=limit), scale, degradation)
+        yield degrade(read_clip(path, limit=limit, upv_codec=upv_codec), scale, degradation)

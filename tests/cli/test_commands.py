@@ -19,8 +19,8 @@ OPTIONS = {
     },
     "compress": {
         "--quality", "--bitrate", "--keyint", "--codec", "--device", "-d", "--precision",
-        "--threads", "--start", "--end", "--no-audio", "--no-subs", "--overwrite", "--json",
-        "--quiet", "-q",
+        "--threads", "--start", "--end", "--no-audio", "--no-subs", "--upv-codec", "--overwrite",
+        "--json", "--quiet", "-q",
     },
     "decompress": {
         "--codec", "--device", "-d", "--precision", "--threads", "--encoder", "-c", "--crf",
@@ -66,7 +66,7 @@ OPTIONS = {
         "--vmaf", "--no-vmaf", "--motion", "--no-motion", "--frames", "--from",
         "--weights", "--device", "-d", "--precision", "--threads",
         "--json", "--report", "--rd", "--codec", "--peers", "--structure", "--keyint", "--points",
-        "--qualities",
+        "--qualities", "--start", "--end", "--upv-codec",
     },
     "benchmark": {
         "--model", "-m", "--size", "--seconds", "--rounds", "--encoder", "-c", "--preset", "--crf",

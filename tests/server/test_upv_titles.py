@@ -2,7 +2,8 @@
 
 Mutations tried: clocks of carried sound left at milliseconds; stretches that begin between key
 frames; sound by the number of another stream; posters of the first frame alone; a codec opened anew
-for each stretch; the first card taken whatever a file was made by.
+for each stretch; the first card taken whatever a file was made by; damage logged for each piece,
+counted for each version of a title again, or not at all.
 """
 
 import io
@@ -17,6 +18,10 @@ from clips import AudioTrack, SubtitleTrack, shown_number, write_clip
 from compressing import packed
 from serving import Running
 from stand_in_codec import StandInCodecs
+
+from upreel.codec.file import UpvFile
+from upreel.codec.packet import PacketType, pack_packet
+from upreel.codec.parser import Placed
 
 Start = Callable[..., Running]
 COUNT, KEYS = 50, 10
@@ -148,6 +153,38 @@ def test_without_its_card_it_says_what_it_was_made_by(
     assert str(films) not in title["reason"]
     unknown = start(films / "upv", codecs=("unknown",), cache=tmp_path / "b").title("film")
     assert unknown["reason"] == "no codec 'unknown'"
+
+
+def test_damage_is_logged_once_and_counted(
+    films: Path, start: Start, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    source, path = films / "upv" / "film.upv", tmp_path / "a.upv"
+    with UpvFile(source) as file:
+        events = [event for event in file.read() if isinstance(event, Placed)]
+    frames = [event for event in events if event.packet.type.is_video]
+    keys = [n for n, e in enumerate(frames) if e.packet.type is PacketType.VIDEO_KEY] + [COUNT]
+    data = bytearray(source.read_bytes())
+    lost = [keys[2] - 2, keys[-1] - 1]  # the last two before a keyframe, and the last one
+    for number in lost:
+        data[frames[number].offset + len(pack_packet(frames[number].packet)) - 1] ^= 1
+    path.write_bytes(data)
+    whole = start(source, cache=tmp_path / "whole", codecs=("stand-in",), segment_seconds=1)
+    server = start(path, codecs=("stand-in",), rungs=(48,), segment_seconds=1)
+    seen: list[int | None] = [server.title("a")["damaged_frames"]]
+    for name in ("source", "48p"):
+        place = server.tracks("a")[name]["playlist"].removesuffix("index.m3u8")
+        for number in range(server.rungs("a")["segments"]):
+            assert server.get(f"{place}{number}.m4s").status == 200
+            seen.append(server.title("a")["damaged_frames"])
+    assert seen[0] == 0
+    assert seen == sorted(seen)  # type: ignore[type-var]
+    assert seen[-1] == 3
+    assert [record.getMessage() for record in caplog.records] == [
+        "a is damaged: frames that cannot be decoded are shown as the ones before"
+    ]
+    assert numbers(whole.address + whole.tracks("film")["source"]["playlist"])
+    assert whole.title("film")["damaged_frames"] == 0
+    assert len(caplog.records) == 1
 
 
 def test_what_is_no_such_file_is_told(start: Start, tmp_path: Path) -> None:

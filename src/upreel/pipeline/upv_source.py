@@ -191,6 +191,12 @@ class UpvSource:
             self.notices = precision_notices(file.header.arithmetic, precision)
             self.info = self._info(file, looked_at)
         self._timeline: Timeline | None = None
+        self._damaged: set[int] = set()  # indices
+
+    @property
+    def num_damaged(self) -> int:
+        """Different frames, of all that were read so far, that stand for lost ones."""
+        return len(self._damaged)
 
     def timeline(self) -> Timeline:
         """Every frame's time; nothing is decoded.
@@ -223,6 +229,14 @@ class UpvSource:
         Raises:
             DamagedError: none of them can be decoded.
         """
+        for frame in self._shown(timeline, first, stop, tell):
+            if frame.damaged:
+                self._damaged.add(frame.index)
+            yield frame
+
+    def _shown(
+        self, timeline: Timeline, first: int, stop: int, tell: Callable[[Notice], None]
+    ) -> Iterator[Frame]:
         place: int = first
         last: Frame | None = None
         for frame in self._received(timeline, first, stop, tell):

@@ -233,6 +233,7 @@ class Server:
 
     def _described(self, title: Title, state: State) -> dict[str, object]:
         info = state.info
+        foreign = None if info is None else info.foreign
         seconds = None if info is None or info.duration is None else float(info.duration)
         return {
             "id": title.id,
@@ -247,6 +248,7 @@ class Server:
             "width": None if info is None else info.width,
             "height": None if info is None else info.height,
             "codec": None if info is None else info.codec,
+            "damaged_frames": None if foreign is None else foreign.num_damaged,
             "page": f"/watch/{title.id}",
             "master": f"/titles/{title.id}/master.m3u8",
             "file": title.file_address,

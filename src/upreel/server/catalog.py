@@ -1,6 +1,7 @@
 """All that the server knows of its titles, and each piece of them, found or made when asked for."""
 
 import asyncio
+import logging
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
@@ -19,6 +20,8 @@ from upreel.server.work import BusyError, StoppedError, Workers
 from upreel.video.info import SourceInfo
 
 __all__ = ["PIECES", "Catalog", "State", "UnplayableError"]
+
+_log = logging.getLogger("upreel")
 
 PIECES = 1
 """Changes when pieces are made in another way: kept ones are then made anew."""
@@ -118,6 +121,7 @@ class Catalog:
         self._infos: _Once[SourceInfo] = _Once(_KNOWN_TITLES)
         self._media: _Once[Media] = _Once(_KNOWN_MEDIA)
         self._ahead: set[asyncio.Task[None]] = set()
+        self._damaged: set[str] = set()  # keys of titles whose damage was told
 
     def close(self) -> None:
         """End all work and let another server have the cache."""
@@ -244,7 +248,22 @@ class Catalog:
         self, media: Media, track: Track, name: str, make: Callable[[], bytes], workers: Workers
     ) -> Lease:
         key = f"{_key(media.title)}/{track.name}/{name}"
-        return await self._playable(media.title, self.cache.fetch(key, make, workers.run))
+        fetched = self.cache.fetch(key, make, workers.run)
+        try:
+            return await self._playable(media.title, fetched)
+        finally:
+            self._tell_damage(media.title, media.info)
+
+    def _tell_damage(self, title: Title, info: SourceInfo) -> None:
+        """Log, once for each version of a title, that frames of it are lost."""
+        key = _key(title)
+        if info.foreign is None or not info.foreign.num_damaged or key in self._damaged:
+            return
+        self._damaged.add(key)
+        name = f"{title.folder}/{title.name}" if title.folder else title.name
+        _log.warning(
+            "%s is damaged: frames that cannot be decoded are shown as the ones before", name
+        )
 
     async def poster(self, title: Title) -> Lease:
         """A poster as JPEG."""
@@ -253,7 +272,10 @@ class Catalog:
 
         key = f"{_key(title)}/poster.jpg"
         make = self.cache.fetch(key, lambda: poster(info), self.light.run)
-        return await self._playable(title, make)
+        try:
+            return await self._playable(title, make)
+        finally:
+            self._tell_damage(title, info)
 
 
 def _key(title: Title) -> str:

@@ -182,6 +182,7 @@ _SCHEMAS: dict[str, Schema] = {
         width=_MAYBE_WHOLE,
         height=_MAYBE_WHOLE,
         codec=_MAYBE_TEXT,
+        damaged_frames=_MAYBE_WHOLE,
         page=_TEXT,
         master=_TEXT,
         file=_TEXT,

@@ -61,6 +61,11 @@ class Foreign(Protocol):
         """What its user should know, one line each."""
         ...
 
+    @property
+    def num_damaged(self) -> int:
+        """Different frames, of all that were read so far, that stand for lost ones."""
+        ...
+
     def timeline(self) -> Timeline:
         """Every frame's time; nothing is decoded.
 

@@ -112,7 +112,7 @@ def test_options_are_these() -> None:
         "--set", "--data", "--models", "--scale", "--degradation", "--only", "--limit",
         "--vmaf", "--motion", "--frames", "--from", "--weights", "--device", "--precision",
         "--threads", "--json", "--report", "-s", "-d", "--rd", "--codec", "--peers",
-        "--structure", "--keyint", "--points", "--qualities",
+        "--structure", "--keyint", "--points", "--qualities", "--start", "--end", "--upv-codec",
     }  # fmt: skip
 
 

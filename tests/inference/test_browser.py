@@ -24,7 +24,7 @@ from upreel.networks.quantized import QuantizedNetwork
 from upreel.zoo import FastConfig, load_card
 from upreel.zoo.stored import read_stored
 
-NAMES = ("fast-x2", "fast-x2-m", "fast-x2-s", "fast-x2-clean", "fast-x3")
+NAMES = ("fast-x2", "fast-x2-m", "fast-x2-s", "fast-x2-clean", "fast-x3", "fast-x3-m")
 SIZES = ((26, 36), (64, 48), (17, 31), (3, 5), (1, 1), (2, 40))
 
 

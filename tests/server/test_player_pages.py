@@ -11,7 +11,7 @@ from upreel.inference.browser import read_model
 
 CITY = Path(__file__).parents[2] / "examples" / "media" / "city.mp4"
 AUTO = ("fast-x2", "fast-x2-m", "fast-x2-s")
-NAMES = (*AUTO, "fast-x2-clean", "fast-x3")
+NAMES = (*AUTO, "fast-x2-clean", "fast-x3", "fast-x3-m")
 
 
 def test_without_the_built_page_the_plain_one_says_what_to_run(

@@ -110,9 +110,9 @@ def test_unknown_names_are_answered_with_the_known_ones(name: str) -> None:
 
     assert str(caught.value) == (
         f"no model {name!r}; there are: fast-x2, fast-x2-m, fast-x2-s, fast-x2-clean, fast-x3, "
-        "fast-x4, fast-x4-clean, live-x4, live-x4-clean, tan-x2, tan-x4, best-x2, best-x4, "
-        "best-x4-bd, srcnn-x4, espcn-x4, vespcn-x4, encoder-decoder-x4, or the path of a card "
-        "(.json)"
+        "fast-x3-m, fast-x4, fast-x4-clean, live-x4, live-x4-clean, tan-x2, tan-x4, best-x2, "
+        "best-x4, best-x4-bd, srcnn-x4, espcn-x4, vespcn-x4, encoder-decoder-x4, or the path of "
+        "a card (.json)"
     )
 
 

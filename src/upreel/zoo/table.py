@@ -15,6 +15,7 @@ _NAMES = (
     "fast-x2-s",
     "fast-x2-clean",
     "fast-x3",
+    "fast-x3-m",
     "fast-x4",
     "fast-x4-clean",
     "live-x4",

@@ -38,6 +38,8 @@ from upreel.metrics import psnr
 
 MIB = 1 << 20
 SMALL = Case(low=(32, 24), scale=2)
+NETWORKS = ("fast-x2", "fast-x2-m", "fast-x2-s", "fast-x2-clean")
+OURS = (*(f"{name} f32" for name in NETWORKS), "fast-x2-clean int8")
 CPU = DeviceInfo(device="cpu", engine="any", name="any", precisions=("f32", "int8"), reason="any")
 
 
@@ -101,9 +103,7 @@ def test_all_that_can_run_runs_and_the_rest_is_named(folder: Path, clip: Path) -
 
     (case,) = result.to_json()["cases"]
     assert [(row["name"], row["kind"]) for row in case["rows"]] == [
-        ("fast-x2 f32", "network"),
-        ("fast-x2-clean f32", "network"),
-        ("fast-x2-clean int8", "network"),
+        *((name, "network") for name in OURS),
         ("PyAV bicubic", "filter"),
         ("PyAV lanczos", "filter"),
         ("PyAV spline", "filter"),
@@ -112,8 +112,7 @@ def test_all_that_can_run_runs_and_the_rest_is_named(folder: Path, clip: Path) -
         ("grey f32", "peer"),
     ]
     assert case["absent"] == {
-        "fast-x2 bf16": "this CPU offers f32, int8",
-        "fast-x2-clean bf16": "this CPU offers f32, int8",
+        **{f"{name} bf16": "this CPU offers f32, int8" for name in NETWORKS},
         "OpenCV FSRCNN-small": "FSRCNN-small_x2.pb is missing",
         "OpenCV ESPCN": "ESPCN_x2.pb is missing",
         "OpenCV LapSRN": "LapSRN_x2.pb is missing",
@@ -151,13 +150,13 @@ def test_rounds_are_of_all_in_turn(clip: Path) -> None:
 
     begun = "24p to 48p: "
     names = [
-        "fast-x2 f32", "fast-x2-clean f32", "fast-x2-clean int8", "PyAV bicubic", "PyAV lanczos",
-        "PyAV spline",
+        *OURS, "PyAV bicubic", "PyAV lanczos", "PyAV spline",
     ]  # fmt: skip
-    quality = [(f"{begun}quality of bicubic", 0, 7)]
-    quality += [(f"{begun}quality of {name}", n, 7) for n, name in enumerate(names, 1)]
-    speed = [(f"{begun}speed of {name}", n, 18) for n, name in enumerate(3 * names)]
-    memory = [(f"{begun}memory of {name}", n, 6) for n, name in enumerate(names)]
+    all_of = len(names)
+    quality = [(f"{begun}quality of bicubic", 0, all_of + 1)]
+    quality += [(f"{begun}quality of {name}", n, all_of + 1) for n, name in enumerate(names, 1)]
+    speed = [(f"{begun}speed of {name}", n, 3 * all_of) for n, name in enumerate(3 * names)]
+    memory = [(f"{begun}memory of {name}", n, all_of) for n, name in enumerate(names)]
     assert steps == quality + speed + memory
 
 
@@ -167,7 +166,7 @@ def test_all_see_the_same_frames(clip: Path) -> None:
     measured(PeersJob(data=(clip,), cases=(SMALL,), rounds=1, frames=3), backend=zoo)
 
     ours = [[window[0] for window in repeater.submitted] for repeater in zoo.opened]
-    assert len(ours) == 3
+    assert len(ours) == len(OURS)
     for frames in ours:
         assert len(frames) == 2 * 3  # for quality and for one round
         for n, planes in enumerate(frames):

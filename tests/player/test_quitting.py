@@ -18,7 +18,7 @@ from upreel.player import HeadlessPresenter, PlayConfig, play
 from upreel.player.commands import Command
 from upreel.video.playback import Playback
 
-AT_ONCE = 1.0  # seconds
+AT_ONCE = 3.0  # seconds, of a third on a quiet machine; waiting for FFmpeg took nine
 GIVEN_UP = 10.0  # seconds after which FFmpeg comes back by itself
 
 
@@ -133,21 +133,22 @@ def interrupted(source: str, begin: Callable[[IO[bytes]], None]) -> float:
         assert process.stdin is not None
         assert process.stderr is not None
         begin(process.stdin)
-        assert b"lanczos" in process.stderr.readline()  # it plays
+        # It plays; FFmpeg may complain of what broke off before and after that is told.
+        assert any(b"lanczos" in line for line in process.stderr)
         asked_at = time.monotonic()
         process.send_signal(signal.SIGINT)
         rest = process.stderr.read()
         code = process.wait(GIVEN_UP)
         took = time.monotonic() - asked_at
     assert code == 130
-    assert rest.splitlines()[-1] == b"upreel: stopped"
+    assert b"upreel: stopped" in rest.splitlines()
     return took
 
 
 def test_a_process_whose_source_hangs_ends_at_once() -> None:
     with stalling_playlist() as server:
         took = interrupted(f"{server.address}/live.m3u8", lambda _: None)
-    assert took < 3 * AT_ONCE  # Python's own end is in it
+    assert took < 2 * AT_ONCE  # Python's own end is in it
 
 
 def test_a_pipe_on_which_nothing_more_comes_is_left_at_once() -> None:
@@ -157,4 +158,4 @@ def test_a_pipe_on_which_nothing_more_comes_is_left_at_once() -> None:
         pipe.write(b"".join(stretch(0, 50)))
         pipe.flush()
 
-    assert interrupted("-", begin) < 3 * AT_ONCE
+    assert interrupted("-", begin) < 2 * AT_ONCE

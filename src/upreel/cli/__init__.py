@@ -5,6 +5,7 @@ Modules import only what is light at their top, so that `upreel --help` answers 
 
 import os
 import sys
+import threading
 from typing import Annotated
 
 import typer
@@ -92,3 +93,10 @@ def main() -> None:
     except BrokenPipeError:  # the reader of a pipe went away: `upreel ... -o - | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)
+    except SystemExit as done:
+        if any(t.daemon and t.name.startswith("upreel-") for t in threading.enumerate()):
+            # One hangs within FFmpeg, and would come back to an interpreter that is no more.
+            sys.stdout.flush()
+            sys.stderr.flush()
+            os._exit(done.code if isinstance(done.code, int) else int(done.code is not None))
+        raise

@@ -9,12 +9,21 @@ from typing import TypedDict, Unpack
 
 from upreel.errors import BackendUnavailableError, OptionError
 from upreel.inference.engine import Cells, DeviceInfo, Session, SessionRequest
-from upreel.zoo import ModelCard
+from upreel.zoo import FastConfig, ModelCard
 
-__all__ = ["Conditions", "available_devices", "open_cells", "open_session", "session_request"]
+__all__ = [
+    "Conditions",
+    "available_devices",
+    "half_bits",
+    "open_cells",
+    "open_session",
+    "session_request",
+]
 
 _AUTOMATIC = ("cuda", "cpu")  # the first of these that is there; the rest must be asked for
-_HALF_BITS = 10  # deepest levels that 16-bit arithmetic keeps: at 12 flat fields are one level off
+# Deepest levels that 16-bit arithmetic keeps: at 12 flat fields are one level off; behind a plain
+# chain, whose last features are rounded as a whole, at 10, too.
+_HALF_BITS, _HALF_BITS_OF_CHAINS = 10, 8
 _WHOLE_BITS = 8  # deepest levels that a network in whole numbers takes as they are
 
 
@@ -37,8 +46,8 @@ class Conditions(TypedDict, total=False):
         bits: significant bits of the code values, 8 to 16.
         depth: of the picture that they were made from; 0 for as many.
         precision: "auto" for the device's default, but int8 of a network that is made for live
-            video, up to 8 bits, and f32 for a depth of more than 10 bits: to shorter numbers some
-            of its levels are the same.
+            video, up to 8 bits, and f32 for a depth of more than 10 bits, or 8 for a plain chain:
+            to shorter numbers some of its levels are the same.
         device: "auto", or one of `available_devices()`.
         threads: 0 for all that this process may use.
     """
@@ -113,6 +122,13 @@ def open_cells(
     return OnnxRuntimeCells(request, only)
 
 
+def half_bits(card: ModelCard) -> int:
+    """Bits of the deepest levels that a model keeps in 16-bit arithmetic."""
+    network = card.network
+    is_chain = isinstance(network, FastConfig) and not network.skips
+    return _HALF_BITS_OF_CHAINS if is_chain else _HALF_BITS
+
+
 def session_request(
     card: ModelCard,
     height: int,
@@ -141,7 +157,7 @@ def session_request(
             precision, reason = "int8", f"{card.name} is made for live video, int8 is fastest"
         elif default not in card.precisions:
             precision, reason = "f32", f"{card.name} is not offered in {default}"
-        elif default != "f32" and (depth or bits) > _HALF_BITS:
+        elif default != "f32" and (depth or bits) > half_bits(card):
             precision, reason = "f32", f"{default} would round levels of {depth or bits} bits"
     elif precision not in info.precisions or precision not in card.precisions:
         allowed = [p for p in info.precisions if p in card.precisions]

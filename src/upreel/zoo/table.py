@@ -66,7 +66,7 @@ def ladder(family: str, scale: int) -> tuple[str, ...]:
 
     Example:
         >>> ladder("fast", 3)
-        ('fast-x3',)
+        ('fast-x3', 'fast-x3-m')
     """
     plain = name_at_scale(family, scale)
     sizes = (f"{plain}-l", plain, f"{plain}-m", f"{plain}-s")
